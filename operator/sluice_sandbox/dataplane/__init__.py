@@ -1,0 +1,1 @@
+"""What carries bytes: task endpoints, load-balancer listeners, health probes, load generation."""
