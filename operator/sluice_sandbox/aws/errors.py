@@ -9,7 +9,8 @@ from typing import Any
 class AwsError(Exception):
     """One refusal in AWS's shape.
 
-    `code` is what `ClientError.response["Error"]["Code"]` shows, `status` the HTTP status, `members`
+    `code` is what `ClientError.response["Error"]["Code"]` shows, `status` the HTTP status,
+    `members`
     what the error shape carries beside the message (botocore's error structures).
     """
 
