@@ -1,0 +1,1 @@
+"""The custom resources, typed once: what a person may write and what Sluice answers."""

@@ -1,0 +1,1 @@
+"""Actions become AWS calls here, in order, each behind its budget token."""

@@ -1,0 +1,1 @@
+"""The one gateway to AWS: clients, budgets, deadlines, error classes."""

@@ -1,0 +1,1 @@
+"""Reconcile one key: snapshot, observe, plan, intent, apply, outcome."""

@@ -1,0 +1,1 @@
+"""AWS facts, read in batches and cached with an age."""

@@ -1,0 +1,1 @@
+"""Pure planning: spec to desired state, canonical comparison, ordered actions, conditions."""

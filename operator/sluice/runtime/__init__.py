@@ -1,0 +1,1 @@
+"""Queue, store, lease, events, probes and the glue to kopf."""
