@@ -1,0 +1,52 @@
+"""The order in which a world's services are built on one another.
+
+Elastic Load Balancing stands on the network, ECS on both and on the runtime. Here is the only place that
+knows all of them.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.ecs.service import EcsService
+from sluice_sandbox.aws.elbv2.service import Elbv2Service
+from sluice_sandbox.aws.emitter import MotoEmitter, RememberingEmitter
+from sluice_sandbox.aws.estate import FixedEstate
+from sluice_sandbox.aws.faults import Faults
+from sluice_sandbox.aws.ports import Emitter, Estate
+from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.dataplane.network import TaskNetwork
+from sluice_sandbox.dataplane.runtime import InProcessRuntime
+
+if TYPE_CHECKING:
+    from sluice_sandbox.aws.moto_bridge import MotoBridge
+    from sluice_sandbox.aws.world import World
+
+
+def compose(
+    world_type: type[World], *, clock: Clock, seed: int, account: str, region: str, moto: MotoBridge | None
+) -> World:
+    """Build a world; see `World.build`."""
+    from sluice_sandbox.aws.world import Outside  # noqa: PLC0415 - world imports this module lazily too
+
+    estate: Estate
+    emitter: Emitter
+    if moto is None:
+        estate, emitter = FixedEstate(), RememberingEmitter()
+    else:
+        estate, emitter = moto.estate, MotoEmitter(moto)
+    rng = random.Random(seed)
+    network = TaskNetwork()
+    runtime = InProcessRuntime(clock, network, rng=rng)
+    elbv2 = Elbv2Service(clock, estate=estate, network=network, rng=rng)
+    ecs = EcsService(clock, estate=estate, target_groups=elbv2, runtime=runtime, emitter=emitter, rng=rng)
+    return world_type(
+        clock=clock,
+        rng=rng,
+        services={"ecs": ecs, "elbv2": elbv2},
+        faults=Faults(random.Random(f"{seed}/faults")),
+        outside=Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime),
+        caller=Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox"),
+    )

@@ -1,0 +1,78 @@
+"""The refusals that come before a service's own logic, each in that service's code and words.
+
+Codes are the services' own error shapes in botocore where they have one (ECS's
+AccessDeniedException, ServerException), the common errors of the query services otherwise
+(https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html).
+"""
+
+from __future__ import annotations
+
+from sluice_sandbox.aws.errors import AwsError
+from sluice_sandbox.aws.service import Caller
+
+QUERY_SERVICES = frozenset({"elbv2", "iam", "sts", "sns", "ec2"})
+
+_THROTTLING = {
+    "ecs": ("ThrottlingException", 400),
+    "elbv2": ("Throttling", 400),
+    "ec2": ("RequestLimitExceeded", 503),
+    "servicediscovery": ("RequestLimitExceeded", 400),
+    "iam": ("Throttling", 400),
+    "sts": ("Throttling", 400),
+    "sns": ("Throttled", 429),
+    "cloudwatch": ("Throttling", 400),
+    "resourcegroupstaggingapi": ("ThrottledException", 400),
+    "s3": ("SlowDown", 503),
+    "route53": ("Throttling", 400),
+}
+_SERVER_ERRORS = {
+    "ecs": "ServerException",
+    "ecr": "ServerException",
+    "application-autoscaling": "InternalServiceException",
+    "resourcegroupstaggingapi": "InternalServiceException",
+    "events": "InternalException",
+    "ec2": "InternalError",
+    "s3": "InternalError",
+}
+_IAM_PREFIX = {
+    "elbv2": "elasticloadbalancing",
+    "resourcegroupstaggingapi": "tag",
+}
+
+
+def throttled(service: str) -> AwsError:
+    """Return the service's answer to too many calls."""
+    code, status = _THROTTLING.get(service, ("ThrottlingException", 400))
+    return AwsError(code, "Rate exceeded", status=status)
+
+
+def server_error(service: str, *, status: int = 500, message: str = "") -> AwsError:
+    """Return the service's 5xx: its own error shape at 500, ServiceUnavailable at 503."""
+    if status == 503:
+        return AwsError("ServiceUnavailable", message or "Service is unavailable", status=503)
+    text = message or "Service Unavailable. Please try again later."
+    return AwsError(_SERVER_ERRORS.get(service, "InternalFailure"), text, status=status)
+
+
+def access_denied(caller: Caller, service: str, operation: str, *, resource: str = "*") -> AwsError:
+    """Return IAM's denial as `service` shows it; the text is what IAM's troubleshooting page quotes.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    action = f"{_IAM_PREFIX.get(service, service)}:{operation}"
+    text = (
+        f"User: {caller.principal} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+    if service == "ec2":
+        return AwsError("UnauthorizedOperation", text, status=403)
+    if service in QUERY_SERVICES:
+        return AwsError("AccessDenied", text, status=403)
+    return AwsError("AccessDeniedException", text, status=400)
+
+
+def unsupported(service: str, operation: str) -> AwsError:
+    """Return the stand-in's own refusal of what it does not model: never an empty success."""
+    text = f"The sandbox does not model {service} {operation}."
+    code = "InvalidAction" if service in QUERY_SERVICES else "UnsupportedOperation"
+    return AwsError(code, text, status=501)
