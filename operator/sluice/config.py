@@ -1,0 +1,352 @@
+"""The operator's settings: file < environment < flags, checked once, then frozen.
+
+A setting has one name, spelled as in the chart's values (`installationId`); its environment variable is
+that name in capitals with `SLUICE_` before it (`SLUICE_INSTALLATION_ID`, nested ones joined by `_`:
+`SLUICE_AWS_BUDGET_SHARE`), its flag the same with dashes (`--installation-id`). Accounts and tenancy
+come from the file alone: they are too structured for the other two. An unknown key is refused with its
+path, because a setting that is spelled wrong and ignored is an outage waiting to happen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import durationpy
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import model_validator as _model_validator
+from pydantic.alias_generators import to_camel
+
+from sluice.model.binding import Binding
+from sluice.model.tenancy import ALL, PRIORITIES, ListenerGrant, Tenancy, TenancyRule
+
+_PREFIX: Final = "SLUICE_"
+_WITHHELD: Final = "(set)"  # what is shown instead of a value that could open a door
+_INSTALLATION = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names every offending path and where it came from."""
+
+
+def _seconds(value: object) -> object:
+    """Read a Go duration (`90s`, `10m`) or a number of seconds."""
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text)
+        try:
+            return durationpy.from_str(text).total_seconds()
+        except durationpy.DurationError as error:
+            raise ValueError(f"is no duration; write 90s, 10m or 1h ({error})") from None
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class AwsSettings(_Section):
+    """How AWS is called."""
+
+    budgets: bool = True
+    """Keep below the published request rates; off only where nothing else shares the account (bench)."""
+    budget_share: float = Field(default=0.5, gt=0, le=1)
+    """Part of each published rate that Sluice may use; the rest stays for people and other tools."""
+
+
+class LeaseSettings(_Section):
+    """Leader election (decision 10)."""
+
+    enabled: bool = True
+    name: str = "sluice"
+    namespace: str = ""
+    """Namespace of the Lease; '' is the operator's own (its service account's, else `default`)."""
+    duration: Seconds = 30
+    renew_deadline: Seconds = 20
+    retry_period: Seconds = 4
+
+    @_model_validator(mode="after")
+    def _ordered(self) -> LeaseSettings:
+        if not self.retry_period * 2 < self.renew_deadline < self.duration:
+            raise ValueError("needs 2 x retryPeriod < renewDeadline < duration")
+        return self
+
+
+class HttpSettings(_Section):
+    """Where probes and metrics are served."""
+
+    address: str = "127.0.0.1"
+    """The chart sets 0.0.0.0: the kubelet and Prometheus come from outside the pod."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes any free port (tests); it is logged."""
+
+
+class LogSettings(_Section):
+    """Logging to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class AccountSettings(_Section):
+    """An AWS account and region that tenancy rules can name."""
+
+    account_id: str = Field(default="", pattern=r"^(\d{12})?$")
+    region: str = ""
+    """'' is the operator's region."""
+    role_arn: str = ""
+    external_id: str = ""
+
+
+class GrantSettings(_Section):
+    """`model.tenancy.ListenerGrant` as the file has it."""
+
+    load_balancer: str = "*"
+    listener_arn: str = ""
+    ports: tuple[int, ...] = ()
+    priorities: tuple[int, int] = PRIORITIES
+
+    @field_validator("priorities")
+    @classmethod
+    def _range(cls, value: tuple[int, int]) -> tuple[int, int]:
+        first, last = value
+        if not PRIORITIES[0] <= first <= last <= PRIORITIES[1]:
+            raise ValueError("needs 1 <= first <= last <= 50000, ALB's range")
+        return value
+
+
+class RuleSettings(_Section):
+    """`model.tenancy.TenancyRule` as the file has it."""
+
+    name: str = Field(min_length=1)
+    namespaces: tuple[str, ...] = ALL
+    namespace_labels: dict[str, str] = {}
+    account: str = ""
+    clusters: tuple[str, ...] = ALL
+    default_cluster: str = ""
+    task_roles: tuple[str, ...] = ()
+    execution_roles: tuple[str, ...] = ()
+    default_task_role: str = ""
+    default_execution_role: str = ""
+    service_account_roles: dict[str, str] = {}
+    listeners: tuple[GrantSettings, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    secret_sync: bool = False
+
+    def rule(self) -> TenancyRule:
+        """Return the model's rule."""
+        values = {name: getattr(self, name) for name in type(self).model_fields if name != "listeners"}
+        grants = tuple(ListenerGrant(**grant.model_dump()) for grant in self.listeners)
+        return TenancyRule(**values, listeners=grants)
+
+
+PERMISSIVE: Final = RuleSettings(
+    name="everyone", task_roles=ALL, execution_roles=ALL, listeners=(GrantSettings(),), hostnames=ALL
+)
+"""The rule of a single-tenant start, `model.tenancy.permissive_rule` as the file would have it."""
+
+
+class Settings(_Section):
+    """Everything the operator can be told. Durations are seconds once read."""
+
+    installation_id: str = Field(pattern=_INSTALLATION)
+    """Part of every AWS name and owner tag: two installations in one account differ in it (decision 9)."""
+    region: str = ""
+    """AWS region; '' leaves it to AWS_REGION and the profile."""
+    endpoint_url: str = ""
+    """AWS endpoint for all services (the sandbox's); '' leaves it to AWS_ENDPOINT_URL."""
+    kubeconfig: str = ""
+    """Path of a kubeconfig; '' is the service account, else $KUBECONFIG."""
+    watch_namespaces: tuple[str, ...] = ()
+    """Namespaces to serve; empty is all (cluster-wide permissions)."""
+    workers: int = Field(default=16, ge=1, le=64)
+    drift_interval: Seconds = 60
+    """Oldest that what is known of services and rules gets."""
+    drift_attributes_interval: Seconds = 600
+    """The same for target-group attributes and tags."""
+    dry_run: bool = False
+    """Log AWS writes instead of making them."""
+    suspend: bool = False
+    """Observe and report only; nothing is written to AWS."""
+    object_metrics: bool = True
+    """Series per custom resource (phase, readiness, weights)."""
+    aws: AwsSettings = AwsSettings()
+    lease: LeaseSettings = LeaseSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    accounts: dict[str, AccountSettings] = {}
+    tenancy_rules: tuple[RuleSettings, ...] = Field(default=(PERMISSIVE,), alias="tenancy")
+    """First match wins; no rule, nothing allowed. Absent is one permissive rule."""
+
+    @_model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        names = [rule.name for rule in self.tenancy_rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"tenancy: the names {twice} appear twice")
+        for rule in self.tenancy_rules:
+            if rule.account and rule.account not in self.accounts:
+                raise ValueError(
+                    f"tenancy: rule {rule.name!r} names account {rule.account!r}, not in accounts"
+                )
+        return self
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """Return the rules and bindings that `plan.permit` works with."""
+        rules = tuple(rule.rule() for rule in self.tenancy_rules)
+        accounts = {
+            name: Binding(
+                account=account.account_id,
+                region=account.region or self.region,
+                role_arn=account.role_arn,
+                external_id=account.external_id,
+            )
+            for name, account in self.accounts.items()
+        }
+        return Tenancy(
+            rules=rules, accounts=accounts, default_binding=Binding(account="", region=self.region)
+        )
+
+    def shown(self) -> dict[str, Any]:
+        """Return the settings for the start-up log line: by alias, external ids withheld."""
+        data = self.model_dump(mode="json", by_alias=True)
+        for account in data["accounts"].values():
+            if account["externalId"]:
+                account["externalId"] = _WITHHELD
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting that has an environment variable and a flag."""
+
+    path: tuple[str, ...]
+    """Path in the file: `("aws", "budgetShare")`."""
+    help: str
+    is_bool: bool = False
+
+    @property
+    def environment(self) -> str:
+        """Return `SLUICE_AWS_BUDGET_SHARE`."""
+        return _PREFIX + "_".join(_snake(part) for part in self.path).upper()
+
+    @property
+    def flag(self) -> str:
+        """Return `--aws-budget-share`."""
+        return "--" + "-".join(_snake(part) for part in self.path).replace("_", "-")
+
+    @property
+    def parameter(self) -> str:
+        """Return the flag's parameter name: `aws_budget_share`."""
+        return self.flag[2:].replace("-", "_")
+
+
+OPTIONS: Final = (
+    Option(("installationId",), "Name of this installation, part of every AWS name and tag. Mandatory."),
+    Option(("region",), "AWS region."),
+    Option(("endpointUrl",), "AWS endpoint for all services."),
+    Option(("kubeconfig",), "Path of a kubeconfig; default: service account, then $KUBECONFIG."),
+    Option(("watchNamespaces",), "Namespaces to serve, comma-separated; default: all."),
+    Option(("workers",), "Worker threads."),
+    Option(("driftInterval",), "How often services and rules are compared, e.g. 60s."),
+    Option(("driftAttributesInterval",), "How often target-group attributes are compared, e.g. 10m."),
+    Option(("dryRun",), "Log AWS writes instead of making them.", is_bool=True),
+    Option(("suspend",), "Observe and report only.", is_bool=True),
+    Option(("objectMetrics",), "Metric series per custom resource.", is_bool=True),
+    Option(("aws", "budgets"), "Keep below AWS's request rates.", is_bool=True),
+    Option(("aws", "budgetShare"), "Part of each AWS request rate to use, above 0 to 1."),
+    Option(("lease", "enabled"), "Leader election.", is_bool=True),
+    Option(("lease", "name"), "Name of the Lease."),
+    Option(("lease", "namespace"), "Namespace of the Lease."),
+    Option(("lease", "duration"), "How long a Lease outlives its last renewal."),
+    Option(("lease", "renewDeadline"), "How long renewals may fail before the leader gives up."),
+    Option(("lease", "retryPeriod"), "How often the Lease is renewed or tried for."),
+    Option(("http", "address"), "Address of probes and metrics."),
+    Option(("http", "port"), "Port of probes and metrics; 0 takes a free one."),
+    Option(("log", "level"), "debug, info, warning or error."),
+    Option(("log", "format"), "json or text."),
+)
+
+
+def load(
+    *, file: Path | None = None, environment: Mapping[str, str], flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """Merge file < environment < flags and check the result; raises ConfigError.
+
+    `flags` maps `Option.parameter` to a value; None means that the flag was not given.
+    """
+    data = _read(file) if file else {}
+    origins: dict[tuple[str, ...], str] = {}
+    known = {option.environment: option for option in OPTIONS}
+    for name, text in environment.items():  # unknown ones are left: Kubernetes makes SLUICE_SERVICE_HOST
+        if name in known:
+            _put(data, known[name].path, text, origins, f"environment variable {name}")
+    for option in OPTIONS:
+        value = (flags or {}).get(option.parameter)
+        if value is not None:
+            _put(data, option.path, value, origins, f"flag {option.flag}")
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, origins, file)) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the configuration {file} is no YAML: {error}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"the configuration {file} is no mapping of settings")
+    return data
+
+
+def _put(
+    data: dict[str, Any],
+    path: tuple[str, ...],
+    value: object,
+    origins: dict[tuple[str, ...], str],
+    origin: str,
+) -> None:
+    *parents, leaf = path
+    for parent in parents:
+        section = data.setdefault(parent, {})
+        if not isinstance(section, dict):
+            return  # the file has something else there: validation reports it
+        data = section
+    if leaf == "watchNamespaces" and isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    data[leaf] = value
+    origins[path] = origin
+
+
+def _explain(error: ValidationError, origins: Mapping[tuple[str, ...], str], file: Path | None) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        path = tuple(str(part) for part in problem["loc"])
+        where = ".".join(path) or "(whole configuration)"
+        source = origins.get(path) or (str(file) if file else "not set")
+        if problem["type"] == "extra_forbidden":
+            what = "is no setting"
+        elif problem["type"] == "missing":
+            what = "is mandatory"
+        else:
+            what = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {what} [{source}]")
+    return "the configuration cannot be used:\n  " + "\n  ".join(lines)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()

@@ -1,0 +1,177 @@
+"""Compares what a spec names with what its namespace may use; pure.
+
+Each function answers one question of the path of a pass and raises `Refused("NotPermitted", …)` with a
+text that names the namespace's rule, what it allows, and who can change it. Values that come from the
+rule itself (default cluster, default roles, roles of service accounts) are the administrator's word and
+always allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sluice.model.binding import Binding
+from sluice.model.errors import Refused
+from sluice.model.tenancy import ListenerGrant, Tenancy, TenancyRule
+
+_CURE = "Ask the platform team to extend the tenancy rule, or use one that is allowed."
+_SHOWN = 5  # allowed values in a message; the rest is in the configuration
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether `text` is matched by `pattern`, in which only `*` is special (any run, even empty).
+
+    A `*` or `?` inside `text` (a wildcard host name) is an ordinary character that only a `*` of the
+    pattern covers; hence whatever a permitted wildcard host name matches, the pattern matches too.
+    """
+    head, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    *middle, tail = rest
+    if not text.startswith(head) or len(text) < len(head) + len(tail) or not text.endswith(tail):
+        return False
+    position, end = len(head), len(text) - len(tail)
+    for piece in middle:
+        found = text.find(piece, position, end)
+        if found < 0:
+            return False
+        position = found + len(piece)
+    return True
+
+
+def rule_for(tenancy: Tenancy, namespace: str, labels: Mapping[str, str]) -> TenancyRule:
+    """Return the first rule that covers a namespace with these labels."""
+    for rule in tenancy.rules:
+        named = _any(rule.namespaces, namespace)
+        if named and all(labels.get(key) == value for key, value in rule.namespace_labels.items()):
+            return rule
+    raise Refused(
+        "NotPermitted",
+        f"no tenancy rule of the operator covers namespace {namespace}; ask the platform team to add one",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """The roles a task definition gets; '' is none."""
+
+    task: str
+    execution: str
+
+
+def roles_for(rule: TenancyRule, *, service_account: str, task_role: str, execution_role: str) -> Roles:
+    """Return the roles of a spec: what it names, else its service account's, else the rule's defaults."""
+    mapped = rule.service_account_roles.get(service_account, "") if service_account else ""
+    return Roles(
+        task=task_role or mapped or rule.default_task_role,
+        execution=execution_role or rule.default_execution_role,
+    )
+
+
+def permit_deployment(
+    rule: TenancyRule, *, cluster: str, task_role: str, execution_role: str, account: str
+) -> None:
+    """Refuse a Deployment whose cluster, roles or account the rule does not allow.
+
+    All four may come resolved (`roles_for`, `default_cluster`) or as the spec has them; an empty role
+    is no role, an empty account the rule's, an empty cluster is refused unless the rule has a default.
+    """
+    _permit_account(rule, account)
+    _permit_cluster(rule, cluster)
+    own = {rule.default_task_role, *rule.service_account_roles.values()}
+    if task_role and task_role not in own and not _any(rule.task_roles, task_role):
+        raise _refusal(rule, f"may not use task role {task_role}", rule.task_roles)
+    if (
+        execution_role
+        and execution_role != rule.default_execution_role
+        and not _any(rule.execution_roles, execution_role)
+    ):
+        raise _refusal(rule, f"may not use execution role {execution_role}", rule.execution_roles)
+
+
+def binding_for(tenancy: Tenancy, rule: TenancyRule, account: str) -> Binding:
+    """Return where in AWS a namespace's objects live; `account` is what the spec asks for or ''."""
+    _permit_account(rule, account)
+    if not rule.account:
+        return tenancy.default_binding
+    try:
+        return tenancy.accounts[rule.account]
+    except KeyError:
+        raise Refused(
+            "NotPermitted",
+            f"tenancy rule {rule.name!r} names account {rule.account!r}, which the operator's configuration "
+            "does not define; ask the platform team to add it under accounts",
+        ) from None
+
+
+def permit_listener(
+    rule: TenancyRule, *, load_balancer: str, listener_arn: str, port: int
+) -> tuple[int, int]:
+    """Return the first and last priority that the namespace may use on a listener.
+
+    `load_balancer` is its name, `port` the listener's. The first grant that fits counts.
+    """
+    for grant in rule.listeners:
+        if (
+            matches(grant.load_balancer, load_balancer)
+            and grant.listener_arn in ("", listener_arn)
+            and (not grant.ports or port in grant.ports)
+        ):
+            return grant.priorities
+    raise _refusal(
+        rule,
+        f"may not have rules on the listener {load_balancer}:{port}",
+        [_describe(grant) for grant in rule.listeners],
+    )
+
+
+def permit_hostname(rule: TenancyRule, hostname: str) -> None:
+    """Refuse a host name outside the rule's patterns; '' (any host) needs the pattern `*`.
+
+    Host names are compared without regard to case (RFC 9110, 4.2.3).
+    """
+    wanted = hostname.lower() or "*"
+    if not any(matches(pattern.lower(), wanted) for pattern in rule.hostnames):
+        what = f"host name {hostname}" if hostname else "every host name (spec.hostnames is empty)"
+        raise _refusal(rule, f"may not serve {what}", rule.hostnames)
+
+
+def _permit_account(rule: TenancyRule, account: str) -> None:
+    if account and account != rule.account:
+        raise _refusal(rule, f"may not use account {account}", [rule.account or "(the operator's own)"])
+
+
+def _permit_cluster(rule: TenancyRule, cluster: str) -> None:
+    wanted = cluster or rule.default_cluster
+    if not wanted:
+        raise Refused(
+            "InvalidSpec",
+            f"spec.ecs.cluster: is not set and tenancy rule {rule.name!r} has no defaultCluster; "
+            "name the ECS cluster",
+        )
+    if wanted == rule.default_cluster:
+        return
+    name = wanted.rsplit("/", 1)[-1]
+    allowed = any(
+        matches(pattern, wanted if pattern.startswith("arn:") else name) for pattern in rule.clusters
+    )
+    if not allowed:
+        raise _refusal(rule, f"may not use cluster {wanted}", rule.clusters)
+
+
+def _any(patterns: Iterable[str], text: str) -> bool:
+    return any(matches(pattern, text) for pattern in patterns)
+
+
+def _describe(grant: ListenerGrant) -> str:
+    where = grant.listener_arn or grant.load_balancer
+    return f"{where}:{','.join(map(str, grant.ports))}" if grant.ports else where
+
+
+def _refusal(rule: TenancyRule, what: str, allowed: Iterable[str]) -> Refused:
+    values = list(allowed)
+    shown = ", ".join(values[:_SHOWN]) + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")
+    return Refused(
+        "NotPermitted", f"this namespace {what}: tenancy rule {rule.name!r} allows [{shown}]. {_CURE}"
+    )
