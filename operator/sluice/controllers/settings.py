@@ -1,0 +1,23 @@
+"""What the operator's configuration tells the controllers; `app.py` fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sluice.model.tenancy import Tenancy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """The same for the whole process; times in seconds."""
+
+    installation_id: str
+    tenancy: Tenancy
+    drift_interval: float = 60.0
+    """How old a read of services and rules may be at rest, and how often rest is looked at."""
+    attributes_interval: float = 600.0
+    """The same for target groups with their attributes."""
+    suspended: bool = False
+    """The switch for the whole operator: observe and report drift, write nothing to AWS."""
+    rules_per_listener: int = 100
+    """Quota "Rules per Application Load Balancer" (default of the account)."""
