@@ -1,0 +1,1 @@
+"""ServiceRoute: matches to ALB rules, priorities, composed weights, ordered rule writes. Pure."""

@@ -1,0 +1,141 @@
+"""The rules that a route wants on each of its listeners, and the weights as far as they are known.
+
+A rule's identity is the route's rule name and a digest of its conditions. So a changed match is a
+new rule that exists before the old one goes, and no edit of a route leaves a moment in which a
+request that matched before and after it matches nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sluice.model.keys import Key
+from sluice.model.names import short_hash
+from sluice.model.traffic import Traffic
+from sluice.plan.route.conditions import alb_matches, canonical
+from sluice.plan.route.intent import Backend, RouteIntent, RuleIntent
+from sluice.plan.route.weights import compose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A listener that the route is attached to (or was, when it is only to be cleaned)."""
+
+    name: str
+    """How the spec calls it: `<load balancer>:<port>` or the listener's ARN."""
+    listener_arn: str
+    load_balancer_arn: str
+    reserved: tuple[int, int]
+    """The priorities that the tenancy allows here, both ends included."""
+    rules: Sequence[Mapping[str, Any]] = ()
+    """What DescribeRules said, with `Tags` as a mapping."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendFacts:
+    """What is known of a Deployment that the route refers to."""
+
+    exists: bool
+    traffic: Traffic | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a rule cannot be as the spec wants it now; a condition's reason and message."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredRule:
+    """One ALB rule."""
+
+    name: str
+    """`<rule>/<digest of the conditions>`: the tag `sluice.dev/route-rule`."""
+    listener_arn: str
+    conditions: tuple[Mapping[str, Any], ...]
+    precedence: str
+    backends: tuple[str, ...]
+    weights: Mapping[str, int] | None
+    """Target group ARN → weight; None while a backend is not there (then an existing rule stays)."""
+    priority: int | None = None
+    """What the spec asks for."""
+    field: str = ""
+    """Where the spec says so."""
+
+
+def desired_rules(
+    key: Key, intent: RouteIntent, *, parents: Sequence[Parent], backends: Mapping[str, BackendFacts]
+) -> tuple[tuple[DesiredRule, ...], tuple[Problem, ...]]:
+    """Return the rules of all parents, and what keeps some of them from their weights.
+
+    Raises Refused for what no waiting will change: conditions or weights that ALB cannot have.
+    """
+    rules: list[DesiredRule] = []
+    problems: list[Problem] = []
+    for index, rule in enumerate(intent.rules):
+        matches = alb_matches(intent, rule, index=index)
+        for parent in parents:
+            weights, problem = _weights(key, rule, parent=parent, backends=backends)
+            problems += [problem] if problem else []
+            for number, match in enumerate(matches):
+                rules.append(
+                    DesiredRule(
+                        name=f"{rule.name}/{conditions_digest(match.conditions)}",
+                        listener_arn=parent.listener_arn,
+                        conditions=match.conditions,
+                        precedence=match.precedence,
+                        backends=tuple(dict.fromkeys(backend.name for backend in rule.backends)),
+                        weights=weights,
+                        # Every second number: the one before each is its twin's.
+                        priority=None if rule.priority is None else rule.priority + 2 * number,
+                        field=f"spec.rules[{rule.name}].priority",
+                    )
+                )
+    return tuple(rules), tuple(dict.fromkeys(problems))
+
+
+def conditions_digest(conditions: Sequence[Mapping[str, Any]]) -> str:
+    """Return the digest of conditions, whatever their order."""
+    form = sorted(
+        (field, name, member, sorted(values)) for field, name, member, values in canonical(conditions)
+    )
+    return short_hash(json.dumps(form), length=8)
+
+
+def _weights(
+    key: Key, rule: RuleIntent, *, parent: Parent, backends: Mapping[str, BackendFacts]
+) -> tuple[dict[str, int] | None, Problem | None]:
+    shares: list[tuple[int, Mapping[str, int]]] = []
+    for backend in rule.backends:
+        facts = backends[backend.name]
+        parts, problem = _parts(key, backend, rule=rule, parent=parent, facts=facts)
+        if problem and backend.weight:
+            return None, problem
+        shares.append((backend.weight, parts))
+    return compose(shares), None
+
+
+def _parts(
+    key: Key, backend: Backend, *, rule: RuleIntent, parent: Parent, facts: BackendFacts
+) -> tuple[Mapping[str, int], Problem | None]:
+    """Return target group ARN → parts of one backend on one load balancer."""
+    subject = f"Deployment {key.namespace}/{backend.name}"
+    if not facts.exists:
+        where = f"spec.rules[{rule.name}].backendRefs[{backend.name}]"
+        text = f"{where}: {subject} does not exist; create it or correct the name"
+        return {}, Problem(reason="BackendNotFound", message=text)
+    if facts.traffic is None:
+        text = f"{subject} has no healthy targets yet"
+        return {}, Problem(reason="WaitingForTargets", message=text)
+    here = [t for t in facts.traffic.targets if t.load_balancer_arn == parent.load_balancer_arn]
+    chosen = [t for t in here if backend.port in (t.port, str(t.container_port))]
+    parts = {t.target_group_arn: facts.traffic.weights.get(t.slot, 0) for t in chosen}
+    if any(parts.values()):
+        return parts, None
+    text = f"{subject} has no target group for port {backend.port} on {parent.name} yet"
+    return {}, Problem(reason="WaitingForTargets", message=text)
