@@ -60,7 +60,17 @@ class BucketState:
 class Bucket:
     """One token bucket with floors and claims. Not thread-safe: its AccountBudget holds a lock."""
 
-    __slots__ = ("_claims", "_factor", "_swept", "_throttled", "_updated", "capacity", "rate", "shape", "tokens")
+    __slots__ = (
+        "_claims",
+        "_factor",
+        "_swept",
+        "_throttled",
+        "_updated",
+        "capacity",
+        "rate",
+        "shape",
+        "tokens",
+    )
 
     def __init__(self, shape: BucketShape, *, share: float, now: float) -> None:
         """Start full. `share` (0-1] is the part of the account's limits that is ours."""
@@ -123,6 +133,10 @@ class Bucket:
                 claims.pop(waiter, None)
         self._claims[priority][waiter] = until + CLAIM_GRACE_SECONDS
 
+    def waits(self, waiter: Hashable) -> bool:
+        """Tell whether the waiter has a place here."""
+        return any(waiter in claims for claims in self._claims.values())
+
     def spend(self, waiter: Hashable) -> None:
         """Take one token and give the waiter's place away."""
         self.tokens -= 1
@@ -166,7 +180,7 @@ class Budgets:
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str, str], dict[str, Bucket]] = {}
 
-    def take(  # noqa: PLR0913 - who, where, what and when; each is one word
+    def take(
         self,
         service: str,
         operation: str,
@@ -186,13 +200,16 @@ class Budgets:
         with self._lock:
             passed = self._of(service, operation, account=account, region=region, now=now)
             slowest = Wait(until=now, bucket="")
+            short = []
             for bucket in passed:
                 seconds = bucket.wait(priority, waiter)
-                if seconds > 0:
-                    bucket.claim(priority, waiter, until=now + seconds)
-                    if now + seconds > slowest.until:
-                        slowest = Wait(until=now + seconds, bucket=bucket.shape.name)
+                if seconds > 0 or bucket.waits(waiter):
+                    short.append(bucket)
+                if now + seconds > slowest.until:
+                    slowest = Wait(until=now + seconds, bucket=bucket.shape.name)
             if slowest.bucket:
+                for bucket in short:  # a place in the fast bucket is kept until the slow one has a token
+                    bucket.claim(priority, waiter, until=slowest.until)
                 return slowest
             for bucket in passed:
                 bucket.spend(waiter)

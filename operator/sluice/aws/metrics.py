@@ -1,0 +1,92 @@
+"""Prometheus metrics of the gateway: calls, seconds, throttles, budget tokens and waits.
+
+Cardinality is bounded by operations that the product uses times outcomes, and by buckets times accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sluice.aws.budget import BucketState
+from sluice.model.binding import Binding, Priority
+
+
+class AwsMetrics:
+    """What the gateway counts; `registry` is the process's or a test's own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register every metric."""
+        self._registry = registry
+        self.calls = Counter(
+            "sluice_aws_calls",
+            "AWS API calls by outcome: ok, or the kind of the failure.",
+            ("service", "operation", "outcome", "account", "region"),
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "sluice_aws_call_duration_seconds",
+            "Time of one AWS API call on the wire, budget waits excluded.",
+            ("service", "operation"),
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self.deferred = Counter(
+            "sluice_aws_budget_deferred",
+            "Calls that were put off because a token bucket was empty for their priority.",
+            ("bucket", "priority", "account", "region"),
+            registry=registry,
+        )
+        self.withheld = Counter(
+            "sluice_aws_dry_run_writes",
+            "Writes that a dry run did not send.",
+            ("service", "operation"),
+            registry=registry,
+        )
+
+    def called(self, service: str, operation: str, *, outcome: str, binding: Binding, seconds: float) -> None:
+        """Count one call that was made."""
+        account = binding.account or "default"
+        self.calls.labels(service, operation, outcome, account, binding.region).inc()
+        self.seconds.labels(service, operation).observe(seconds)
+
+    def put_off(self, bucket: str, priority: Priority, binding: Binding) -> None:
+        """Count one call that found no token."""
+        self.deferred.labels(
+            bucket, priority.name.lower(), binding.account or "default", binding.region
+        ).inc()
+
+    def watch_budgets(self, states: Callable[[], Iterable[BucketState]]) -> None:
+        """Export the buckets as they are at the time of each scrape."""
+        self._registry.register(_BudgetCollector(states))
+
+
+class _BudgetCollector(Collector):
+    def __init__(self, states: Callable[[], Iterable[BucketState]]) -> None:
+        self._states = states
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        labels = ("bucket", "account", "region")
+        tokens = GaugeMetricFamily("sluice_aws_budget_tokens", "Tokens left.", labels=labels)
+        capacity = GaugeMetricFamily("sluice_aws_budget_capacity", "Tokens when full.", labels=labels)
+        factor = GaugeMetricFamily(
+            "sluice_aws_budget_rate_factor",
+            "Share of the nominal rate, below 1 after throttling.",
+            labels=labels,
+        )
+        waiting = GaugeMetricFamily(
+            "sluice_aws_budget_waiting", "Callers with a place in line.", labels=labels
+        )
+        for state in self._states():
+            values = (state.bucket, state.account or "default", state.region)
+            tokens.add_metric(values, state.tokens)
+            capacity.add_metric(values, state.capacity)
+            factor.add_metric(values, state.factor)
+            waiting.add_metric(values, state.waiting)
+        return tokens, capacity, factor, waiting
