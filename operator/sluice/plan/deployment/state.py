@@ -1,0 +1,357 @@
+"""A Deployment's status as the planner works with it: typed, frozen, and back to camelCase.
+
+Status is a cache (decision 16): ARNs, the intents that make a crash safe, and what people read. An
+entry without its ARN is an open intent: its AWS call was about to be made and may have happened.
+Times are epoch seconds here and RFC 3339 text in status, except where api.md says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sluice.model.conditions import parse_timestamp, timestamp
+from sluice.model.traffic import Traffic
+
+RecreateStep = Literal["", "ScalingDown", "Starting"]
+
+
+def _time(value: str | None) -> float | None:
+    return parse_timestamp(value) if value else None
+
+
+def _text(value: float | None) -> str | None:
+    return timestamp(value) if value is not None else None
+
+
+def _dense(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not set: absent is how Kubernetes says it."""
+    return {name: value for name, value in entry.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One ECS service of ours."""
+
+    name: str = "a"
+    ordinal: int = 1
+    cluster: str = ""
+    service_name: str = ""
+    service_arn: str = ""
+    revision: str = ""
+    """What the service was last given completely; written after the ControllerRevision is kept."""
+    task_definition: str = ""
+    desired: int = 0
+    running: int = 0
+    healthy: int | None = None
+    deployment_id: str = ""
+    launch_type: str = ""
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Slot:
+        """Read an entry of `status.slots` or `status.retiring`."""
+        return cls(
+            name=entry["name"],
+            ordinal=int(entry.get("ordinal", 1)),
+            cluster=entry.get("cluster", ""),
+            service_name=entry.get("serviceName", ""),
+            service_arn=entry.get("serviceArn", ""),
+            revision=entry.get("revision", ""),
+            task_definition=entry.get("taskDefinition", ""),
+            desired=int(entry.get("desired", 0)),
+            running=int(entry.get("running", 0)),
+            healthy=entry.get("healthy"),
+            deployment_id=entry.get("deploymentId", ""),
+            launch_type=entry.get("launchType", ""),
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the entry as status has it."""
+        return _dense(
+            {
+                "name": self.name,
+                "ordinal": self.ordinal,
+                "cluster": self.cluster,
+                "serviceName": self.service_name,
+                "serviceArn": self.service_arn,
+                "revision": self.revision,
+                "taskDefinition": self.task_definition,
+                "desired": self.desired,
+                "running": self.running,
+                "healthy": self.healthy,
+                "deploymentId": self.deployment_id,
+                "launchType": self.launch_type,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """The revision that last completed."""
+
+    revision: str
+    task_definition: str
+    since: float
+    slot: str = "a"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """The move to another revision that is going on."""
+
+    id: str
+    candidate: str
+    started_at: float
+    source: str = ""
+    """Revision that was live at the start; '' in the first rollout."""
+    deadline_at: float | None = None
+    """None while paused: the clock of progressDeadlineSeconds stops."""
+    paused: bool = False
+    """By the verb; `spec.paused` is not copied."""
+    recreate: RecreateStep = ""
+    replicas: int | None = None
+    """Tasks to come back to after Recreate scaled down, where the spec does not own the count."""
+    supersedes: str = ""
+    """Id of the ECS deployment that has to be replaced by force, because no setting of it differs."""
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Rollout:
+        """Read `status.rollout`."""
+        return cls(
+            id=entry["id"],
+            candidate=entry["candidate"],
+            started_at=parse_timestamp(entry["startedAt"]),
+            source=entry.get("source", ""),
+            deadline_at=_time(entry.get("deadlineAt")),
+            paused=bool(entry.get("paused", False)),
+            recreate=entry.get("recreate", ""),
+            replicas=entry.get("replicas"),
+            supersedes=entry.get("supersedes", ""),
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return `status.rollout`."""
+        return _dense(
+            {
+                "id": self.id,
+                "source": self.source,
+                "candidate": self.candidate,
+                "startedAt": timestamp(self.started_at),
+                "deadlineAt": _text(self.deadline_at),
+                "paused": self.paused or None,
+                "recreate": self.recreate,
+                "replicas": self.replicas,
+                "supersedes": self.supersedes,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registering:
+    """RegisterTaskDefinition was about to be called (decision 8)."""
+
+    definition_hash: str
+    family: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGroup:
+    """The target group of (slot, container port, load balancer)."""
+
+    slot: str = "a"
+    port: str = ""
+    container_port: int = 0
+    load_balancer_arn: str = ""
+    name: str = ""
+    arn: str = ""
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> TargetGroup:
+        """Read an entry of `status.targetGroups`."""
+        return cls(
+            slot=entry.get("slot", "a"),
+            port=entry.get("port", ""),
+            container_port=int(entry.get("containerPort", 0)),
+            load_balancer_arn=entry.get("loadBalancerArn", ""),
+            name=entry["name"],
+            arn=entry.get("arn", ""),
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the entry as status has it."""
+        return _dense(
+            {
+                "slot": self.slot,
+                "port": self.port,
+                "containerPort": self.container_port,
+                "loadBalancerArn": self.load_balancer_arn,
+                "name": self.name,
+                "arn": self.arn,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """The rule that associates the target groups of a container port with a load balancer."""
+
+    listener_arn: str
+    load_balancer_arn: str
+    container_port: int
+    priority: int
+    rule_arn: str = ""
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Anchor:
+        """Read an entry of `status.anchors`."""
+        return cls(
+            listener_arn=entry["listenerArn"],
+            load_balancer_arn=entry.get("loadBalancerArn", ""),
+            container_port=int(entry.get("containerPort", 0)),
+            priority=int(entry.get("priority", 0)),
+            rule_arn=entry.get("ruleArn", ""),
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the entry as status has it."""
+        return _dense(
+            {
+                "listenerArn": self.listener_arn,
+                "loadBalancerArn": self.load_balancer_arn,
+                "containerPort": self.container_port,
+                "priority": self.priority,
+                "ruleArn": self.rule_arn,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A revision that is not tried again without `retry`, and what runs instead of it."""
+
+    revision: str
+    reason: str
+    """Condition reason to show: RolledBack, FirstRolloutFailed, ProgressDeadlineExceeded; '' for an undo."""
+    fallback: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything of status that a later pass decides by."""
+
+    observed_generation: int | None = None
+    live: Live | None = None
+    slot: Slot | None = None
+    retiring: tuple[Slot, ...] = ()
+    rollout: Rollout | None = None
+    registering: Registering | None = None
+    definitions: tuple[tuple[str, str], ...] = ()
+    """(definition hash, ARN), the most recently deployed last."""
+    traffic: Traffic | None = None
+    target_groups: tuple[TargetGroup, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
+    routes: tuple[Mapping[str, Any], ...] = ()
+    intents: Mapping[str, str] = field(default_factory=dict)
+    rejected: Rejected | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
+    """Newest first."""
+    conditions: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether there is nothing to go by: a new object, or a status that was lost."""
+        return self.observed_generation is None
+
+    @classmethod
+    def read(cls, status: Mapping[str, Any]) -> State:
+        """Read a Deployment's status."""
+        slots = [Slot.read(entry) for entry in status.get("slots") or ()]
+        live = status.get("live")
+        registering = status.get("registering")
+        rollout = status.get("rollout")
+        rejected = status.get("rejectedRevision")
+        return cls(
+            observed_generation=status.get("observedGeneration"),
+            live=Live(
+                slot=live.get("slot", "a"),
+                revision=live["revision"],
+                task_definition=live.get("taskDefinition", ""),
+                since=parse_timestamp(live["since"]),
+            )
+            if live
+            else None,
+            slot=slots[0] if slots else None,
+            retiring=tuple(Slot.read(entry) for entry in status.get("retiring") or ()),
+            rollout=Rollout.read(rollout) if rollout else None,
+            registering=Registering(
+                definition_hash=registering["definitionHash"],
+                family=registering.get("family", ""),
+                since=parse_timestamp(registering["since"]),
+            )
+            if registering
+            else None,
+            definitions=tuple(
+                (entry["definitionHash"], entry["arn"]) for entry in status.get("taskDefinitions") or ()
+            ),
+            traffic=Traffic.from_status(status.get("traffic")),
+            target_groups=tuple(TargetGroup.read(entry) for entry in status.get("targetGroups") or ()),
+            anchors=tuple(Anchor.read(entry) for entry in status.get("anchors") or ()),
+            routes=tuple(status.get("routes") or ()),
+            intents=dict(status.get("intents") or {}),
+            rejected=Rejected(
+                revision=rejected["revision"],
+                reason=rejected.get("reason", ""),
+                fallback=rejected.get("fallback", ""),
+                message=rejected.get("message", ""),
+            )
+            if rejected
+            else None,
+            history=tuple(status.get("history") or ()),
+            conditions=tuple(status.get("conditions") or ()),
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the members of status that this state holds; what is empty is absent."""
+        status: dict[str, Any] = {
+            "observedGeneration": self.observed_generation,
+            "live": {
+                "slot": self.live.slot,
+                "revision": self.live.revision,
+                "taskDefinition": self.live.task_definition,
+                "since": timestamp(self.live.since),
+            }
+            if self.live
+            else None,
+            "slots": [self.slot.write()] if self.slot else [],
+            "retiring": [slot.write() for slot in self.retiring],
+            "rollout": self.rollout.write() if self.rollout else None,
+            "registering": {
+                "definitionHash": self.registering.definition_hash,
+                "family": self.registering.family,
+                "since": timestamp(self.registering.since),
+            }
+            if self.registering
+            else None,
+            "taskDefinitions": [{"definitionHash": key, "arn": arn} for key, arn in self.definitions],
+            "traffic": self.traffic.to_status() if self.traffic else None,
+            "targetGroups": [group.write() for group in self.target_groups],
+            "anchors": [anchor.write() for anchor in self.anchors],
+            "routes": [dict(route) for route in self.routes],
+            "intents": dict(self.intents),
+            "rejectedRevision": _dense(
+                {
+                    "revision": self.rejected.revision,
+                    "reason": self.rejected.reason,
+                    "fallback": self.rejected.fallback,
+                    "message": self.rejected.message,
+                }
+            )
+            if self.rejected
+            else None,
+            "history": [dict(entry) for entry in self.history],
+            "conditions": [dict(condition) for condition in self.conditions],
+        }
+        return {name: value for name, value in status.items() if value not in (None, [], {})}
