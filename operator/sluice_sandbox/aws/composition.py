@@ -34,9 +34,9 @@ def compose(
     estate: Estate
     emitter: Emitter
     if moto is None:
-        estate, emitter = FixedEstate(), RememberingEmitter()
+        estate, emitter = FixedEstate(), RememberingEmitter(clock)
     else:
-        estate, emitter = moto.estate, MotoEmitter(moto)
+        estate, emitter = moto.estate, MotoEmitter(clock, moto)
     rng = random.Random(seed)
     network = TaskNetwork()
     runtime = InProcessRuntime(clock, network, rng=rng)

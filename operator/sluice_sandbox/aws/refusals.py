@@ -12,6 +12,9 @@ from sluice_sandbox.aws.service import Caller
 
 QUERY_SERVICES = frozenset({"elbv2", "iam", "sts", "sns", "ec2"})
 
+_ACCESS_DENIED = QUERY_SERVICES | {"s3", "route53", "cloudwatch"}
+"""The others say AccessDeniedException."""
+
 _THROTTLING = {
     "ecs": ("ThrottlingException", 400),
     "elbv2": ("Throttling", 400),
@@ -66,7 +69,7 @@ def access_denied(caller: Caller, service: str, operation: str, *, resource: str
     )
     if service == "ec2":
         return AwsError("UnauthorizedOperation", text, status=403)
-    if service in QUERY_SERVICES:
+    if service in _ACCESS_DENIED:
         return AwsError("AccessDenied", text, status=403)
     return AwsError("AccessDeniedException", text, status=400)
 

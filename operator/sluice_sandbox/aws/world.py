@@ -7,6 +7,7 @@ its answer, the record. moto answers for services that are not ours (`aws.moto_b
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -70,6 +71,7 @@ class World:
     caller: Caller = field(default_factory=Caller)
     """Who calls in process when nobody is named."""
     _history: History = field(default_factory=History)
+    _baseline: dict[str, Any] = field(default_factory=dict)
     _routes: dict[tuple[str, str], Route] = field(default_factory=dict)
 
     @classmethod
@@ -103,6 +105,24 @@ class World:
             faults=Faults(random.Random(f"{seed}/faults")),
             outside=outside or Outside(estate=FixedEstate(), emitter=Silence()),
         )
+
+    # --------------------------------------------------------------- baseline
+
+    def mark_baseline(self) -> None:
+        """Make the present state of the own services what `reset` returns to."""
+        self._baseline = {name: copy.deepcopy(service.state) for name, service in self.services.items()}
+
+    def reset(self) -> None:
+        """Forget calls, faults and history, and put the own services back to the baseline.
+
+        Tasks started since lose their service and their record; whoever holds sockets for them
+        closes these. moto keeps what it has. Without a baseline the state is left as it is.
+        """
+        self.calls.clear()
+        self.faults.clear()
+        self._history.clear()
+        for name, state in self._baseline.items():
+            self.services[name].state = copy.deepcopy(state)
 
     # ------------------------------------------------------------------ calls
 

@@ -101,14 +101,16 @@ class Renderer:
         known = convert
         return lambda value: {key: known(item) for key, item in value.items()}
 
-    def _timestamp(self, shape: Shape) -> Render:
+    def _timestamp(self, shape: Shape) -> Render | None:
         if self._target == PYTHON:
             return _aware
         if self._target == CBOR:
-            return EpochSeconds
-        return {"iso8601": iso8601, "rfc822": _rfc822}.get(
-            shape.serialization.get("timestampFormat", ""), _milliseconds
-        )
+            return _epoch
+        return _TEXT_TIMES.get(shape.serialization.get("timestampFormat", ""))
+
+
+def _epoch(value: Value) -> EpochSeconds:
+    return EpochSeconds(value.timestamp() if isinstance(value, datetime) else value)
 
 
 def _same(value: Value) -> Value:
@@ -119,10 +121,6 @@ def _aware(value: Value) -> Value:
     return value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
 
 
-def _milliseconds(value: float) -> float:
-    return round(float(value), 3)
-
-
 def iso8601(value: float) -> str:
     """Return epoch seconds as the query protocol writes them: UTC, milliseconds, `Z`."""
     return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -130,6 +128,9 @@ def iso8601(value: float) -> str:
 
 def _rfc822(value: float) -> str:
     return email.utils.formatdate(value, usegmt=True)
+
+
+_TEXT_TIMES: dict[str, Render] = {"iso8601": iso8601, "rfc822": _rfc822}
 
 
 def _base64(value: bytes | str) -> str:

@@ -1,0 +1,194 @@
+"""The control API beside AWS's: what happened, what shall go wrong, what time it is.
+
+Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
+
+| request | does |
+|---|---|
+| GET /_sandbox/health | tells that the world is up, and which services are own |
+| GET /_sandbox/calls?service=&operation=&outcome=&since=&limit= | the recorded calls, oldest first |
+| DELETE /_sandbox/calls | forgets them |
+| GET /_sandbox/counts | calls by service, operation and outcome |
+| GET, POST, DELETE /_sandbox/faults[/id] | lists, adds, ends faults (`faults.Fault`'s fields) |
+| GET /_sandbox/clock, POST {"advance": seconds} | the world's time; only a virtual clock can be advanced |
+| GET /_sandbox/state[/service] | a dump of what the services remember |
+| GET /_sandbox/events | the newest state-change events |
+| GET /_sandbox/traffic | request counts and target states by target group |
+| POST /_sandbox/reset | back to the baseline: calls, faults and own services' state |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from sluice_sandbox.aws.clock import VirtualClock
+from sluice_sandbox.aws.emitter import RememberingEmitter
+from sluice_sandbox.aws.faults import Fault
+from sluice_sandbox.aws.wire.models import Value
+from sluice_sandbox.aws.world import World
+
+DEFAULT_LIMIT = 1_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ask:
+    """One request: what follows the noun in the path, the query string, the JSON body."""
+
+    detail: str
+    query: Mapping[str, str]
+    fields: dict[str, Any]
+
+
+Answer = Callable[[Ask], Value]
+
+
+class ControlApi:
+    """Answers /_sandbox/ for one world. `on_reset` runs after a reset."""
+
+    def __init__(self, world: World, *, on_reset: Callable[[], None] = lambda: None) -> None:
+        """Control `world`."""
+        self._world = world
+        self._on_reset = on_reset
+        self._answers: Mapping[tuple[str, str], Answer] = {
+            ("GET", "health"): lambda _: self._health(),
+            ("GET", "calls"): self._calls,
+            ("DELETE", "calls"): lambda _: self._forget_calls(),
+            ("GET", "counts"): lambda _: self._counts(),
+            ("GET", "faults"): lambda _: self._faults(),
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._remove_fault,
+            ("GET", "clock"): lambda _: self._clock(),
+            ("POST", "clock"): self._advance,
+            ("GET", "state"): self._state,
+            ("GET", "events"): lambda _: self._events(),
+            ("GET", "traffic"): lambda _: self._traffic(),
+            ("POST", "reset"): lambda _: self._reset(),
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request: 200 with JSON, 404 for no such thing, 400 with `error` otherwise."""
+        _, _, rest = request.path.strip("/").partition("/")
+        noun, _, detail = rest.partition("/")
+        answer = self._answers.get((request.method, noun))
+        if answer is None:
+            return _json({"error": f"no {request.method} {request.path} here; see aws/control.py"}, 404)
+        try:
+            fields = _object(await request.text()) if request.method == "POST" else {}
+            return _json(answer(Ask(detail, request.query, fields)))
+        except LookupError as error:
+            return _json({"error": str(error.args[0] if error.args else error)}, 404)
+        except (ValueError, TypeError) as error:
+            return _json({"error": str(error)}, 400)
+
+    def _health(self) -> Value:
+        return {"status": "ok", "services": sorted(self._world.services), "calls": self._world.calls.total}
+
+    def _calls(self, ask: Ask) -> Value:
+        query = ask.query
+        limit = int(query.get("limit", DEFAULT_LIMIT))
+        found = self._world.calls.find(
+            service=query.get("service", "*"),
+            operation=query.get("operation", "*"),
+            outcome=query.get("outcome", "*"),
+            since=int(query.get("since", 0)),
+        )
+        calls = [dataclasses.asdict(call) for _, call in zip(range(limit), found, strict=False)]
+        return {"calls": calls, "total": self._world.calls.total}
+
+    def _forget_calls(self) -> Value:
+        self._world.calls.clear()
+        return {}
+
+    def _counts(self) -> Value:
+        counts = sorted(self._world.calls.counts().items())
+        return {
+            "counts": [
+                {"service": service, "operation": operation, "outcome": outcome, "count": count}
+                for (service, operation, outcome), count in counts
+            ],
+            "total": self._world.calls.total,
+        }
+
+    def _faults(self) -> Value:
+        return {"faults": [dataclasses.asdict(fault) for fault in self._world.faults.active()]}
+
+    def _add_fault(self, ask: Ask) -> Value:
+        fields = ask.fields
+        if "for" in fields:
+            fields["until"] = self._world.clock.now() + float(fields.pop("for"))
+        fault = self._world.faults.add(Fault(**fields))
+        return dataclasses.asdict(fault)
+
+    def _remove_fault(self, ask: Ask) -> Value:
+        if not ask.detail:
+            self._world.faults.clear()
+        elif not self._world.faults.remove(ask.detail):
+            raise LookupError(f"no fault {ask.detail}")
+        return {}
+
+    def _clock(self) -> Value:
+        return {"now": self._world.clock.now(), "virtual": isinstance(self._world.clock, VirtualClock)}
+
+    def _advance(self, ask: Ask) -> Value:
+        clock = self._world.clock
+        if not isinstance(clock, VirtualClock):
+            raise TypeError("this world runs on real time; only a virtual clock can be advanced")
+        clock.advance(float(ask.fields["advance"]))
+        return {"now": clock.now(), "virtual": True}
+
+    def _state(self, ask: Ask) -> Value:
+        services = self._world.services
+        if ask.detail:
+            if ask.detail not in services:
+                raise LookupError(f"no own service {ask.detail}; there are {', '.join(sorted(services))}")
+            return _plain(services[ask.detail].state)
+        return {name: _plain(service.state) for name, service in services.items()}
+
+    def _events(self) -> Value:
+        emitter = self._world.outside.emitter
+        recent = emitter.recent if isinstance(emitter, RememberingEmitter) else ()
+        return {"events": [_plain(event) for event in recent]}
+
+    def _traffic(self) -> Value:
+        counters = getattr(self._world.services.get("elbv2"), "counters", {})
+        return {"counters": _plain(counters() if callable(counters) else counters)}
+
+    def _reset(self) -> Value:
+        self._world.reset()
+        self._on_reset()
+        return {}
+
+
+def _object(text: str) -> dict[str, Any]:
+    fields = json.loads(text or "{}")
+    if not isinstance(fields, dict):
+        raise TypeError("the body is not a JSON object")
+    return fields
+
+
+def _plain(value: Value) -> Value:
+    """Return state as JSON can say it: dataclasses as objects, other keys and values as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {
+            key
+            if isinstance(key, str)
+            else "/".join(map(str, key))
+            if isinstance(key, tuple)
+            else str(key): _plain(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _json(content: Value, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status, text=json.dumps(content, default=str) + "\n", content_type="application/json"
+    )

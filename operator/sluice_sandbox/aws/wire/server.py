@@ -1,0 +1,331 @@
+"""One port for all of AWS: the HTTP face of a world.
+
+Requests are told apart by the service in their credential scope, as endpoints would in AWS. Own services
+are answered in the event loop, the rest goes to moto's thread. Paths under /_sandbox/ are the control
+API. Faults do to HTTP callers what they do in process, and more: latency passes, connections end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from sluice_sandbox.aws.errors import AwsError, ConnectionLost
+from sluice_sandbox.aws.faults import Verdict
+from sluice_sandbox.aws.moto_bridge import SERVICES as MOTO_SERVICES
+from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest, RawResponse
+from sluice_sandbox.aws.record import OK
+from sluice_sandbox.aws.refusals import unsupported
+from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.aws.wire import models, sigv4
+from sluice_sandbox.aws.wire.codecs import CBOR, JSON, QUERY, Codec, Encoded, codec_for
+from sluice_sandbox.aws.wire.models import Value
+from sluice_sandbox.aws.wire.operation import operation
+from sluice_sandbox.aws.world import OWN_SERVICES, World
+
+MAX_BODY = 64 * 1024 * 1024
+CLASSIC_ELB = b"Version=2012-06-01"
+CONTROL_PREFIX = "/_sandbox"
+
+_log = logging.getLogger(__name__)
+
+Control = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way: what the record will say about it."""
+
+    caller: Caller
+    service: str
+    name: str
+    request_id: str
+    at: float
+    params: Value = None
+    outcome: str = OK
+    took_place: bool = False
+
+
+class WireServer:
+    """Serves a world on a loopback port until stopped."""
+
+    def __init__(self, world: World, *, control: Control | None = None) -> None:
+        """Serve `world`; `control` answers what is under /_sandbox/."""
+        self._world = world
+        self._control = control
+        # Request ids come from their own generator: they must not shift the world's dice.
+        self._ids = random.Random(world.rng.random())
+        self._identities: dict[tuple[str, str], Caller] = {}
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, *, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen, and return the endpoint URL; port 0 takes a free one. Raises OSError when taken."""
+        server = web.Server(self._handle, request_factory=_request)
+        self._runner = web.ServerRunner(server, handle_signals=False, access_log=None, shutdown_timeout=2.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, backlog=512)
+        await site.start()
+        bound = self._runner.addresses[0]
+        return f"http://{bound[0]}:{bound[1]}"
+
+    async def stop(self) -> None:
+        """Stop listening and end open connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def forget_identities(self) -> None:
+        """Ask moto again whose an access key is (after a reset)."""
+        self._identities.clear()
+
+    # --------------------------------------------------------------- requests
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith(CONTROL_PREFIX):
+            return await self._control(request) if self._control is not None else web.Response(status=404)
+        body = await request.read()
+        request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+        try:
+            scope = sigv4.scope(request.headers, request.query_string, body)
+            return await self._addressed(request, body, scope=scope, request_id=request_id)
+        except AwsError as error:
+            return _response(_unaddressed(request, error, request_id))
+        except ConnectionLost:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+
+    async def _addressed(
+        self, request: web.BaseRequest, body: bytes, *, scope: sigv4.Scope, request_id: str
+    ) -> web.StreamResponse:
+        service = models.service_for_signing_name(scope.signing_name)
+        if service == "elbv2" and CLASSIC_ELB in body:
+            service = "elb"
+        caller = self._identify(scope)
+        if service in self._world.services:
+            return await self._own(request, body, caller=caller, service=service, request_id=request_id)
+        moto = self._world.outside.moto
+        if moto is None or service in OWN_SERVICES or service not in MOTO_SERVICES:
+            raise unsupported(service, _name(request, body))
+        return await self._foreign(
+            request, body, moto=moto, caller=caller, service=service, request_id=request_id
+        )
+
+    def _identify(self, scope: sigv4.Scope) -> Caller:
+        key = (scope.access_key, scope.region)
+        found = self._identities.get(key)
+        if found is None:
+            moto = self._world.outside.moto
+            found = moto.caller(*key) if moto is not None else None
+            if found is None:
+                default = self._world.caller
+                found = Caller(
+                    account=default.account,
+                    region=scope.region,
+                    access_key=scope.access_key,
+                    principal=default.principal,
+                )
+            self._identities[key] = found
+        return found
+
+    # ----------------------------------------------------------- own services
+
+    async def _own(
+        self, request: web.BaseRequest, body: bytes, *, caller: Caller, service: str, request_id: str
+    ) -> web.StreamResponse:
+        codec = codec_for(service, request.headers)
+        exchange = Exchange(
+            caller=caller,
+            service=service,
+            name=_name(request, body),
+            request_id=request_id,
+            at=self._world.clock.now(),
+        )
+        try:
+            verdict = await self._judge(exchange)
+            encoded = self._answer(exchange, codec, body, verdict)
+            _deliver(verdict, exchange)
+        except AwsError as error:
+            exchange.outcome = error.code
+            encoded = codec.refusal(service, error, request_id)
+        except ConnectionLost:
+            exchange.outcome = "ConnectionLost"
+            raise
+        except Exception as error:  # noqa: BLE001 - every call gets an answer
+            # A defect of the stand-in: the caller sees AWS's 500 with the cause, the log the trace.
+            _log.exception("%s %s", service, exchange.name)
+            exchange.outcome = "InternalFailure"
+            text = f"The sandbox failed in {service} {exchange.name}: {error!r}"
+            encoded = codec.refusal(service, AwsError("InternalFailure", text, status=500), request_id)
+        finally:
+            self._record(exchange)
+        return _response(encoded)
+
+    async def _judge(self, exchange: Exchange) -> Verdict | None:
+        verdict = self._world.faults.decide(exchange.caller, exchange.service, exchange.name, now=exchange.at)
+        if verdict is None:
+            return None
+        if verdict.latency:
+            await self._pass(verdict.latency)
+        if verdict.refusal is not None:
+            raise verdict.refusal
+        return verdict
+
+    def _answer(self, exchange: Exchange, codec: Codec, body: bytes, verdict: Verdict | None) -> Encoded:
+        compiled = operation(exchange.service, exchange.name)
+        exchange.params = codec.decode(compiled, body)
+        route = self._world.route(exchange.service, exchange.name)
+        params = codec.accept(compiled, exchange.params)
+        if verdict is None:
+            response = self._world.handle(route, exchange.caller, params)
+            encoded = codec.success(compiled, response, exchange.request_id)
+        else:
+            with self._world.reading(exchange.service, exchange.name, verdict):
+                response = self._world.handle(route, exchange.caller, params)
+                encoded = codec.success(compiled, response, exchange.request_id)
+        exchange.took_place = True
+        return encoded
+
+    async def _pass(self, seconds: float) -> None:
+        """Let `seconds` of the world's time pass."""
+        gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def arrive() -> None:
+            if not gone.done():
+                gone.set_result(None)
+
+        timer = self._world.clock.call_later(seconds, arrive)
+        try:
+            await gone
+        finally:
+            timer.cancel()
+
+    def _record(self, exchange: Exchange) -> None:
+        self._world.calls.add(
+            caller=exchange.caller,
+            service=exchange.service,
+            operation=exchange.name,
+            params=exchange.params,
+            time=exchange.at,
+            outcome=exchange.outcome,
+            took_place=exchange.took_place,
+            duration=self._world.clock.now() - exchange.at,
+        )
+
+    # ------------------------------------------------------------------- moto
+
+    async def _foreign(
+        self,
+        request: web.BaseRequest,
+        body: bytes,
+        *,
+        moto: MotoBridge,
+        caller: Caller,
+        service: str,
+        request_id: str,
+    ) -> web.StreamResponse:
+        raw = RawRequest(request.method, request.raw_path, dict(request.headers), body)
+        name = _name(request, body) or await asyncio.wrap_future(
+            moto.submit(lambda: moto.operation_name(caller, service, raw))
+        )
+        exchange = Exchange(
+            caller=caller, service=service, name=name, request_id=request_id, at=self._world.clock.now()
+        )
+        codec = codec_for(service, request.headers)
+        try:
+            verdict = await self._judge(exchange)
+            if codec is CBOR:
+                response = await self._translated(exchange, codec, body, moto)
+            else:
+                answer = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, raw)))
+                exchange.outcome = _outcome(answer)
+                response = web.Response(
+                    status=answer.status, headers=_forwardable(answer.headers), body=answer.body
+                )
+            exchange.took_place = True
+            _deliver(verdict, exchange)
+        except AwsError as error:
+            exchange.outcome = error.code
+            response = _response(codec.refusal(service, error, request_id))
+        except ConnectionLost:
+            exchange.outcome = "ConnectionLost"
+            raise
+        finally:
+            self._record(exchange)
+        return response
+
+    async def _translated(
+        self, exchange: Exchange, codec: Codec, body: bytes, moto: MotoBridge
+    ) -> web.StreamResponse:
+        """Answer a CBOR client, whose protocol moto does not know, through a call in process."""
+        compiled = operation(exchange.service, exchange.name)
+        exchange.params = codec.decode(compiled, body)
+        params = codec.accept(compiled, exchange.params)
+        answer = await asyncio.wrap_future(
+            moto.submit(lambda: moto.call(exchange.caller, exchange.service, exchange.name, params))
+        )
+        return _response(codec.success(compiled, answer, exchange.request_id))
+
+
+def _deliver(verdict: Verdict | None, exchange: Exchange) -> None:
+    if verdict is not None and verdict.lose_answer:
+        raise ConnectionLost(f"{exchange.service} {exchange.name}: the answer was lost")
+
+
+def _name(request: web.BaseRequest, body: bytes) -> str:
+    """Return the operation's name for the protocols that say it, '' for REST."""
+    headers = request.headers
+    if headers.get("smithy-protocol"):
+        codec: Codec = CBOR
+    elif "X-Amz-Target" in headers:
+        codec = JSON
+    elif request.content_type == "application/x-www-form-urlencoded":
+        codec = QUERY
+    else:
+        return ""
+    return codec.operation_name(request.path, headers, body)
+
+
+def _unaddressed(request: web.BaseRequest, error: AwsError, request_id: str) -> Encoded:
+    """Encode a refusal of a request whose service is unknown or absent, in the client's protocol."""
+    if "X-Amz-Target" in request.headers:
+        return JSON.refusal("ecs", error, request_id)
+    return codec_for("elbv2", request.headers).refusal("elbv2", error, request_id)
+
+
+def _response(encoded: Encoded) -> web.Response:
+    return web.Response(status=encoded.status, headers=encoded.headers, body=encoded.body)
+
+
+_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"#]*#)?([^\":]+)")
+
+
+def _outcome(answer: RawResponse) -> str:
+    """Return the error code in moto's answer for the record, its status where there is none."""
+    if answer.status < 400:
+        return OK
+    found = _CODE.search(answer.body)
+    return (found.group(1) or found.group(2)).decode() if found else str(answer.status)
+
+
+_HOP_BY_HOP = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
+
+
+def _forwardable(headers: Any) -> dict[str, str]:  # noqa: ANN401 - moto's mapping
+    return {name: str(value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+
+
+def _request(*parts: Any) -> web.BaseRequest:  # noqa: ANN401 - aiohttp's request parts, passed through
+    """Build a request that may carry more than aiohttp's one megabyte."""
+    message, payload, protocol, writer, task = parts
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=MAX_BODY
+    )
