@@ -1,0 +1,374 @@
+"""What Sluice answers: the status of both kinds, typed so that the API server keeps every field.
+
+The controllers write plain mappings; these types are the schema's source, and a test compares them.
+Times are RFC 3339 except where two processes compare them (`verifiedAt`, `verifyAfter`: epoch seconds).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sluice.api.v1alpha1.schema import Schema, Typed, atomic, list_map
+
+Time = Annotated[str, Schema({"format": "date-time"})]
+Phase = Literal[
+    "Pending", "Progressing", "Paused", "Baking", "Healthy", "RollingBack", "Degraded", "Frozen", "Deleting"
+]
+Parts = dict[str, int]
+
+
+class Condition(Typed):
+    """Kubernetes' metav1.Condition."""
+
+    type: Annotated[str, Field(max_length=316)]
+    """Ready, Reconciling, Stalled or Warnings."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """One of the closed list of docs/conditions.md."""
+    message: Annotated[str, Field(max_length=32768)]
+    """What, where, and what to do."""
+    observed_generation: int | None = None
+    """Generation of the spec that it is about."""
+    last_transition_time: Time
+    """When status last changed."""
+
+
+class Live(Typed):
+    """What requests reach."""
+
+    slot: str | None = None
+    """Slot of the service."""
+    revision: str | None = None
+    """Name of the revision."""
+    task_definition: str | None = None
+    """ARN of its task definition."""
+    since: Time | None = None
+    """Since when."""
+
+
+class SlotStatus(Typed):
+    """One ECS service."""
+
+    name: str
+    """Slot: a or b."""
+    ordinal: int
+    """Counts replacements of the slot's service."""
+    cluster: str | None = None
+    """ECS cluster."""
+    service_name: str | None = None
+    """Name of the ECS service."""
+    service_arn: str | None = None
+    """ARN of the ECS service."""
+    revision: str | None = None
+    """Revision that it should run."""
+    task_definition: str | None = None
+    """ARN of that revision's task definition."""
+    desired: int | None = None
+    """desiredCount."""
+    running: int | None = None
+    """runningCount."""
+    healthy: int | None = None
+    """Tasks that are running and healthy."""
+    deployment_id: str | None = None
+    """The ECS deployment that is under way or was last."""
+    launch_type: str | None = None
+    """Launch type or capacity providers."""
+
+
+class RolloutStatus(Typed):
+    """A change that is under way."""
+
+    id: str
+    """Identity; verbs refer to it."""
+    source: str | None = None
+    """Revision that ran before."""
+    candidate: str | None = None
+    """Revision that shall run."""
+    started_at: Time | None = None
+    """Start."""
+    deadline_at: Time | None = None
+    """When it counts as stalled."""
+    paused: bool | None = None
+    """Held by spec.paused or by a person's verb."""
+    recreate: Literal["ScalingDown", "Starting"] | None = None
+    """Step of a Recreate."""
+
+
+class Registering(Typed):
+    """The intent to register a task definition, written before the call."""
+
+    definition_hash: str
+    """Hash of the body."""
+    family: str
+    """Family."""
+    since: Time
+    """When the intent was written."""
+
+
+class DefinitionStatus(Typed):
+    """A registered task definition."""
+
+    definition_hash: str
+    """Hash of its body."""
+    arn: str
+    """ARN."""
+
+
+class TrafficTarget(Typed):
+    """Target group of a slot, for routes."""
+
+    slot: str
+    """Slot."""
+    port: str
+    """Name or number of the container port."""
+    container_port: int
+    """Number of the container port."""
+    load_balancer_arn: str
+    """Load balancer that it is associated with."""
+    target_group_arn: str
+    """ARN."""
+
+
+class TrafficStatus(Typed):
+    """Weights that routes have to write (rollout contract)."""
+
+    uid: str
+    """Deployment's uid."""
+    rollout_id: str
+    """Rollout."""
+    seq: int
+    """Rises with every change."""
+    hash: str
+    """Digest of weights and targets."""
+    weights: Parts | None = None
+    """Slot to parts."""
+    target_groups: Annotated[list[TrafficTarget], atomic(most=64)] | None = None
+    """Where the slots are."""
+    verify_after: float | None = None
+    """Proofs older than this do not count (epoch seconds)."""
+
+
+class TargetGroupStatus(Typed):
+    """A target group of this Deployment."""
+
+    slot: str
+    """Slot."""
+    port: str
+    """Name or number of the container port."""
+    container_port: int
+    """Number of the container port."""
+    load_balancer_arn: str
+    """Load balancer."""
+    name: str
+    """Name."""
+    arn: str | None = None
+    """ARN; absent until it exists."""
+
+
+class AnchorStatus(Typed):
+    """The rule that keeps the target groups associated with a listener."""
+
+    listener_arn: str
+    """Listener."""
+    load_balancer_arn: str | None = None
+    """Load balancer."""
+    rule_arn: str | None = None
+    """ARN; absent until it exists."""
+    priority: int | None = None
+    """Priority, chosen before it is made."""
+
+
+class RouteProof(Typed):
+    """A route that has proved the present weights."""
+
+    name: str
+    """ServiceRoute."""
+    uid: str | None = None
+    """Its uid."""
+    seq: int | None = None
+    """What it has proved."""
+    verified_at: float | None = None
+    """Epoch seconds."""
+
+
+class RejectedRevision(Typed):
+    """A revision that failed; it is not tried again without `retry`."""
+
+    revision: str
+    """Name."""
+    reason: str | None = None
+    """Why."""
+
+
+class ImageStatus(Typed):
+    """An image in use."""
+
+    name: str
+    """Container."""
+    tag: str | None = None
+    """Image as written."""
+    digest: str | None = None
+    """What ECS resolved it to."""
+
+
+class TaskSizeStatus(Typed):
+    """Size of a task."""
+
+    cpu: str | None = None
+    """CPU units of the task."""
+    memory: str | None = None
+    """MiB of the task."""
+    requested_cpu: str | None = None
+    """CPU units that the containers ask for."""
+    requested_memory: str | None = None
+    """MiB that the containers ask for."""
+
+
+class HistoryEntry(Typed):
+    """How a revision ended."""
+
+    revision: str
+    """Name; spec.rollback.toRevision takes it."""
+    outcome: str | None = None
+    """Succeeded, RolledBack, Failed, Superseded or Aborted."""
+    started_at: Time | None = None
+    """Start."""
+    duration_seconds: int | float | None = None
+    """How long it took."""
+    rollback_seconds: int | float | None = None
+    """From decision to the old state."""
+    reason: str | None = None
+    """Why it ended so."""
+    by: str | None = None
+    """Spec, verb or ECS."""
+    evidence: Annotated[list[str], atomic(most=32)] | None = None
+    """Stopped reasons and the like, before they vanish."""
+
+
+class DeploymentStatus(Typed):
+    """What runs."""
+
+    observed_generation: int | None = None
+    """Generation of the spec that this status is about."""
+    phase: Phase | None = None
+    """Summary for people; programs read conditions."""
+    replicas: int | None = None
+    """Tasks of the live slot."""
+    ready_replicas: int | None = None
+    """Running and healthy tasks of the live slot."""
+    updated_replicas: int | None = None
+    """Tasks of the newest revision."""
+    selector: str | None = None
+    """Label selector for the scale subresource."""
+    live: Live | None = None
+    """What requests reach."""
+    slots: Annotated[list[SlotStatus], list_map("name", "ordinal", most=8)] | None = None
+    """ECS services in use."""
+    retiring: Annotated[list[SlotStatus], list_map("name", "ordinal", most=32)] | None = None
+    """ECS services that are being replaced."""
+    rollout: RolloutStatus | None = None
+    """The change under way."""
+    registering: Registering | None = None
+    """Open intent to register a task definition."""
+    task_definitions: Annotated[list[DefinitionStatus], atomic(most=128)] | None = None
+    """Task definitions by hash of their bodies."""
+    traffic: TrafficStatus | None = None
+    """Weights that routes have to write."""
+    target_groups: Annotated[list[TargetGroupStatus], atomic(most=128)] | None = None
+    """Target groups."""
+    anchors: Annotated[list[AnchorStatus], list_map("listenerArn", most=64)] | None = None
+    """Rules that keep target groups associated."""
+    routes: Annotated[list[RouteProof], list_map("name", most=256)] | None = None
+    """Routes that have proved the weights."""
+    intents: dict[str, str] | None = None
+    """Verbs and reconcile-now by their last handled value."""
+    rejected_revision: RejectedRevision | None = None
+    """Revision that failed."""
+    images: Annotated[list[ImageStatus], list_map("name", most=16)] | None = None
+    """Images in use."""
+    task_size: TaskSizeStatus | None = None
+    """Size of a task."""
+    conditions: Annotated[list[Condition], list_map("type", most=8)] | None = None
+    """Ready, Reconciling, Stalled, Warnings."""
+    history: Annotated[list[HistoryEntry], atomic(most=10)] | None = None
+    """Newest first."""
+
+
+class ParentRule(Typed):
+    """An ALB rule."""
+
+    name: str
+    """Rule and index."""
+    rule_arn: str | None = None
+    """ARN; absent until it exists."""
+    priority: int | None = None
+    """Priority, chosen before it is made."""
+    role: Literal["production"] | None = None
+    """What it is for."""
+
+
+class ParentStatus(Typed):
+    """A listener and our rules on it."""
+
+    name: str
+    """Load balancer and port, or listener ARN, as in parentRefs."""
+    listener_arn: str | None = None
+    """Listener."""
+    load_balancer_arn: str | None = None
+    """Load balancer."""
+    rules: Annotated[list[ParentRule], list_map("name", most=256)] | None = None
+    """ALB rules."""
+
+
+class BackendStatus(Typed):
+    """Acknowledgement of a Deployment's weights."""
+
+    name: str
+    """Deployment."""
+    uid: str | None = None
+    """Its uid."""
+    rollout_id: str | None = None
+    """Its rollout."""
+    seq: int | None = None
+    """Its seq."""
+    hash: str | None = None
+    """Its digest."""
+    route_generation: int | None = None
+    """Generation of this route."""
+    desired: Parts | None = None
+    """Slot to parts, as published."""
+    configured: Parts | None = None
+    """Slot to parts, as read back."""
+    verified_at: float | None = None
+    """When they were read back (epoch seconds)."""
+
+
+class RouteSummary(Typed):
+    """Strings for `kubectl get`."""
+
+    hosts: str | None = None
+    """Host names."""
+    backends: str | None = None
+    """Deployments."""
+    weights: str | None = None
+    """Configured shares."""
+
+
+class ServiceRouteStatus(Typed):
+    """What is in the load balancer."""
+
+    observed_generation: int | None = None
+    """Generation of the spec that this status is about."""
+    conditions: Annotated[list[Condition], list_map("type", most=8)] | None = None
+    """Ready, Reconciling, Stalled, Warnings."""
+    parents: Annotated[list[ParentStatus], list_map("name", most=16)] | None = None
+    """Listeners and our rules on them."""
+    backends: Annotated[list[BackendStatus], list_map("name", most=64)] | None = None
+    """Acknowledged weights."""
+    intents: dict[str, str] | None = None
+    """reconcile-now by its last handled value."""
+    summary: RouteSummary | None = None
+    """Strings for `kubectl get`."""
