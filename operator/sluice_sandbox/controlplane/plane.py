@@ -112,7 +112,8 @@ class ControlPlane:
         try:
             self._start_on_free_ports()
         except BaseException:
-            self.stop()
+            self._abandon()
+            self._let_go()
             raise
         return self
 
@@ -165,12 +166,16 @@ class ControlPlane:
             except PortTaken as error:
                 # Another process took the port between our look and the listening.
                 own = self._port and f":{self._port}" in str(error)
-                stop_in(self.directory)
-                self._processes.clear()
+                self._abandon()
                 if own or attempt == _PORT_ATTEMPTS - 1:
                     raise
             else:
                 return
+
+    def _abandon(self) -> None:
+        # Nothing was promised yet, and an API server whose etcd ended would wait for it.
+        keeper.end_all(self.directory, grace_s=0.0)
+        self._processes.clear()
 
     def _start_once(self, deadline: float) -> None:
         layout = self._ready_layout()

@@ -18,6 +18,15 @@ import pytest
 from sluice_sandbox.controlplane import keeper, ledger
 from sluice_sandbox.controlplane.ledger import ProcessEntry
 
+# A process that holds a share until it is killed.
+_HOLDER = """
+import pathlib, sys, time
+from sluice_sandbox.controlplane.keeper import Use
+use = Use(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
 Spawn = Callable[[list[str]], ProcessEntry]
 
 
@@ -130,16 +139,7 @@ def test_the_keeper_acts_when_its_last_user_is_killed(tmp_path: Path, spawn: Spa
     """Kill -9 of the process that holds the only share ends what the ledger holds."""
     ours = spawn(["sleep", "60"])
     ledger.write(tmp_path, [ours])
-    holder = "; ".join(
-        (
-            "import pathlib, sys, time",
-            "from sluice_sandbox.controlplane.keeper import Use",
-            "use = Use(pathlib.Path(sys.argv[1]))",
-            "print('held', flush=True)",
-            "time.sleep(60)",
-        )
-    )
-    user = subprocess.Popen([sys.executable, "-c", holder, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    user = subprocess.Popen([sys.executable, "-c", _HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert user.stdout is not None
     assert user.stdout.readline() == "held\n"
     guard = spawn([sys.executable, "-m", "sluice_sandbox.controlplane.keeper", str(tmp_path)])
