@@ -1,8 +1,8 @@
 """Which programs the control plane consists of, and at which versions.
 
 The versions here and those in tools/controlplane/go.mod and tools/helm/go.mod are the same; a test says so.
-To move to another release: change the versions here and there (with the 31 replacements), and run `go mod tidy`
-in that folder.
+To move to another release: change the versions here and there (with the 31 replacements), and run
+`go mod tidy` in that folder.
 """
 
 from __future__ import annotations
