@@ -1,0 +1,125 @@
+"""How far an ECS deployment is, from what DescribeServices and the service deployments tell.
+
+| PRIMARY | tells |
+|---|---|
+| ours, COMPLETED (or no state and steady), counts as desired | Complete |
+| ours, FAILED | Failed: the circuit breaker gave up and has nothing to roll back to, or may not |
+| not ours, and ECS's own service deployment of ours ended in a rollback | RolledBack |
+| anything else | Progressing |
+
+"Ours" is decided by the planner: no difference of the revision. The nine statuses of a service
+deployment: ECS API, ServiceDeploymentStatus.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sluice.model.desired import Desired
+from sluice.model.observed import Structure
+from sluice.plan.deployment.service import primary
+
+ROLLBACK_STATUSES: Final = frozenset(
+    {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
+)
+_REASONS_SHOWN: Final = 2
+_CLOCK_SKEW: Final = 5.0  # seconds between AWS's clock and ours that are taken for equal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What to tell about the slot."""
+
+    state: Literal["Progressing", "Complete", "Failed"]
+    message: str
+    ready_at: float | None = None
+    """When minReadySeconds will be over, if only that is missing."""
+
+
+def evaluate(
+    desired: Desired, service: Structure, *, count: int | None, stopped: Sequence[Structure], now: float
+) -> Progress:
+    """Judge a service that runs our revision; `count` is what desiredCount should be, None: anything."""
+    deployment = primary(service)
+    want = int(service.get("desiredCount", 0))
+    running, pending = int(service.get("runningCount", 0)), int(service.get("pendingCount", 0))
+    updated = int(deployment.get("runningCount", 0))
+    state = deployment.get("rolloutState")
+    name = desired.revision.name
+    text = f"{updated} of {want} tasks of revision {name} run"
+    reasons = stopped_reasons(stopped)
+    if state == "FAILED":
+        why = deployment.get("rolloutStateReason", "the deployment failed")
+        return Progress(state="Failed", message=_with(f"{text}; {why}", reasons))
+    failing = int(deployment.get("failedTasks", 0) or 0)
+    alone = len(service.get("deployments") or ()) <= 1
+    steady = running == want and pending == 0 and alone
+    finished = state == "COMPLETED" or (state is None and steady)
+    if not finished or running < want or (count is not None and want != count):
+        if failing:
+            text = _with(f"{text}, {failing} failed", reasons)
+        elif not alone and updated >= want:
+            text = f"{text}; tasks of the old revision stop"
+        return Progress(state="Progressing", message=text)
+    since = epoch(deployment.get("updatedAt"))
+    ready_at = since + desired.strategy.min_ready_seconds if since is not None else now
+    if desired.strategy.min_ready_seconds and now < ready_at:
+        return Progress(
+            state="Progressing", message=f"{text}; waiting for minReadySeconds", ready_at=ready_at
+        )
+    return Progress(state="Complete", message=text)
+
+
+def rolled_back(
+    deployments: Sequence[Structure], *, task_definition: str, given: bool, since: float | None
+) -> Structure | None:
+    """Return ECS's service deployment of ours that ended in a rollback, None when there is none.
+
+    `given`: the service is known to have got the revision; otherwise only a service deployment that
+    began after `since` counts, because an older one tells of an earlier attempt.
+    """
+    for deployment in deployments:
+        target = deployment.get("targetServiceRevision") or {}
+        if not isinstance(target, dict) or target.get("taskDefinition") != task_definition:
+            continue
+        if deployment.get("status") not in ROLLBACK_STATUSES:
+            return None
+        created = epoch(deployment.get("createdAt"))
+        fresh = since is not None and created is not None and created >= since - _CLOCK_SKEW
+        return deployment if given or fresh else None
+    return None
+
+
+def stopped_reasons(tasks: Sequence[Structure]) -> tuple[str, ...]:
+    """Return why the newest stopped tasks stopped, without repetition, newest first.
+
+    A scale-in is no failure. Containers tell more than the task where they have a reason or exit code.
+    """
+    ordered = sorted(tasks, key=lambda task: epoch(task.get("stoppedAt")) or 0, reverse=True)
+    found: dict[str, None] = {}
+    for task in ordered:
+        reason = str(task.get("stoppedReason") or "")
+        if not reason or reason.startswith("Scaling activity initiated by"):
+            continue
+        details = [
+            f"container {container.get('name')}: "
+            + (str(container["reason"]) if container.get("reason") else f"exit code {container['exitCode']}")
+            for container in task.get("containers") or ()
+            if container.get("reason") or container.get("exitCode")
+        ]
+        found[_with(reason, tuple(details[:1]))] = None
+    return tuple(found)[:_REASONS_SHOWN]
+
+
+def epoch(value: Any) -> float | None:  # noqa: ANN401 - AWS's time in either form
+    """Return epoch seconds of a time in AWS's answer (a datetime or a number), None when absent."""
+    if isinstance(value, dt.datetime):
+        return value.timestamp()
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _with(text: str, reasons: tuple[str, ...]) -> str:
+    return f"{text} ({'; '.join(reasons)})" if reasons else text

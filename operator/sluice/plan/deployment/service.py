@@ -1,0 +1,322 @@
+"""The ECS service: what it should be, how it differs, and the calls that make it so.
+
+Compared field by field over canonical forms, and only what the spec (or a default that Sluice states)
+decides: what nobody asked for is ECS's to fill in. Sources: ECS API reference, CreateService and
+UpdateService ("This parameter triggers a new service deployment" tells the two kinds apart).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sluice.model import ownership
+from sluice.model.actions import Action, Ref
+from sluice.model.desired import Desired
+from sluice.model.errors import Refused
+from sluice.model.names import short_hash
+from sluice.model.observed import Structure
+from sluice.plan.canonical import canonical_service, diff
+from sluice.plan.deployment.state import Slot
+
+TRIGGERING: Final = frozenset(
+    {
+        "taskDefinition",
+        "networkConfiguration",
+        "platformVersion",
+        "loadBalancers",
+        "serviceConnectConfiguration",
+        "volumeConfigurations",
+    }
+)
+"""A change of these starts an ECS deployment by itself."""
+REVISION_MEMBERS: Final = frozenset(
+    {
+        "taskDefinition",
+        "networkConfiguration",
+        "platformVersion",
+        "capacityProviderStrategy",
+        "serviceConnectConfiguration",
+        "volumeConfigurations",
+        "enableExecuteCommand",
+        "availabilityZoneRebalancing",
+        "placementConstraints",
+        "placementStrategy",
+    }
+)
+"""A change of these is another revision (rollout.md §1); launchType is, too, but replaces the service."""
+_IN_PLACE: Final = frozenset({"availabilityZoneRebalancing", "placementConstraints", "placementStrategy"})
+"""Take effect without new tasks."""
+_CREATE_ONLY: Final = frozenset({"launchType", "schedulingStrategy"})
+_TOKEN_LENGTH: Final = 36  # CreateService, clientToken
+_EMPTY: Final = (None, [], {}, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One member of a service that is not what it should be."""
+
+    member: str
+    text: str
+    """For people: `desiredCount 2 → 3`."""
+
+    @property
+    def of_revision(self) -> bool:
+        """Tell whether it makes the service run another revision."""
+        return self.member in REVISION_MEMBERS
+
+
+def primary(service: Structure) -> Structure:
+    """Return the PRIMARY deployment, {} when there is none."""
+    for deployment in service.get("deployments") or ():
+        if deployment.get("status") == "PRIMARY":
+            return dict(deployment)
+    return {}
+
+
+def tags_of(service: Structure) -> dict[str, str]:
+    """Return a described service's tags."""
+    return ownership.from_ecs(service.get("tags") or ())
+
+
+def check_ours(desired: Desired, service: Structure) -> None:
+    """Refuse a service that is not ours, or whose deployments something else drives."""
+    owner = ownership.ownership(tags_of(service), desired.installation, desired.key)
+    name = service.get("serviceName", "")
+    if owner != "ours":
+        raise Refused(
+            "OwnershipConflict",
+            f"ECS service {name} exists and is not owned by this Deployment ({owner}); "
+            "delete it or give it this Deployment's sluice.dev tags",
+        )
+    controller = service.get("deploymentController", {}).get("type", "ECS")
+    strategy = service.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
+    if controller != "ECS" or strategy != "ROLLING":
+        raise Refused(
+            "ManagedByECS",
+            f"ECS service {name} is deployed by {controller} with strategy {strategy}; "
+            "set its deployment controller to ECS and its strategy to ROLLING",
+        )
+
+
+def replaced_by(desired: Desired, slot: Slot, service: Structure) -> str:
+    """Return why the service cannot be updated to what is desired, '' when it can."""
+    if _cluster_name(slot.cluster) != _cluster_name(desired.cluster):
+        return f"cluster {slot.cluster} → {desired.cluster}"
+    want = desired.revision.service
+    launch = service.get("launchType")
+    providers = [entry.get("capacityProvider") for entry in service.get("capacityProviderStrategy") or ()]
+    if want.get("launchType"):
+        seen = launch if not providers else f"capacity providers {', '.join(map(str, providers))}"
+        if seen and seen != want["launchType"]:
+            return f"launchType {seen} → {want['launchType']}"
+    elif want.get("capacityProviderStrategy") and launch and not providers:
+        return f"launchType {launch} → capacity providers"
+    scheduling = service.get("schedulingStrategy", "REPLICA")
+    if scheduling != desired.settings.get("schedulingStrategy", "REPLICA"):
+        return f"schedulingStrategy {scheduling} → REPLICA"
+    return ""
+
+
+def differences(desired: Desired, service: Structure, body: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Compare a described service with `body` (UpdateService members; values may be Refs)."""
+    seen = _seen(service)
+    found: list[Difference] = []
+    for member, value in sorted(body.items()):
+        if isinstance(value, Ref) or _holds_ref(value):
+            found.append(Difference(member=member, text=f"{member} changes"))
+        elif member == "taskDefinition":
+            if value != seen.get(member):
+                found.append(_plain(member, _short(seen.get(member)), _short(value)))
+        elif member == "desiredCount":
+            if value != seen.get(member):
+                found.append(_plain(member, seen.get(member), value))
+        elif member == "loadBalancers":
+            if _balancers(value) != _balancers(seen.get(member) or []):
+                found.append(Difference(member=member, text="loadBalancers changed"))
+        else:
+            parts = diff(_canonical(desired, member, value), _canonical(desired, member, seen.get(member)))
+            found += [_plain(part.path, part.seen, part.desired, member=member) for part in parts[:1]]
+    return tuple(found)
+
+
+def needs_force(found: tuple[Difference, ...]) -> bool:
+    """Tell whether a new revision with these differences needs forceNewDeployment to take effect.
+
+    Nothing differs (a restart), or only members that ECS applies to later tasks alone.
+    """
+    members = {entry.member for entry in found if entry.of_revision}
+    return not members & TRIGGERING and not (members and members <= _IN_PLACE)
+
+
+def update_body(
+    desired: Desired,
+    *,
+    task_definition: str | Ref,
+    load_balancers: list[dict[str, Any]],
+    deployment_configuration: Mapping[str, Any],
+    count: int | None,
+) -> dict[str, Any]:
+    """Return the members of UpdateService that are ours to decide; `count` None leaves the count alone."""
+    body: dict[str, Any] = {
+        **desired.revision.service,
+        **desired.settings,
+        "taskDefinition": task_definition,
+        "deploymentConfiguration": deployment_configuration,
+        "loadBalancers": load_balancers,
+    }
+    if not load_balancers:
+        body.pop("healthCheckGracePeriodSeconds", None)  # ECS refuses it without a load balancer
+    if count is not None:
+        body["desiredCount"] = count
+    return {member: value for member, value in body.items() if member not in _CREATE_ONLY}
+
+
+def create(desired: Desired, slot: Slot, body: Mapping[str, Any], *, count: int) -> Action:
+    """Return CreateService for `slot`; its output is the whole service, `service:<cluster>:<name>`."""
+    params = {
+        **{member: value for member, value in body.items() if value not in _EMPTY},
+        **{
+            member: value
+            for member, value in {**desired.revision.service, **desired.settings}.items()
+            if member in _CREATE_ONLY and value not in _EMPTY
+        },
+        "cluster": slot.cluster,
+        "serviceName": slot.service_name,
+        "desiredCount": count,
+        "clientToken": short_hash(
+            desired.installation,
+            str(desired.key),
+            desired.uid,
+            slot.cluster,
+            slot.service_name,
+            length=_TOKEN_LENGTH,
+        ),
+        "tags": ownership.to_ecs(service_tags(desired, slot)),
+    }
+    return Action(
+        service="ecs",
+        operation="CreateService",
+        params=params,
+        subject=f"ECS service {slot.service_name} in cluster {slot.cluster}",
+        reason=f"revision {desired.revision.name} has no service",
+        outputs={output_name(slot): "service"},
+    )
+
+
+def update(
+    slot: Slot, body: Mapping[str, Any], found: tuple[Difference, ...], *, force: bool, reason: str = ""
+) -> Action:
+    """Return UpdateService with the members that differ."""
+    params: dict[str, Any] = {
+        "cluster": slot.cluster,
+        "service": slot.service_name,
+        **{entry.member: body[entry.member] for entry in found},
+    }
+    if force:
+        params["forceNewDeployment"] = True
+        params.setdefault("taskDefinition", body["taskDefinition"])
+    return Action(
+        service="ecs",
+        operation="UpdateService",
+        params=params,
+        subject=f"ECS service {slot.service_name} in cluster {slot.cluster}",
+        reason=reason or ", ".join(entry.text for entry in found) or "restart",
+        outputs={output_name(slot): "service"},
+    )
+
+
+def service_tags(desired: Desired, slot: Slot) -> dict[str, str]:
+    """Return the tags of the service: a person's, the owner's, and the revision."""
+    owner = ownership.owner_tags(desired.installation, desired.key, role=f"slot-{slot.name}", uid=desired.uid)
+    return {**desired.tags, **owner, ownership.REVISION: desired.revision.name}
+
+
+def tag_actions(desired: Desired, slot: Slot, service: Structure) -> list[Action]:
+    """Return TagResource for tags that are missing or wrong.
+
+    Tags that nobody asked for stay: cost allocation and other tools put them there. Sluice removes
+    only tags of a person's that it had set before, which it cannot know; so it removes none.
+    """
+    want, seen = service_tags(desired, slot), tags_of(service)
+    wrong = {key: value for key, value in want.items() if seen.get(key) != value}
+    if not wrong:
+        return []
+    return [
+        Action(
+            service="ecs",
+            operation="TagResource",
+            params={"resourceArn": service["serviceArn"], "tags": ownership.to_ecs(wrong)},
+            subject=f"ECS service {slot.service_name}",
+            reason=f"tags {', '.join(sorted(wrong))}",
+        )
+    ]
+
+
+def delete(slot: Slot, *, reason: str) -> Action:
+    """Return DeleteService with force: tasks drain as in a scale to 0 (ECS API, DeleteService)."""
+    return Action(
+        service="ecs",
+        operation="DeleteService",
+        params={"cluster": slot.cluster, "service": slot.service_name, "force": True},
+        subject=f"ECS service {slot.service_name} in cluster {slot.cluster}",
+        reason=reason,
+        outputs={output_name(slot): "service"},
+        already=frozenset({"ServiceNotFoundException", "ServiceNotActiveException"}),
+    )
+
+
+def output_name(slot: Slot) -> str:
+    """Return the output under which an action's answer about this service is found."""
+    return f"service:{slot.cluster}:{slot.service_name}"
+
+
+def cluster_account(arn: str) -> tuple[str, str]:
+    """Return (account, region) of an ARN, ('', '') for a plain name."""
+    parts = arn.split(":")
+    return (parts[4], parts[3]) if len(parts) > 5 else ("", "")
+
+
+def _seen(service: Structure) -> dict[str, Any]:
+    """Return a described service with what ECS tells only in its PRIMARY deployment."""
+    deployment = primary(service)
+    found = dict(service)
+    for member in ("serviceConnectConfiguration", "volumeConfigurations"):
+        if member in deployment:
+            found[member] = deployment[member]
+    return found
+
+
+def _canonical(desired: Desired, member: str, value: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    launch = desired.revision.service.get("launchType")
+    context = {"launchType": launch} if launch else {}
+    whole = canonical_service({**context, member: value} if value not in _EMPTY else context)
+    return {member: whole.get(member)}
+
+
+def _balancers(entries: list[Mapping[str, Any]]) -> set[tuple[Any, Any, Any]]:
+    return {
+        (entry.get("targetGroupArn"), entry.get("containerName"), entry.get("containerPort"))
+        for entry in entries
+    }
+
+
+def _holds_ref(value: Any) -> bool:  # noqa: ANN401 - any parameter
+    if isinstance(value, Ref):
+        return True
+    if isinstance(value, Mapping):
+        return any(_holds_ref(entry) for entry in value.values())
+    return isinstance(value, list) and any(_holds_ref(entry) for entry in value)
+
+
+def _plain(path: str, seen: object, want: object, *, member: str = "") -> Difference:
+    return Difference(member=member or path, text=f"{path} {seen} → {want}")
+
+
+def _short(arn: object) -> str:
+    return str(arn).rsplit("/", 1)[-1]
+
+
+def _cluster_name(cluster: str) -> str:
+    return cluster.rsplit("/", 1)[-1]

@@ -1,0 +1,275 @@
+"""Target groups: one for each (slot, container port, load balancer) that a route needs (rollout.md §2).
+
+Once made they stay with the Deployment until it is deleted, whatever routes do: a service whose target
+group lost its load balancer could not place a task any more. One that was deleted by hand is made
+again while a route needs it, and dropped otherwise. A changed protocol version, which ELB can't
+change, is a new group beside the old one; traffic moves once the new one is healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sluice.model import ownership
+from sluice.model.actions import Action, Ref
+from sluice.model.desired import Backend, Desired, Port
+from sluice.model.errors import Refused
+from sluice.model.names import target_group_name
+from sluice.model.observed import Observed, Structure
+from sluice.plan.deployment.state import State, TargetGroup
+
+ROLE: Final = "target-group"
+PER_SERVICE: Final = 5  # ECS: "Target groups per service", developer guide, service-quotas
+_HEALTH_MEMBERS: Final = (
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckEnabled",
+    "HealthCheckPath",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "Matcher",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """The groups after this plan and what makes them so."""
+
+    groups: tuple[TargetGroup, ...]
+    arns: Mapping[str, str | Ref]
+    """Group name → its ARN, or the Ref to the action that makes it."""
+    actions: tuple[Action, ...]
+    repaired: tuple[str, ...] = ()
+    """What a hand edit had changed, for events."""
+
+
+def port_of(backend: Backend, ports: Sequence[Port]) -> Port | None:
+    """Return the container port that a backendRef means, None when there is no such port.
+
+    The name, or the number as text; '' means the only one (the route's controller refuses the rest).
+    """
+    if not backend.port:
+        return ports[0] if len(ports) == 1 else None
+    for port in ports:
+        if backend.port in (port.name, str(port.container_port)):
+            return port
+    return None
+
+
+def wanted(desired: Desired, state: State) -> tuple[tuple[TargetGroup, Backend | None, Port | None], ...]:
+    """Return every group that should be, ordered by name, with the route's wish and the port.
+
+    A kept group without a wish has Backend None; one whose container port is gone has Port None and
+    is no longer attached.
+    """
+    ports = {port.container_port: port for port in desired.revision.ports}
+    found: dict[str, tuple[TargetGroup, Backend | None, Port | None]] = {
+        group.name: (group, None, ports.get(group.container_port)) for group in state.target_groups
+    }
+    for backend in desired.backends:
+        port = port_of(backend, desired.revision.ports)
+        if port is None:
+            continue
+        name = group_name(desired, backend.load_balancer_arn, port)
+        known = found.get(name)
+        if known and known[1]:
+            continue
+        group = TargetGroup(
+            port=port.label,
+            container_port=port.container_port,
+            load_balancer_arn=backend.load_balancer_arn,
+            name=name,
+            arn=known[0].arn if known else "",
+        )
+        found[name] = (group, backend, port)
+    return tuple(found[name] for name in sorted(found))
+
+
+def group_name(desired: Desired, load_balancer_arn: str, port: Port) -> str:
+    """Return the target group's name for the live slot."""
+    version = "" if port.protocol_version == "HTTP1" else f"/{port.protocol_version}"
+    return target_group_name(
+        desired.installation,
+        desired.key,
+        slot="a",
+        container_port=port.container_port,
+        load_balancer=f"{load_balancer_arn}{version}",
+    )
+
+
+def target_groups(desired: Desired, state: State, observed: Observed) -> Targets:
+    """Decide about target groups; raises Refused on one that is not ours or on more than ECS takes."""
+    groups: list[TargetGroup] = []
+    arns: dict[str, str | Ref] = {}
+    actions: list[Action] = []
+    repaired: list[str] = []
+    entries = wanted(desired, state)
+    if sum(1 for _, _, port in entries if port) > PER_SERVICE:
+        raise Refused(
+            "QuotaExceeded",
+            f"{len(entries)} target groups would be needed (container ports x load balancers), an ECS "
+            f"service takes {PER_SERVICE}; use fewer load balancers or ports in its ServiceRoutes",
+        )
+    for group, backend, port in entries:
+        seen = observed.target_groups.get(group.name, _UNSEEN)
+        if seen is None or (seen is _UNSEEN and not group.arn):
+            if backend is None or port is None:
+                continue  # deleted by hand, and nobody needs it
+            arns[group.name] = Ref(f"target-group-arn:{group.name}")
+            groups.append(_without_arn(group))
+            actions += _create(desired, group, backend, port)
+            continue
+        arn = group.arn
+        if seen is not _UNSEEN:
+            _prove(desired, group, seen)
+            arn = seen["TargetGroupArn"]
+            if port is not None:
+                fixes = _drift(seen, port)
+                actions += fixes
+                repaired += [action.reason for action in fixes]
+        arns[group.name] = arn
+        groups.append(
+            TargetGroup(
+                port=group.port,
+                container_port=group.container_port,
+                load_balancer_arn=group.load_balancer_arn,
+                name=group.name,
+                arn=arn,
+            )
+        )
+    return Targets(groups=tuple(groups), arns=arns, actions=tuple(actions), repaired=tuple(repaired))
+
+
+_UNSEEN: Final[Structure] = {}
+
+
+def attached(desired: Desired, targets: Targets) -> list[dict[str, Any]]:
+    """Return CreateService's `loadBalancers` (values may be Refs), ordered by group name."""
+    ports = {port.container_port: port for port in desired.revision.ports}
+    return [
+        {
+            "targetGroupArn": targets.arns[group.name],
+            "containerName": ports[group.container_port].container_name,
+            "containerPort": group.container_port,
+        }
+        for group in targets.groups
+        if group.container_port in ports
+    ]
+
+
+def _without_arn(group: TargetGroup) -> TargetGroup:
+    return TargetGroup(
+        port=group.port,
+        container_port=group.container_port,
+        load_balancer_arn=group.load_balancer_arn,
+        name=group.name,
+    )
+
+
+def _create(desired: Desired, group: TargetGroup, backend: Backend, port: Port) -> list[Action]:
+    tags = ownership.owner_tags(desired.installation, desired.key, role=ROLE, uid=desired.uid)
+    params: dict[str, Any] = {
+        "Name": group.name,
+        "Protocol": "HTTP",
+        "Port": port.container_port,
+        "VpcId": backend.vpc_id,
+        "TargetType": _target_type(desired),
+        "ProtocolVersion": port.protocol_version,
+        **port.health_check,
+        "Tags": ownership.to_elb(tags),
+    }
+    output = f"target-group-arn:{group.name}"
+    found = [
+        Action(
+            service="elbv2",
+            operation="CreateTargetGroup",
+            params=params,
+            subject=f"target group {group.name}",
+            reason=f"a ServiceRoute sends to port {port.label} through {group.load_balancer_arn}",
+            outputs={
+                output: "TargetGroups[0].TargetGroupArn",
+                f"target-group:{group.name}": "TargetGroups[0]",
+            },
+        )
+    ]
+    if port.attributes:
+        found.append(_attributes(Ref(output), group.name, port.attributes, "attributes of the new group"))
+    return found
+
+
+def _target_type(desired: Desired) -> str:
+    """Tasks with an address of their own are targets by it, others by their instance (ECS guide)."""
+    return "ip" if desired.revision.definition.get("networkMode") == "awsvpc" else "instance"
+
+
+def _prove(desired: Desired, group: TargetGroup, seen: Structure) -> None:
+    owner = ownership.ownership(seen.get("Tags", {}), desired.installation, desired.key)
+    if owner != "ours":
+        raise Refused(
+            "OwnershipConflict",
+            f"target group {group.name} exists and is not owned by this Deployment ({owner}); "
+            "delete it or give it this Deployment's sluice.dev tags",
+        )
+
+
+def _drift(seen: Structure, port: Port) -> list[Action]:
+    """Compare what the spec states; what it leaves open is ELB's to default and a person's to set."""
+    found: list[Action] = []
+    arn, name = seen["TargetGroupArn"], seen.get("TargetGroupName", "")
+    different = {
+        member: value
+        for member, value in port.health_check.items()
+        if member in _HEALTH_MEMBERS and not _same(value, seen.get(member))
+    }
+    if different:
+        reason = ", ".join(
+            f"{member} {_shown(seen.get(member))} → {_shown(value)}"
+            for member, value in sorted(different.items())
+        )
+        found.append(
+            Action(
+                service="elbv2",
+                operation="ModifyTargetGroup",
+                params={"TargetGroupArn": arn, **different},
+                subject=f"target group {name}",
+                reason=reason,
+                outputs={f"target-group:{name}": "TargetGroups[0]"},
+            )
+        )
+    now = seen.get("Attributes", {})
+    if now:
+        wrong = {key: value for key, value in port.attributes.items() if now.get(key) != value}
+        if wrong:
+            reason = ", ".join(f"{key} {now.get(key)} → {value}" for key, value in sorted(wrong.items()))
+            found.append(_attributes(arn, name, wrong, reason))
+    return found
+
+
+def _attributes(arn: str | Ref, name: str, values: Mapping[str, str], reason: str) -> Action:
+    return Action(
+        service="elbv2",
+        operation="ModifyTargetGroupAttributes",
+        params={
+            "TargetGroupArn": arn,
+            "Attributes": [{"Key": key, "Value": value} for key, value in sorted(values.items())],
+        },
+        subject=f"target group {name}",
+        reason=reason,
+        outputs={f"target-group-attributes:{name}": "Attributes"},
+    )
+
+
+def _same(want: Any, seen: Any) -> bool:  # noqa: ANN401 - any member of an AWS structure
+    if isinstance(want, Mapping) and isinstance(seen, Mapping):
+        return all(_same(value, seen.get(member)) for member, value in want.items())
+    return bool(want == seen)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any member of an AWS structure
+    if isinstance(value, Mapping):
+        return " ".join(str(entry) for entry in value.values())
+    return str(value)
