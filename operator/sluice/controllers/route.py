@@ -42,7 +42,6 @@ from sluice.plan.route.status import (
 )
 from sluice.ports import Object, Result, World
 
-
 _REWRITE_SECONDS: Final = 1.0
 """How soon to look again at rules that are not as they were written."""
 

@@ -88,6 +88,7 @@ def _fold(matches: Iterable[Match]) -> list[_Folded]:
             len(path[1]),
             bool(match.method),
             frozenset(match.headers),
+            frozenset(match.regex_headers),
             frozenset(match.query),
             frozenset(match.source_ips),
         )
@@ -110,14 +111,15 @@ def _rectangles(group: Sequence[Match]) -> list[_Folded]:
 def _spread(folded: _Folded, hosts: Sequence[str], *, where: str) -> list[tuple[Mapping[str, Any], ...]]:
     sample = folded.sample
     fixed = [
-        {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": name, "Values": [literal(value)]}}
-        for name, value in sorted(sample.headers)
-    ] + [
-        {
-            "Field": "query-string",
-            "QueryStringConfig": {"Values": [{"Key": literal(key), "Value": literal(value)}]},
-        }
-        for key, value in sorted(sample.query)
+        *(_header(name, Values=[literal(value)]) for name, value in sorted(sample.headers)),
+        *(_header(name, RegexValues=[value]) for name, value in sorted(sample.regex_headers)),
+        *(
+            {
+                "Field": "query-string",
+                "QueryStringConfig": {"Values": [{"Key": literal(key), "Value": literal(value)}]},
+            }
+            for key, value in sorted(sample.query)
+        ),
     ]
     regex = folded.paths[0][0] == "RegularExpression"
     paths = [value for path in folded.paths for value in _path_values(*path)]
@@ -147,6 +149,10 @@ def _spread(folded: _Folded, hosts: Sequence[str], *, where: str) -> list[tuple[
         tuple(_condition(name, values, regex=regex) for name, values in combination) + tuple(fixed)
         for combination in itertools.product(*chunked)
     ]
+
+
+def _header(name: str, **values: list[str]) -> dict[str, Any]:
+    return {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": name} | values}
 
 
 def _sizes(lengths: Sequence[int], *, room: int) -> tuple[int, ...] | None:

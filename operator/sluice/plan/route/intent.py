@@ -22,6 +22,7 @@ class Match:
 
     path: tuple[PathType, str] | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    regex_headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
     method: str = ""
     source_ips: tuple[str, ...] = ()
@@ -96,7 +97,7 @@ def precedence(match: Match, *, host: HostClass, longest_host: int, age: str, or
             f"{_HOST_CLASS[host]}{_fewer_first(longest_host)}",
             path,
             "0" if match.method else "1",
-            _fewer_first(len(match.headers))[1:],
+            _fewer_first(len(match.headers) + len(match.regex_headers))[1:],
             _fewer_first(len(match.query))[1:],
             # A source address narrows like a header does; Gateway API has no such match.
             "0" if match.source_ips else "1",
