@@ -1,0 +1,135 @@
+"""The operator's own Prometheus metrics (https://prometheus.io/docs/practices/naming/).
+
+Conventions: prefix `sluice_`, base units, labels from closed sets. What is per custom resource is not here
+but in `telemetry.objects`, where a deleted object's series vanish with it. The AWS gateway registers its
+own instruments on the same registry (`sluice_aws_…`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+PASS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Seconds of one pass: a pass without AWS calls takes milliseconds, one AWS call at most ten seconds."""
+WAIT_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300)
+REQUEST_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+
+
+def new_registry(version: str) -> CollectorRegistry:
+    """Return a registry with the process's own metrics and `sluice_build_info`."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    Info("sluice_build", "Version of the operator.", registry=registry).info({"version": version})
+    return registry
+
+
+class Measured(Collector):
+    """Gauges that are read when Prometheus scrapes, not kept up to date in between."""
+
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        """Ask `families` at each scrape."""
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the families of this moment."""
+        return self._families()
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: what there is depends on the moment."""
+        return ()
+
+
+class RuntimeMetrics:
+    """Instruments of queue, workers, API-server client, watch and Lease."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register on `registry`, once per process or test."""
+        self.registry = registry
+        self.passes = Counter(
+            "sluice_reconciles",
+            "Passes of the reconcile loop by how they ended.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.pass_seconds = Histogram(
+            "sluice_reconcile_duration_seconds",
+            "Duration of one pass.",
+            ["kind"],
+            buckets=PASS_BUCKETS,
+            registry=registry,
+        )
+        self.wait_seconds = Histogram(
+            "sluice_queue_wait_seconds",
+            "Time between a key becoming due and its pass.",
+            ["lane"],
+            buckets=WAIT_BUCKETS,
+            registry=registry,
+        )
+        self.requests = Counter(
+            "sluice_kubernetes_requests",
+            "Requests to the Kubernetes API server; code 0 is no answer.",
+            ["verb", "resource", "code"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "sluice_kubernetes_request_duration_seconds",
+            "Duration of requests to the Kubernetes API server.",
+            ["verb"],
+            buckets=REQUEST_BUCKETS,
+            registry=registry,
+        )
+        self.heard = Counter(
+            "sluice_watch_events",
+            "Objects heard of by what they were: new, changed, echo (not newer than known) or deleted.",
+            ["kind", "what"],
+            registry=registry,
+        )
+        self.swept = Counter(
+            "sluice_sweep_repairs",
+            "Objects that the watch had missed and the sweep found.",
+            registry=registry,
+        )
+        self.events = Counter(
+            "sluice_events",
+            "Kubernetes Events by what became of them: sent, limited, dropped or failed.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "sluice_leader", "1 while this replica holds the Lease and writes.", registry=registry
+        )
+
+    def watch_queue(
+        self,
+        *,
+        depth: Callable[[], dict[str, int]],
+        delayed: Callable[[], int],
+        failing: Callable[[], int],
+        oldest: Callable[[], float],
+        running: Callable[[], int],
+    ) -> None:
+        """Export the queue's present state at each scrape."""
+
+        def families() -> Iterable[Metric]:
+            lanes = GaugeMetricFamily("sluice_queue_depth", "Keys that are due, by lane.", labels=["lane"])
+            for lane, count in depth().items():
+                lanes.add_metric([lane], count)
+            yield lanes
+            yield GaugeMetricFamily("sluice_queue_delayed", "Keys with a timer.", value=delayed())
+            yield GaugeMetricFamily("sluice_queue_failing", "Keys in back-off.", value=failing())
+            yield GaugeMetricFamily(
+                "sluice_queue_oldest_seconds", "For how long the longest waiting key is due.", value=oldest()
+            )
+            yield GaugeMetricFamily("sluice_reconciles_running", "Passes in progress.", value=running())
+
+        self.registry.register(Measured(families))
