@@ -28,7 +28,7 @@ ROOTS = (
     "VolumeList",
     "LogConfiguration",
     "DeploymentCircuitBreaker",
-    "ProxyConfiguration",
+    "SecretList",
 )
 # Lists that server-side apply merges by key. The key must then be required.
 LIST_KEYS = {

@@ -102,7 +102,7 @@ class BackendRef(Typed):
 
     name: Annotated[str, Field(max_length=63, pattern=DNS_LABEL)]
     """Name of a Deployment (sluice.dev)."""
-    port: IntOrString
+    port: Annotated[IntOrString, Schema({"maxLength": 63})]
     """Name or number of its container port."""
     weight: Annotated[int, Field(ge=0, le=999)] = 1
     """Share among the rule's backends; absent: 1."""

@@ -95,6 +95,10 @@ class RolloutStatus(Typed):
     """Held by spec.paused or by a person's verb."""
     recreate: Literal["ScalingDown", "Starting"] | None = None
     """Step of a Recreate."""
+    replicas: int | None = None
+    """Tasks to come back to after a Recreate, where replicas is not in the spec."""
+    supersedes: str | None = None
+    """ECS deployment to be replaced by force (restart, retry)."""
 
 
 class Registering(Typed):
@@ -175,6 +179,8 @@ class AnchorStatus(Typed):
     """Listener."""
     load_balancer_arn: str | None = None
     """Load balancer."""
+    container_port: int
+    """Container port whose target groups it holds."""
     rule_arn: str | None = None
     """ARN; absent until it exists."""
     priority: int | None = None
@@ -200,6 +206,10 @@ class RejectedRevision(Typed):
     revision: str
     """Name."""
     reason: str | None = None
+    """Condition reason that tells of it."""
+    fallback: str | None = None
+    """Revision that runs instead."""
+    message: str | None = None
     """Why."""
 
 
@@ -230,15 +240,17 @@ class TaskSizeStatus(Typed):
 class HistoryEntry(Typed):
     """How a revision ended."""
 
+    id: str | None = None
+    """Id of its rollout; verbs name it when nothing is in motion."""
     revision: str
     """Name; spec.rollback.toRevision takes it."""
     outcome: str | None = None
     """Succeeded, RolledBack, Failed, Superseded or Aborted."""
     started_at: Time | None = None
     """Start."""
-    duration_seconds: int | float | None = None
+    duration_seconds: float | None = None
     """How long it took."""
-    rollback_seconds: int | float | None = None
+    rollback_seconds: float | None = None
     """From decision to the old state."""
     reason: str | None = None
     """Why it ended so."""
@@ -279,7 +291,7 @@ class DeploymentStatus(Typed):
     """Weights that routes have to write."""
     target_groups: Annotated[list[TargetGroupStatus], atomic(most=128)] | None = None
     """Target groups."""
-    anchors: Annotated[list[AnchorStatus], list_map("listenerArn", most=64)] | None = None
+    anchors: Annotated[list[AnchorStatus], list_map("listenerArn", "containerPort", most=64)] | None = None
     """Rules that keep target groups associated."""
     routes: Annotated[list[RouteProof], list_map("name", most=256)] | None = None
     """Routes that have proved the weights."""

@@ -48,8 +48,12 @@ class CsiVolumeSource(Typed):
     """An inline CSI volume; ECS knows one driver, EFS."""
 
     driver: Annotated[
-        str, refused("ECS mounts EFS only: efs.csi.aws.com; for EBS use ecs.volumeConfigurations", unless=("efs.csi.aws.com",))
-    ]  # fmt: skip
+        str,
+        refused(
+            "ECS mounts EFS only: efs.csi.aws.com; for EBS use ecs.volumeConfigurations",
+            unless=("efs.csi.aws.com",),
+        ),
+    ]
     volume_attributes: Annotated[
         dict[str, str] | None,
         Schema({"maxProperties": 16}),

@@ -1,0 +1,1 @@
+"""Generates crds/ and docs/reference.md from the types, so that they cannot drift apart."""
