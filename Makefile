@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 setup: $(STAMP) ## Virtual environment, locked dependencies, control-plane binaries
-	@$(BIN)/python -m sluice_sandbox.controlplane ensure
+	@$(BIN)/python -m sluice_sandbox.controlplane ensure --with helm,kube-controller-manager
 
 lock: $(STAMP) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from sluice.controllers.deployment import DeploymentController
+
+from sim.cluster import Cluster, SimKubernetes
 from sluice.apply.executor import PlanExecutor
 from sluice.aws.budget import Budgets
 from sluice.aws.gateway import AlwaysLeader, AwsGateway
 from sluice.aws.metrics import AwsMetrics
 from sluice.aws.transport import Answered, NoAnswer
-from sluice.controllers.deployment import DeploymentController
 from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Binding
@@ -35,8 +37,6 @@ from sluice.telemetry.metrics import RuntimeMetrics
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.world import World
-
-from tests.sim.cluster import Cluster, SimKubernetes
 
 BINDING = Binding(account="111122223333", region="eu-west-1")
 
