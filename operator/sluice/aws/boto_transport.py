@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import botocore
 import botocore.exceptions as raised
+from botocore.parsers import ResponseParserError
 
 from sluice.aws.clients import Clients
 from sluice.aws.transport import Answered, NoAnswer, NotSent
@@ -56,6 +57,8 @@ class Boto3Transport:
             raise Answered("ParamValidation", _text(error)) from error
         except _BEFORE as error:
             raise NotSent(_text(error)) from error
+        except ResponseParserError as error:  # its text quotes the whole body
+            raise NoAnswer("the response could not be read as AWS's") from error
         except (raised.HTTPClientError, raised.BotoCoreError) as error:
             raise NoAnswer(_text(error)) from error
         response.pop("ResponseMetadata", None)

@@ -72,6 +72,12 @@ class Clients:
         for service in services:
             self.get(binding, service)
 
+    def close(self) -> None:
+        """Close every connection; the clients can still be used and open new ones."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+
     def _create(self, binding: Binding, service: str) -> Any:  # noqa: ANN401
         session = self._sessions.get(binding)
         if session is None:
