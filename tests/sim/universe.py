@@ -286,6 +286,11 @@ class Universe:
         }
 
 
+def _forwarded(rule: Mapping[str, Any]) -> list[str]:
+    config = rule["Actions"][0].get("ForwardConfig", {})
+    return [group["TargetGroupArn"] for group in config.get("TargetGroups", ())]
+
+
 def service_names(ecs: Any) -> list[str]:
     """Return the names of all services of the stand-in, INACTIVE ones included."""
     caller_services = ecs.service_names("sandbox")
