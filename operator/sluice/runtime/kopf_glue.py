@@ -179,6 +179,6 @@ def _handler(kind: Kind, intake: Intake) -> Any:  # noqa: ANN401 - kopf's decora
             else:  # None is an object of the initial list, or of the list after a 410
                 intake.seen(key, obj, listed=event["type"] is None)
         except Exception:  # noqa: BLE001 - kopf would log it and throttle the object
-            _log.exception("event_crashed", kind=kind, event=event["type"])
+            _log.exception("event_crashed", kind=kind, type=event["type"])
 
     return heard

@@ -168,6 +168,13 @@ class WorkQueue:
             if lane is not None:
                 self._enqueue(key, lane, self._clock.monotonic())
 
+    def open(self) -> None:
+        """Count waiting from now on: until this replica led, nobody was there to take a key."""
+        with self._lock:
+            now = self._clock.monotonic()
+            for queued in self._queued.values():
+                queued.since = now
+
     def close(self) -> None:
         """Hand out nothing more; everyone who waits gets None."""
         with self._lock:

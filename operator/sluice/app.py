@@ -1,0 +1,287 @@
+"""The composition root: the only module that knows everything. It makes the parts and holds no logic.
+
+settings ─► API server ─► store ◄─ intake ◄─ kopf (watch)
+                │           │        │
+                │           ▼        ▼
+                └─► controllers ◄─ queue ◄─ workers
+                        │
+                        └─► facts, executor ─► gateway ─► boto3
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import threading
+import uuid
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import botocore.session
+from prometheus_client import CollectorRegistry
+
+from sluice.apply.executor import PlanExecutor
+from sluice.aws.boto_transport import Boto3Transport
+from sluice.aws.budget import Budgets
+from sluice.aws.clients import Clients, ClientSettings
+from sluice.aws.gateway import AwsGateway, LeaseGuard
+from sluice.aws.metrics import AwsMetrics
+from sluice.config import ConfigError, Settings
+from sluice.controllers.deployment import DeploymentController
+from sluice.controllers.route import RouteController
+from sluice.controllers.settings import ControllerSettings
+from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE
+from sluice.observe.facts import AwsFacts
+from sluice.ports import World
+from sluice.runtime.apiserver import ApiServer, KubernetesFailure, configuration
+from sluice.runtime.clock import SystemClock
+from sluice.runtime.health import HealthServer, within
+from sluice.runtime.intake import Intake, Sweep
+from sluice.runtime.kopf_glue import Informer
+from sluice.runtime.kube import KubernetesApi
+from sluice.runtime.kube_lease import LeaseApi
+from sluice.runtime.lease import Elector, LeaseTimes, SoleReplica
+from sluice.runtime.process import Life, OperatorProcess, Parts, serving
+from sluice.runtime.queue import WorkQueue
+from sluice.runtime.recorder import EventRecorder
+from sluice.runtime.store import ObjectStore
+from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
+from sluice.telemetry.log import logger
+from sluice.telemetry.metrics import RuntimeMetrics, new_registry
+from sluice.telemetry.objects import object_metrics
+
+LOOP_SILENCE: Final = 30.0
+PASS_LIMIT: Final = 180.0
+WAIT_LIMIT: Final = 300.0
+_NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_log = logger(__name__)
+
+
+class NotInstalled(Exception):  # noqa: N818 - reads as the outcome it is
+    """The API server does not serve the custom resources."""
+
+
+def version() -> str:
+    """Return the version of the installed distribution."""
+    return metadata.version("sluice-operator")
+
+
+def with_region(settings: Settings) -> Settings:
+    """Return the settings with AWS's own idea of the region where they have none; raises ConfigError."""
+    if settings.region:
+        return settings
+    region = botocore.session.Session().get_config_variable("region")
+    region = region or os.environ.get("AWS_REGION") or ""
+    if not region:
+        raise ConfigError(
+            "no AWS region: set region in the configuration, SLUICE_REGION, --region or AWS_REGION"
+        )
+    return settings.model_copy(update={"region": region})
+
+
+def run(settings: Settings) -> int:
+    """Run the operator until it ends; return the exit code.
+
+    Raises ConfigError, NoCluster, NotInstalled or KubernetesFailure before anything is started.
+    """
+    settings = with_region(settings)
+    _log.info("starting", version=version(), python=platform.python_version(), settings=settings.shown())
+    return assemble(settings).run()
+
+
+def assemble(settings: Settings) -> OperatorProcess:
+    """Make a process of its parts; the port for probes is bound, nothing else has started."""
+    clock, life = SystemClock(), Life()
+    registry = new_registry(version())
+    metrics = RuntimeMetrics(registry)
+    server = ApiServer(configuration(settings.kubeconfig), pool=settings.workers + 4, metrics=metrics)
+    store, queue = ObjectStore(clock), WorkQueue(clock)
+    intake = Intake(store, queue, heard=lambda kind, what: metrics.heard.labels(kind, what).inc())
+    kubernetes = KubernetesApi(server, clock=clock, on_write=intake.wrote)
+    _check_installed(kubernetes)
+    namespaces = settings.watch_namespaces
+    sweep = Sweep(store, intake, list_keys=lambda: kubernetes.list_keys(namespaces), read=kubernetes.read)
+    identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
+    elector = _elector(settings, identity=identity, metrics=metrics, clock=clock)
+    recorder = EventRecorder(server, clock=clock, metrics=metrics, reporter=identity)
+    world = _world(
+        settings,
+        kubernetes=kubernetes,
+        store=store,
+        recorder=recorder,
+        lease=elector or SoleReplica(),
+        registry=registry,
+    )
+    pool = WorkerPool(
+        _reconciler(settings, world, queue, store, sweep, metrics), queue, size=settings.workers
+    )
+    informer = Informer(
+        intake,
+        login=lambda: configuration(settings.kubeconfig),
+        clock=clock,
+        on_end=lambda reason: life.end(reason, code=1),
+        namespaces=namespaces,
+    )
+    health = HealthServer(
+        address=settings.http.address,
+        port=settings.http.port,
+        registry=registry,
+        checks={
+            "/healthz": {
+                "watch": within(informer.silence, LOOP_SILENCE, "the event loop has been silent"),
+                "workers": serving(
+                    lambda: not life.working or life.ending() or pool.alive() == settings.workers,
+                    "a worker thread died",
+                ),
+                "passes": within(queue.longest_run, PASS_LIMIT, "a pass has been running"),
+                "queue": within(
+                    lambda: queue.oldest_wait() if life.working else 0.0,
+                    WAIT_LIMIT,
+                    "a key has been due",
+                ),
+            },
+            "/readyz": {
+                "store": serving(lambda: life.synced, "the store is not complete yet"),
+                "watch": serving(informer.alive, "the watch has ended"),
+                "ending": serving(lambda: not life.ending(), "the process is ending"),
+            },
+        },
+    )
+    _log.info("http_bound", address=settings.http.address, port=health.port)
+    _export(settings, registry, metrics, queue, store, life)
+    return OperatorProcess(
+        Parts(
+            store=store,
+            queue=queue,
+            sweep=sweep,
+            pool=pool,
+            elector=elector,
+            recorder=recorder,
+            health=health,
+            metrics=metrics,
+        ),
+        informer,
+        life,
+    )
+
+
+def _check_installed(kubernetes: KubernetesApi) -> None:
+    if missing := kubernetes.missing_kinds():
+        raise NotInstalled(
+            f"the API server does not serve {', '.join(missing)}; install the custom resource definitions: "
+            "kubectl apply -f crds/, or the chart"
+        )
+
+
+def _elector(
+    settings: Settings, *, identity: str, metrics: RuntimeMetrics, clock: SystemClock
+) -> Elector | None:
+    lease = settings.lease
+    if not lease.enabled:
+        return None
+    own = ApiServer(configuration(settings.kubeconfig), pool=1, metrics=metrics)
+    namespace = lease.namespace
+    if not namespace:
+        in_cluster = _NAMESPACE_FILE.exists()
+        namespace = _NAMESPACE_FILE.read_text(encoding="utf-8").strip() if in_cluster else "default"
+    times = LeaseTimes(
+        duration=lease.duration, renew_deadline=lease.renew_deadline, retry_period=lease.retry_period
+    )
+    return Elector(
+        LeaseApi(own, timeout=times.retry_period),
+        namespace=namespace,
+        name=lease.name,
+        identity=identity,
+        times=times,
+        clock=clock,
+    )
+
+
+def _world(
+    settings: Settings,
+    *,
+    kubernetes: KubernetesApi,
+    store: ObjectStore,
+    recorder: EventRecorder,
+    lease: LeaseGuard,
+    registry: CollectorRegistry,
+) -> World:
+    clock = SystemClock()
+    clients = Clients(
+        ClientSettings(
+            endpoint_url=settings.endpoint_url, version=version(), pool=max(32, settings.workers * 2)
+        )
+    )
+    binding = settings.tenancy.default_binding
+    # Loading a service's model takes up to 100 ms: not in the first pass.
+    threading.Thread(target=clients.warm, args=(binding, "ecs", "elbv2"), name="warm", daemon=True).start()
+    gateway = AwsGateway(
+        Boto3Transport(clients),
+        budgets=Budgets(share=settings.aws.budget_share, enabled=settings.aws.budgets),
+        clock=clock,
+        lease=lease,
+        metrics=AwsMetrics(registry),
+        dry_run=settings.dry_run,
+    )
+    facts = AwsFacts(gateway, clock=clock)
+    return World(
+        store=store,
+        kubernetes=kubernetes,
+        facts=facts,
+        executor=PlanExecutor(gateway, observer=facts),
+        recorder=recorder,
+        clock=clock,
+    )
+
+
+def _reconciler(
+    settings: Settings,
+    world: World,
+    queue: WorkQueue,
+    store: ObjectStore,
+    sweep: Sweep,
+    metrics: RuntimeMetrics,
+) -> Reconciler:
+    chosen = ControllerSettings(
+        installation_id=settings.installation_id,
+        tenancy=settings.tenancy,
+        drift_interval=settings.drift_interval,
+        attributes_interval=settings.drift_attributes_interval,
+        suspended=settings.suspend,
+    )
+    return Reconciler(
+        queue,
+        {
+            DEPLOYMENT: DeploymentController(world, chosen),
+            SERVICE_ROUTE: RouteController(world, chosen),
+        },
+        clock=world.clock,
+        sources=Sources(peek=store.peek, refresh=sweep.refresh),
+        metrics=metrics,
+        cadence=Cadence(drift_interval=settings.drift_interval),
+    )
+
+
+def _export(
+    settings: Settings,
+    registry: CollectorRegistry,
+    metrics: RuntimeMetrics,
+    queue: WorkQueue,
+    store: ObjectStore,
+    life: Life,
+) -> None:
+    metrics.watch_queue(
+        depth=lambda: {lane.name.lower(): count for lane, count in queue.depth().items()},
+        delayed=queue.delayed,
+        failing=queue.failing,
+        oldest=queue.oldest_wait,
+        running=queue.running,
+    )
+    if settings.object_metrics:
+        registry.register(object_metrics(store.snapshot, shown=lambda: life.working))
+
+
+__all__ = ["KubernetesFailure", "NotInstalled", "assemble", "run", "version", "with_region"]
