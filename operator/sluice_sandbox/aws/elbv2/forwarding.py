@@ -1,0 +1,338 @@
+"""What a load balancer decides for one request: the rule, the group, the target, the cookies.
+
+The proxy asks here for every request it reads, simulated traffic asks here without a socket, so both
+count and behave alike. Sources: "Target groups for your Application Load Balancers" (round robin,
+least outstanding requests, slow start, fail-open when too few targets are healthy), "Sticky sessions"
+(AWSALB, AWSALBTG and their CORS twins), "Troubleshoot your Application Load Balancers" (503 when a
+group has no target to offer). Cookie contents are this stand-in's own: AWS encrypts them.
+
+Not modelled: application cookies (AWSALBAPP), the authenticate actions (answered with 500), zones.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from sluice_sandbox.aws.elbv2 import routing
+from sluice_sandbox.aws.elbv2.counters import Counters
+from sluice_sandbox.aws.elbv2.desk import Desk
+from sluice_sandbox.aws.elbv2.state import Region, Rule, Target, TargetGroup
+from sluice_sandbox.aws.ports import HttpRequest
+
+GROUP_COOKIE = "AWSALBTG"
+TARGET_COOKIE = "AWSALB"
+_ERROR_PAGE = (
+    "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+    "</body>\r\n</html>\r\n"
+)
+_TITLES = {
+    503: "503 Service Temporarily Unavailable",
+    504: "504 Gateway Time-out",
+    460: "460",
+    463: "463",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """Send the request to a target."""
+
+    listener_arn: str
+    rule_arn: str
+    group_arn: str
+    ip: str
+    port: int
+    protocol: str
+    host: str
+    """The Host header to send, after the rule's transforms."""
+    target: str
+    """The request target (path with query) to send, after the rule's transforms."""
+    set_cookies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The load balancer answers by itself."""
+
+    listener_arn: str
+    rule_arn: str
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    group_arn: str = ""
+
+
+@dataclass(slots=True)
+class _Turns:
+    """What the choice of a target remembers about a group."""
+
+    turn: int = 0
+    outstanding: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+
+def error_reply(status: int, *, listener_arn: str = "", rule_arn: str = "", group_arn: str = "") -> Reply:
+    """Return the page that the load balancer answers with when it fails by itself."""
+    title = _TITLES.get(status) or f"{status} {HTTPStatus(status).phrase}"
+    return Reply(
+        listener_arn=listener_arn,
+        rule_arn=rule_arn,
+        status=status,
+        headers=(("Server", "awselb/2.0"), ("Content-Type", "text/html")),
+        body=_ERROR_PAGE.format(title=title).encode(),
+        group_arn=group_arn,
+    )
+
+
+class Router:
+    """Decides and counts."""
+
+    def __init__(self, desk: Desk, *, rng: random.Random) -> None:
+        """Decide by the desk's books; draws come from `rng`."""
+        self._desk = desk
+        self._rng = rng
+        self._version = -1
+        self._tables: dict[str, list[tuple[routing.Predicate, Rule]]] = {}
+        self._turns: dict[str, _Turns] = {}
+        self.counters = Counters()
+
+    def decide(self, listener_arn: str, request: HttpRequest, *, target: str = "") -> Forward | Reply:
+        """Return what happens to a request, and count it when the load balancer answers itself.
+
+        `target` is the raw request target; without it, path and query of the request are used. The
+        request's header names must be in lower case.
+        """
+        region = self._desk.state.of_arn(listener_arn)
+        rule = routing.first(self._table(region, listener_arn), request)
+        if rule is None:
+            return error_reply(503, listener_arn=listener_arn)
+        action = rule.actions[-1]
+        kind = action["Type"]
+        if len(rule.actions) > 1:
+            self.counters.failed(listener_arn, "", status=500)
+            return error_reply(500, listener_arn=listener_arn, rule_arn=rule.arn)
+        if kind == "forward":
+            return self._forward(region, listener_arn, rule, request, target or _target_of(request))
+        reply = (
+            _redirect(region, listener_arn, rule, request)
+            if kind == "redirect"
+            else _fixed(listener_arn, rule)
+        )
+        self.counters.replied(listener_arn, status=reply.status, kind=kind)
+        return reply
+
+    def begin(self, forward: Forward) -> None:
+        """Count a request as under way at its target."""
+        self._of(forward.group_arn).outstanding[forward.ip, forward.port] += 1
+
+    def finish(self, forward: Forward, *, status: int, seconds: float, by_target: bool = True) -> None:
+        """Count a request as answered: by the target, or by the load balancer in its place."""
+        outstanding = self._of(forward.group_arn).outstanding
+        outstanding[forward.ip, forward.port] -= 1
+        if outstanding[forward.ip, forward.port] <= 0:
+            del outstanding[forward.ip, forward.port]
+        if by_target:
+            self.counters.answered(forward.listener_arn, forward.group_arn, status=status, seconds=seconds)
+        else:
+            self.counters.failed(forward.listener_arn, forward.group_arn, status=status)
+
+    def is_registered(self, forward: Forward) -> bool:
+        """Tell whether a target still has a right to its connections (draining ones do)."""
+        region = self._desk.state.of_arn(forward.group_arn)
+        group = region.target_groups.get(forward.group_arn)
+        return group is not None and (forward.ip, forward.port) in group.targets
+
+    def reset(self) -> None:
+        """Forget counts and turns."""
+        self.counters = Counters()
+        self._turns.clear()
+
+    def _of(self, group_arn: str) -> _Turns:
+        found = self._turns.get(group_arn)
+        if found is None:
+            found = self._turns[group_arn] = _Turns()
+        return found
+
+    def _table(self, region: Region, listener_arn: str) -> list[tuple[routing.Predicate, Rule]]:
+        if self._version != self._desk.version:
+            self._tables.clear()
+            self._version = self._desk.version
+        compiled = self._tables.get(listener_arn)
+        if compiled is None:
+            listener = region.listeners.get(listener_arn)
+            rules = [region.rules[arn] for arn in listener.rule_arns] if listener is not None else []
+            compiled = self._tables[listener_arn] = routing.table(rules)
+        return compiled
+
+    def _forward(
+        self, region: Region, listener_arn: str, rule: Rule, request: HttpRequest, target: str
+    ) -> Forward | Reply:
+        config = rule.actions[-1]["ForwardConfig"]
+        cookies = _cookies(request.headers.get("cookie", ""))
+        group_arn = routing.pick_group(
+            config, self._rng, sticky_to=_opened(cookies.get(GROUP_COOKIE), self._now())
+        )
+        group = region.target_groups.get(group_arn or "")
+        chosen = self._pick_target(group, cookies) if group is not None else None
+        if group is None or chosen is None:
+            self.counters.failed(listener_arn, group_arn or "", status=503)
+            return error_reply(503, listener_arn=listener_arn, rule_arn=rule.arn, group_arn=group_arn or "")
+        host, sent = request.host, target
+        if rule.transforms:
+            host, sent = routing.rewritten(rule.transforms, host=host, target=target)
+        return Forward(
+            listener_arn=listener_arn,
+            rule_arn=rule.arn,
+            group_arn=group.arn,
+            ip=chosen.id,
+            port=chosen.port,
+            protocol=group.settings.get("Protocol", "HTTP"),
+            host=host,
+            target=sent,
+            set_cookies=self._set_cookies(config, group, chosen),
+        )
+
+    def _pick_target(self, group: TargetGroup, cookies: dict[str, str]) -> Target | None:
+        candidates = _candidates(group)
+        if not candidates:
+            return None
+        turns = self._of(group.arn)
+        if group.attributes["stickiness.enabled"] == "true":
+            wanted = _opened(cookies.get(TARGET_COOKIE), self._now())
+            for target in candidates:
+                if wanted == f"{target.id}:{target.port}":
+                    return target
+        algorithm = group.attributes["load_balancing.algorithm.type"]
+        if algorithm == "least_outstanding_requests":
+            # Equals in turn, or one target would get every request of a quiet group.
+            turns.turn += 1
+            rotated = [candidates[(turns.turn + index) % len(candidates)] for index in range(len(candidates))]
+            return min(rotated, key=lambda target: turns.outstanding[target.id, target.port])
+        if algorithm == "weighted_random":
+            return self._rng.choice(candidates)
+        slow_start = float(group.attributes["slow_start.duration_seconds"])
+        if slow_start:
+            shares = [
+                min(1.0, max(0.02, (self._now() - item.healthy_since) / slow_start)) for item in candidates
+            ]
+            if min(shares) < 1.0:
+                return self._rng.choices(candidates, shares)[0]
+        turns.turn += 1
+        return candidates[turns.turn % len(candidates)]
+
+    def _set_cookies(self, config: dict[str, Any], group: TargetGroup, target: Target) -> tuple[str, ...]:
+        cookies: list[str] = []
+        stickiness = config.get("TargetGroupStickinessConfig") or {}
+        if stickiness.get("Enabled"):
+            cookies += self._cookie(GROUP_COOKIE, group.arn, float(stickiness["DurationSeconds"]))
+        sticky_target = group.attributes["stickiness.enabled"] == "true"
+        if sticky_target and group.attributes["stickiness.type"] == "lb_cookie":
+            seconds = float(group.attributes["stickiness.lb_cookie.duration_seconds"])
+            cookies += self._cookie(TARGET_COOKIE, f"{target.id}:{target.port}", seconds)
+        return tuple(cookies)
+
+    def _cookie(self, name: str, value: str, seconds: float) -> list[str]:
+        sealed = (
+            base64.urlsafe_b64encode(f"{self._now() + seconds:.3f}|{value}".encode()).decode().rstrip("=")
+        )
+        plain = f"{name}={sealed}; Max-Age={seconds:.0f}; Path=/"
+        return [plain, f"{name}CORS={sealed}; Max-Age={seconds:.0f}; Path=/; SameSite=None; Secure"]
+
+    def _now(self) -> float:
+        return self._desk.clock.now()
+
+
+def _candidates(group: TargetGroup) -> list[Target]:
+    """Return the targets a new request may go to: the healthy ones, or all when too few are (fail-open).
+
+    Draining and unused targets never get new requests; one whose registration is still in progress
+    neither (from memory).
+    """
+    healthy, eligible = [], []
+    for target in group.targets.values():
+        if target.state in ("healthy", "unavailable"):
+            healthy.append(target)
+            eligible.append(target)
+        elif target.state == "unhealthy" or target.reason == "Elb.InitialHealthChecking":
+            eligible.append(target)
+    attribute = "target_group_health.unhealthy_state_routing.minimum_healthy_targets."
+    wanted = int(group.attributes[attribute + "count"])
+    percentage = group.attributes[attribute + "percentage"]
+    if percentage != "off":
+        wanted = max(wanted, -(-int(percentage) * len(eligible) // 100))
+    return healthy if len(healthy) >= wanted else eligible
+
+
+def _cookies(header: str) -> dict[str, str]:
+    if TARGET_COOKIE not in header:
+        return {}
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value for name, _, value in pairs}
+
+
+def _opened(sealed: str | None, now: float) -> str | None:
+    """Return what a cookie names, None when it is stale or not ours."""
+    if not sealed:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)).decode()
+        expires, _, value = text.partition("|")
+        return value if float(expires) > now else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _target_of(request: HttpRequest) -> str:
+    query = "&".join(f"{key}={value}" for key, value in request.query)
+    return f"{request.path}?{query}" if query else request.path
+
+
+def _redirect(region: Region, listener_arn: str, rule: Rule, request: HttpRequest) -> Reply:
+    config = rule.actions[-1]["RedirectConfig"]
+    listener = region.listeners[listener_arn]
+    host, _, _ = request.host.partition(":")
+    words = {
+        "protocol": listener.protocol,
+        "port": str(listener.port),
+        "host": host,
+        "path": request.path.lstrip("/"),
+        "query": "&".join(f"{key}={value}" for key, value in request.query),
+    }
+
+    def filled(text: str) -> str:
+        for word, value in words.items():
+            text = text.replace("#{" + word + "}", value)
+        return text
+
+    protocol = filled(config["Protocol"]).lower()
+    query = filled(config["Query"])
+    location = f"{protocol}://{filled(config['Host'])}:{filled(config['Port'])}{filled(config['Path'])}"
+    if query:
+        location += f"?{query}"
+    status = int(config["StatusCode"].removeprefix("HTTP_"))
+    page = error_reply(status)
+    return Reply(
+        listener_arn=listener_arn,
+        rule_arn=rule.arn,
+        status=status,
+        headers=(*page.headers, ("Location", location)),
+        body=page.body,
+    )
+
+
+def _fixed(listener_arn: str, rule: Rule) -> Reply:
+    config = rule.actions[-1]["FixedResponseConfig"]
+    body = (config.get("MessageBody") or "").encode()
+    content_type = config.get("ContentType") or "text/plain"
+    return Reply(
+        listener_arn=listener_arn,
+        rule_arn=rule.arn,
+        status=int(config["StatusCode"]),
+        headers=(("Server", "awselb/2.0"), ("Content-Type", f"{content_type}; charset=utf-8")),
+        body=body,
+    )
