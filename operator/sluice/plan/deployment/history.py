@@ -30,7 +30,13 @@ def begin(state: State, *, candidate: str, deadline: float, now: float, supersed
 
 
 def entry(
-    rollout: Rollout, *, outcome: Outcome, now: float, reason: str = "", by: str = "", evidence: str = ""
+    rollout: Rollout,
+    *,
+    outcome: Outcome,
+    now: float,
+    reason: str = "",
+    by: str = "",
+    evidence: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return a history entry for `rollout`, over since now."""
     found = {
@@ -41,9 +47,9 @@ def entry(
         "durationSeconds": max(0, int(now - rollout.started_at)),
         "reason": reason,
         "by": by,
-        "evidence": evidence,
+        "evidence": list(evidence),
     }
-    return {name: value for name, value in found.items() if value != ""}
+    return {name: value for name, value in found.items() if value not in ("", [])}
 
 
 def add(entries: Entries, new: Mapping[str, Any]) -> Entries:

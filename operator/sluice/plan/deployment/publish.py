@@ -35,17 +35,21 @@ def publish(
     """Return what to publish now: the present traffic when nothing changed."""
     told = {target.target_group_arn for target in state.traffic.targets} if state.traffic else set()
     preferred = {group.name for group, backend, port in wanted(desired, state) if backend and port}
-    targets = tuple(
-        SlotTarget(
-            slot=group.slot,
-            port=group.port,
-            container_port=group.container_port,
-            load_balancer_arn=group.load_balancer_arn,
-            target_group_arn=group.arn,
+    places: dict[tuple[int, str], SlotTarget] = {}
+    for group in sorted(groups, key=lambda entry: (entry.name not in preferred, entry.name)):
+        if not group.arn or not (group.arn in told or observed.healthy.get(group.arn)):
+            continue
+        places.setdefault(
+            (group.container_port, group.load_balancer_arn),
+            SlotTarget(
+                slot=group.slot,
+                port=group.port,
+                container_port=group.container_port,
+                load_balancer_arn=group.load_balancer_arn,
+                target_group_arn=group.arn,
+            ),
         )
-        for group in sorted(groups, key=lambda entry: (entry.name not in preferred, entry.name))
-        if group.arn and (group.arn in told or observed.healthy.get(group.arn))
-    )
+    targets = tuple(places[place] for place in sorted(places))
     if not targets:
         return state.traffic
     traffic = Traffic(

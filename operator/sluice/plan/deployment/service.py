@@ -173,8 +173,12 @@ def update_body(
     return {member: value for member, value in body.items() if member not in _CREATE_ONLY}
 
 
-def create(desired: Desired, slot: Slot, body: Mapping[str, Any], *, count: int) -> Action:
-    """Return CreateService for `slot`; its output is the whole service, `service:<cluster>:<name>`."""
+def create(desired: Desired, slot: Slot, body: Mapping[str, Any], *, count: int, attempt: str) -> Action:
+    """Return CreateService for `slot`; its output is the whole service, `service:<cluster>:<name>`.
+
+    `attempt` is the rollout's id: the same after a crash, another one when a service that was deleted
+    by hand has to be made again under the same name.
+    """
     params = {
         **{member: value for member, value in body.items() if value not in _EMPTY},
         **{
@@ -191,6 +195,7 @@ def create(desired: Desired, slot: Slot, body: Mapping[str, Any], *, count: int)
             desired.uid,
             slot.cluster,
             slot.service_name,
+            attempt,
             length=_TOKEN_LENGTH,
         ),
         "tags": ownership.to_ecs(service_tags(desired, slot)),

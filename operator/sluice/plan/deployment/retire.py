@@ -1,0 +1,71 @@
+"""Ends services that were replaced, and gives back task definitions beyond the history limit.
+
+An old service goes only after its successor carries the load: complete, and every running task's
+address seen healthy in every target group that both share (rollout.md §7 point 3: AWS is asked, status
+alone is no proof).
+"""
+
+from __future__ import annotations
+
+from sluice.model.actions import Action
+from sluice.model.binding import Priority
+from sluice.model.desired import Desired
+from sluice.model.observed import Observed, ServiceId
+from sluice.plan.deployment import history
+from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.state import Slot, State, TargetGroup
+
+
+def carries_load(observed: Observed, groups: tuple[TargetGroup, ...], *, running: int) -> bool:
+    """Tell whether the slot's tasks serve: seen healthy wherever they are targets."""
+    arns = [group.arn for group in groups if group.arn]
+    if not arns:
+        return True
+    addresses = observed.addresses
+    if not addresses:
+        return running == 0  # a service scaled to 0 has nothing to prove
+    return all(addresses <= observed.healthy.get(arn, frozenset()) for arn in arns)
+
+
+def retire(retiring: tuple[Slot, ...], observed: Observed, *, successor: str) -> tuple[Action, ...]:
+    """Return the deletions of retiring services that are still ACTIVE."""
+    actions = []
+    for slot in retiring:
+        service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
+        if service and service.get("status") == "ACTIVE":
+            actions.append(ecs.delete(slot, reason=f"{successor} has replaced it"))
+    return tuple(actions)
+
+
+def garbage(desired: Desired, state: State) -> tuple[Action, ...]:
+    """Return DeregisterTaskDefinition for definitions beyond the limit, one a pass.
+
+    Register and Deregister share a bucket of one a second, so this waits for spare tokens
+    (Priority.GARBAGE) and never takes many at once.
+    """
+    needed = {desired.revision.definition_hash}
+    for slot in (state.slot, *state.retiring):
+        if slot:
+            needed.add(slot.task_definition)
+    if state.live:
+        needed.add(state.live.task_definition)
+    surplus = history.surplus_definitions(
+        state.definitions, needed=frozenset(needed), limit=desired.history_limit
+    )
+    return tuple(
+        deregister(arn, reason="beyond spec.revisionHistoryLimit", priority=Priority.GARBAGE)
+        for arn in surplus[:1]
+    )
+
+
+def deregister(arn: str, *, reason: str, priority: Priority) -> Action:
+    """Return DeregisterTaskDefinition; running tasks are not affected (ECS API)."""
+    return Action(
+        service="ecs",
+        operation="DeregisterTaskDefinition",
+        params={"taskDefinition": arn},
+        subject=f"task definition {arn.rsplit('/', 1)[-1]}",
+        reason=reason,
+        priority=priority,
+        already=frozenset({"InvalidParameterException"}),
+    )

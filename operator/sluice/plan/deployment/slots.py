@@ -1,0 +1,143 @@
+"""Which ECS service is the slot's, which are on their way out, and what names are still taken.
+
+A service's name is fixed by (slot, ordinal). The next ordinal is used when a create-only setting or the
+cluster changed, when the name is still taken by a DRAINING service (it keeps its name and cannot be
+brought back), and when a lost status makes us find what is there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sluice.model.actions import Note
+from sluice.model.desired import Desired
+from sluice.model.names import service_name
+from sluice.model.observed import Observed, ServiceId, Structure
+from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.state import Slot, State
+
+SEARCHED: Final = 5  # ordinals that are looked for when the status was lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """The slot of this pass."""
+
+    slot: Slot
+    service: Structure | None
+    """Its service, None when it has to be created."""
+    retiring: tuple[Slot, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def candidates(installation: str, desired: Desired, state: State, *, lost: bool) -> tuple[ServiceId, ...]:
+    """Return the services to look at: the known ones, or the likely names when the status was lost."""
+    known = [
+        ServiceId(slot.cluster, slot.service_name)
+        for slot in ((state.slot,) if state.slot else ()) + state.retiring
+    ]
+    if lost and not known:
+        known = [
+            ServiceId(desired.cluster, service_name(installation, desired.key, slot="a", ordinal=number))
+            for number in range(1, SEARCHED + 1)
+        ]
+    return tuple(known)
+
+
+def choose(desired: Desired, state: State, observed: Observed) -> Slots:
+    """Return the slot and what is retiring; raises Refused on a service that is not ours."""
+    slot, retiring = state.slot, state.retiring
+    if slot is None:
+        slot, retiring = _find(desired, observed)
+    service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
+    if service is None:
+        if not slot.service_arn and slot.cluster != desired.cluster:
+            return Slots(slot=_numbered(desired, slot.ordinal), service=None, retiring=retiring)
+        return Slots(slot=_bare(slot), service=None, retiring=retiring)
+    if service.get("status") == "DRAINING":
+        # Deleted by hand, or by a deletion that a restored object undid: its name stays taken.
+        note = Note(
+            type="Warning",
+            reason="ServiceReplaced",
+            message=f"ECS service {slot.service_name} is being deleted; its successor is created",
+        )
+        return Slots(
+            slot=_numbered(desired, slot.ordinal + 1), service=None, retiring=retiring, notes=(note,)
+        )
+    ecs.check_ours(desired, service)
+    why = ecs.replaced_by(desired, slot, service)
+    if why:
+        note = Note(
+            type="Normal",
+            reason="ServiceReplaced",
+            message=f"ECS service {slot.service_name} is replaced: {why}",
+        )
+        return Slots(
+            slot=_numbered(desired, slot.ordinal + 1),
+            service=None,
+            retiring=(*retiring, seen(slot, service)),
+            notes=(note,),
+        )
+    return Slots(slot=seen(slot, service), service=service, retiring=retiring)
+
+
+def seen(slot: Slot, service: Structure) -> Slot:
+    """Return the slot with what DescribeServices told; `revision` is decided elsewhere."""
+    providers = [entry["capacityProvider"] for entry in service.get("capacityProviderStrategy") or ()]
+    return dataclasses.replace(
+        slot,
+        service_arn=service.get("serviceArn", ""),
+        task_definition=service.get("taskDefinition", ""),
+        desired=int(service.get("desiredCount", 0)),
+        running=int(service.get("runningCount", 0)),
+        deployment_id=str(ecs.primary(service).get("id", "")),
+        launch_type=",".join(providers) or str(service.get("launchType", "")),
+    )
+
+
+def remaining(
+    state_retiring: tuple[Slot, ...], services: Mapping[ServiceId, Structure | None]
+) -> tuple[Slot, ...]:
+    """Return the retiring services that still exist, with fresh counts."""
+    found = []
+    for slot in state_retiring:
+        key = ServiceId(slot.cluster, slot.service_name)
+        if key not in services:
+            found.append(slot)
+        elif service := services[key]:
+            found.append(seen(slot, service))
+    return tuple(found)
+
+
+def _find(desired: Desired, observed: Observed) -> tuple[Slot, tuple[Slot, ...]]:
+    """Find the slot of a new object or a lost status: the newest active service of ours counts."""
+    active: list[Slot] = []
+    taken = 0
+    for number in range(1, SEARCHED + 1):
+        slot = _numbered(desired, number)
+        service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
+        if service is None:
+            continue
+        taken = number
+        if service.get("status") == "ACTIVE":
+            ecs.check_ours(desired, service)
+            active.append(seen(slot, service))
+    if active:
+        return active[-1], tuple(active[:-1])
+    return _numbered(desired, taken + 1), ()
+
+
+def _numbered(desired: Desired, number: int) -> Slot:
+    return Slot(
+        ordinal=number,
+        cluster=desired.cluster,
+        service_name=service_name(desired.installation, desired.key, slot="a", ordinal=number),
+    )
+
+
+def _bare(slot: Slot) -> Slot:
+    """Forget what the status knew of a service that is gone."""
+    return Slot(name=slot.name, ordinal=slot.ordinal, cluster=slot.cluster, service_name=slot.service_name)
