@@ -1,0 +1,213 @@
+"""Service deployments and service revisions: list, describe, stop with rollback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluice_sandbox.aws.ecs import refusals
+from sluice_sandbox.aws.ecs.core import Core
+from sluice_sandbox.aws.ecs.deployments import TERMINAL, DeploymentBook
+from sluice_sandbox.aws.ecs.identity import arn, last_segment
+from sluice_sandbox.aws.ecs.paging import page
+from sluice_sandbox.aws.ecs.scheduler import Scheduler
+from sluice_sandbox.aws.ecs.state import Service, ServiceDeployment, ServiceRevision
+from sluice_sandbox.aws.errors import AwsError
+from sluice_sandbox.aws.service import Caller, Handler, Params, Response
+
+DEFAULT_PAGE = 20
+MAX_DESCRIBE = 20
+"""botocore: 20 per page of ListServiceDeployments, 20 ARNs in both Describe calls."""
+
+
+class DeploymentCalls:
+    """The service-deployment operations."""
+
+    def __init__(self, core: Core, book: DeploymentBook, scheduler: Scheduler) -> None:
+        """Work on `core`'s state."""
+        self._core = core
+        self._book = book
+        self._scheduler = scheduler
+
+    def operations(self) -> dict[str, Handler]:
+        """Return the handlers by operation."""
+        return {
+            "ListServiceDeployments": self.list_service_deployments,
+            "DescribeServiceDeployments": self.describe_service_deployments,
+            "DescribeServiceRevisions": self.describe_service_revisions,
+            "StopServiceDeployment": self.stop_service_deployment,
+        }
+
+    def list_service_deployments(self, caller: Caller, params: Params) -> Response:
+        """List a service's deployments, newest first, by status and creation time."""
+        cluster = self._core.cluster(caller, params.get("cluster"))
+        scope = self._core.scope(caller)
+        service = scope.services.get(arn(caller, "service", cluster.name, last_segment(params["service"])))
+        if service is None:
+            raise refusals.service_not_found()
+        statuses = params.get("status") or []
+        window = params.get("createdAt") or {}
+        found = []
+        for deployment_arn in reversed(service.deployment_arns):
+            record = scope.service_deployments[deployment_arn]
+            if statuses and record.status not in statuses:
+                continue
+            if (
+                not _seconds(window.get("after"), 0.0)
+                <= record.created_at
+                <= _seconds(window.get("before"), float("inf"))
+            ):
+                continue
+            found.append(deployment_arn)
+        arns, token = page(found, params, default=DEFAULT_PAGE)
+        return {"serviceDeployments": [_brief(scope.service_deployments[item]) for item in arns], **token}
+
+    def describe_service_deployments(self, caller: Caller, params: Params) -> Response:
+        """Describe up to 20 by ARN; unknown ones are failures."""
+        arns: list[str] = params["serviceDeploymentArns"]
+        if len(arns) > MAX_DESCRIBE:
+            raise refusals.invalid_parameter("serviceDeploymentArns cannot have more than 20 elements.")
+        scope = self._core.scope(caller)
+        shown, failures = [], []
+        for deployment_arn in arns:
+            record = scope.service_deployments.get(deployment_arn)
+            if record is None:
+                failures.append({"arn": deployment_arn, "reason": "MISSING"})
+            else:
+                shown.append(self._render(record, scope.services.get(record.service_arn)))
+        return {"serviceDeployments": shown, "failures": failures}
+
+    def describe_service_revisions(self, caller: Caller, params: Params) -> Response:
+        """Describe up to 20 revisions by ARN; unknown ones are failures."""
+        arns: list[str] = params["serviceRevisionArns"]
+        if len(arns) > MAX_DESCRIBE:
+            raise refusals.invalid_parameter("serviceRevisionArns cannot have more than 20 elements.")
+        revisions = self._core.scope(caller).service_revisions
+        return {
+            "serviceRevisions": [_revision(revisions[item]) for item in arns if item in revisions],
+            "failures": [{"arn": item, "reason": "MISSING"} for item in arns if item not in revisions],
+        }
+
+    def stop_service_deployment(self, caller: Caller, params: Params) -> Response:
+        """Roll an ongoing deployment back (the only stop type, botocore); an ended one is a conflict."""
+        scope = self._core.scope(caller)
+        record = scope.service_deployments.get(params["serviceDeploymentArn"])
+        if record is None:
+            raise AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+        if params.get("stopType", "ROLLBACK") != "ROLLBACK":
+            raise refusals.invalid_parameter("The stop type ABORT is not supported. Use ROLLBACK.")
+        service = scope.services.get(record.service_arn)
+        if record.status in TERMINAL or record.status != "IN_PROGRESS" or service is None:
+            # botocore, StopServiceDeployment: ConflictException (text from memory).
+            raise AwsError("ConflictException", f"The service deployment is in status {record.status}.")
+        if not self._book.can_roll_back(service):
+            raise refusals.client_exception(
+                "The service deployment has no previous service revision to roll back to."
+            )
+        record.status = "ROLLBACK_REQUESTED"
+        record.status_reason = "Service deployment was stopped by a user."
+        service_arn, deployment_arn = service.arn, record.arn
+
+        def begin() -> None:
+            service = self._core.service(service_arn)
+            if service is None or not service.deployments or service.status != "ACTIVE":
+                return
+            primary = service.deployments[0]
+            current = self._book.record(service, primary)
+            if current is None or current.arn != deployment_arn or current.status != "ROLLBACK_REQUESTED":
+                return
+            primary.rollout_state = "FAILED"
+            primary.rollout_state_reason = "ECS deployment was stopped by a user."
+            self._book.roll_back(service, trigger="ECS deployment stopped")
+            self._scheduler.touch(service_arn)
+
+        self._core.later(0.0, begin)
+        return {"serviceDeploymentArn": record.arn}
+
+    def _render(self, record: ServiceDeployment, service: Service | None) -> dict[str, Any]:
+        counts = record.counts
+        if not counts and service is not None:
+            counts = self._book.count(service)
+        shown: dict[str, Any] = {
+            "serviceDeploymentArn": record.arn,
+            "serviceArn": record.service_arn,
+            "clusterArn": record.cluster_arn,
+            "createdAt": record.created_at,
+            "updatedAt": record.updated_at,
+            "status": record.status,
+            "sourceServiceRevisions": [
+                _summary(item, counts, weight=0.0) for item in record.source_revision_arns
+            ],
+            "targetServiceRevision": _summary(record.target_revision_arn, counts, weight=100.0),
+            "deploymentConfiguration": record.configuration,
+            "deploymentCircuitBreaker": {
+                "status": record.breaker_status,
+                "failureCount": record.failure_count,
+                "threshold": record.threshold,
+            },
+            "alarms": _alarms(record),
+        }
+        for member, value in (
+            ("startedAt", record.started_at),
+            ("finishedAt", record.finished_at),
+            ("stoppedAt", record.stopped_at),
+            ("statusReason", record.status_reason),
+            ("rollback", record.rollback),
+        ):
+            if value:
+                shown[member] = value
+        return shown
+
+
+def _alarms(record: ServiceDeployment) -> dict[str, Any]:
+    alarms = record.configuration.get("alarms") or {}
+    if not alarms.get("enable"):
+        return {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []}
+    status = "MONITORING_COMPLETE" if record.status in TERMINAL else "MONITORING"
+    return {"status": status, "alarmNames": alarms.get("alarmNames", []), "triggeredAlarmNames": []}
+
+
+def _summary(revision_arn: str, counts: dict[str, dict[str, int]], *, weight: float) -> dict[str, Any]:
+    none = {"requestedTaskCount": 0, "runningTaskCount": 0, "pendingTaskCount": 0}
+    return {
+        "arn": revision_arn,
+        **counts.get(revision_arn, none),
+        "requestedProductionTrafficWeight": weight,
+        "requestedTestTrafficWeight": 0.0,
+    }
+
+
+def _brief(record: ServiceDeployment) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "serviceDeploymentArn": record.arn,
+        "serviceArn": record.service_arn,
+        "clusterArn": record.cluster_arn,
+        "createdAt": record.created_at,
+        "targetServiceRevisionArn": record.target_revision_arn,
+        "status": record.status,
+    }
+    for member, value in (
+        ("startedAt", record.started_at),
+        ("finishedAt", record.finished_at),
+        ("statusReason", record.status_reason),
+    ):
+        if value:
+            shown[member] = value
+    return shown
+
+
+def _revision(revision: ServiceRevision) -> dict[str, Any]:
+    return {
+        "serviceRevisionArn": revision.arn,
+        "serviceArn": revision.service_arn,
+        "clusterArn": revision.cluster_arn,
+        "createdAt": revision.created_at,
+        "guardDutyEnabled": False,
+        "containerImages": revision.container_images,
+        **revision.spec,
+    }
+
+
+def _seconds(value: Any, default: float) -> float:  # noqa: ANN401 - a datetime or epoch seconds, as the wire parsed it
+    if value is None:
+        return default
+    return float(value.timestamp()) if hasattr(value, "timestamp") else float(value)

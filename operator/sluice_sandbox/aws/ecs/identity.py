@@ -1,0 +1,62 @@
+"""ARNs and ids in ECS's shapes, drawn from the world's seeded generator.
+
+Shapes as in botocore's ECS examples: 32 hex digits for tasks, `ecs-svc/<19 digits>` for
+deployments, the same digits in the service revision's ARN, 21 url-safe characters for service
+deployments. All ARNs are the long (new) format, the only one since 2021.
+"""
+
+from __future__ import annotations
+
+import random
+import string
+import uuid
+
+from sluice_sandbox.aws.service import Caller
+
+_URL_SAFE = string.ascii_letters + string.digits + "-_"
+
+
+def hex_id(rng: random.Random) -> str:
+    """Return a task's id: 32 hex digits."""
+    return f"{rng.getrandbits(128):032x}"
+
+
+def uuid_id(rng: random.Random) -> str:
+    """Return a UUID, as events, attachments and containers have."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def number_id(rng: random.Random) -> str:
+    """Return the 19 digits of a deployment and of its service revision."""
+    return str(rng.randint(10**18, 9_223_372_036_854_775_807))
+
+
+def url_safe_id(rng: random.Random) -> str:
+    """Return the 21 characters of a service deployment."""
+    return "".join(rng.choice(_URL_SAFE) for _ in range(21))
+
+
+def arn(caller: Caller, kind: str, *path: str) -> str:
+    """Return `arn:aws:ecs:<region>:<account>:<kind>/<path...>`."""
+    return f"arn:aws:ecs:{caller.region}:{caller.account}:{kind}/{'/'.join(path)}"
+
+
+def last_segment(name_or_arn: str) -> str:
+    """Return the part after the last slash: the name or id that an ARN ends with."""
+    return name_or_arn.rsplit("/", 1)[-1]
+
+
+def owner(ecs_arn: str) -> Caller:
+    """Return who the scheduler acts for when it works on a resource: its account and region."""
+    _, _, _, region, account, _ = ecs_arn.split(":", 5)
+    return Caller(
+        account=account,
+        region=region,
+        access_key="",
+        principal=service_linked_role(account),
+    )
+
+
+def service_linked_role(account: str) -> str:
+    """Return the role ECS uses for awsvpc services (botocore: CreateServiceRequest.role)."""
+    return f"arn:aws:iam::{account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"

@@ -1,0 +1,363 @@
+"""The service scheduler: brings every service's tasks to what its deployments want.
+
+A pass looks at one service, asks `rollout_plan` and acts. Passes are asked for by what happens (a
+call, a task's change) and, while a service is not steady, by a watch timer; services at rest cost
+one health reading per sweep, all of them together in one timer, and none without health checks.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sluice_sandbox.aws.clock import Timer
+from sluice_sandbox.aws.ecs.core import Core
+from sluice_sandbox.aws.ecs.deployments import DeploymentBook
+from sluice_sandbox.aws.ecs.identity import last_segment, owner
+from sluice_sandbox.aws.ecs.narration import Narrator, mention
+from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, UNHEALTHY, Bounds, Plan, TaskFact, plan
+from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
+from sluice_sandbox.aws.ecs.task_engine import TaskEngine
+from sluice_sandbox.aws.ecs.task_factory import task_of_service
+from sluice_sandbox.aws.ecs.task_health import HealthReader, Verdict
+
+_SCHEDULED = frozenset({"ECS", "CODE_DEPLOY"})
+"""Controllers whose tasks the scheduler starts; EXTERNAL services have only task sets."""
+
+
+class Scheduler:
+    """Runs passes over services."""
+
+    def __init__(self, core: Core, book: DeploymentBook, engine: TaskEngine, narrator: Narrator) -> None:
+        """Act through `engine` and `book`; hear of task changes from `engine`."""
+        self._core = core
+        self._book = book
+        self._engine = engine
+        self._narrator = narrator
+        self._health = HealthReader(core)
+        self._due: dict[str, tuple[float, Timer]] = {}
+        self._resting: dict[str, None] = {}
+        self._sweeping = False
+        engine.on_change = self._task_changed
+
+    def touch(self, service_arn: str, *, delay: float = 0.0) -> None:
+        """Ask for a pass over the service after `delay` seconds; an earlier one asked for stands."""
+        when = self._core.now() + delay
+        pending = self._due.get(service_arn)
+        if pending is not None:
+            if pending[0] <= when:
+                return
+            pending[1].cancel()
+        self._due[service_arn] = (when, self._core.clock.call_at(when, partial(self._pass, service_arn)))
+
+    def _task_changed(self, task: Task) -> None:
+        if not task.service_arn:
+            return
+        service = self._core.service(task.service_arn)
+        if service is None:
+            return
+        if task.desired_status == "STOPPED" and task.last_status in {"DEACTIVATING", "STOPPING"}:
+            service.steady = False
+            self._count_failure(service, task)
+        self.touch(task.service_arn)
+
+    def _count_failure(self, service: Service, task: Task) -> None:
+        """Count a task that ended before it was healthy (botocore, Deployment.failedTasks)."""
+        if (
+            task.settled
+            or task.stop_code in {"ServiceSchedulerInitiated", "UserInitiated"}
+            and not (task.stopped_reason.startswith("Task failed"))
+        ):
+            return
+        task.settled = True
+        deployment = next((item for item in service.deployments if item.id == task.deployment_id), None)
+        if deployment is None:
+            return
+        settings = self._core.settings
+        if task.started_at is None:
+            deployment.impaired_starts += 1
+        if deployment.rollout_state == "IN_PROGRESS" and deployment.status == "PRIMARY":
+            deployment.failed_tasks += 1
+            deployment.updated_at = self._core.now()
+            record = self._book.record(service, deployment)
+            if record is not None:
+                record.failure_count = deployment.failed_tasks
+        breaker = service.spec["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
+        tries = self._book.threshold(service) if breaker.get("enable") else 3
+        if deployment.impaired_starts >= tries:
+            wait = settings.backoff_base_seconds * 2 ** min(deployment.impaired_starts - tries, 16)
+            deployment.not_before = self._core.now() + min(wait, settings.backoff_cap_seconds)
+            if self._narrator.say_once(
+                service, "impaired", "is unable to consistently start tasks successfully."
+            ):
+                self._narrator.service_acted(service, "SERVICE_TASK_START_IMPAIRED", kind="WARN")
+
+    def _pass(self, service_arn: str) -> None:
+        self._due.pop(service_arn, None)
+        service = self._core.service(service_arn)
+        if service is None or service.status == "INACTIVE":
+            self._resting.pop(service_arn, None)
+            return
+        if service.status == "DRAINING":
+            self._drain(service)
+            return
+        if not service.deployments or service.spec["deploymentController"]["type"] not in _SCHEDULED:
+            return
+        tasks = self._wanted(service)
+        verdicts = self._judge(service, tasks)
+        if self._breaker_opens(service):
+            trigger = "ECS deployment circuit breaker"
+            self._book.fail(service, trigger=trigger, what="tasks failed to start")
+            self.touch(service_arn)
+            return
+        primary = service.deployments[0]
+        chosen = self._plan(service, tasks, verdicts)
+        self._stop_tasks(service, tasks, verdicts, chosen)
+        started = self._start_tasks(service, primary, chosen.start)
+        if chosen.blocked:
+            self._narrator.say_once(
+                service,
+                "blocked",
+                "was unable to stop or start tasks during a deployment because of the service deployment "
+                "configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
+            )
+        if started or chosen.stop:
+            service.steady = False
+        self._settle(service, tasks, verdicts, idle=not (started or chosen.stop))
+        self._watch(service, primary, blocked=chosen.blocked)
+
+    def _watch(self, service: Service, primary: Deployment, *, blocked: bool) -> None:
+        """Ask for the next look, where time alone can change something."""
+        if service.steady:
+            return
+        if primary.rollout_state == "FAILED":
+            self._rest(service, self._wanted(service))
+            return
+        self._resting.pop(service.arn, None)
+        running = any(task.last_status == "RUNNING" for task in self._wanted(service))
+        if blocked or running or "placement" in service.remarks:
+            self.touch(service.arn, delay=self._core.settings.watch_seconds)
+        elif primary.not_before > self._core.now():
+            self.touch(service.arn, delay=primary.not_before - self._core.now())
+
+    def _wanted(self, service: Service) -> list[Task]:
+        found = (self._core.task(arn) for arn in service.live)
+        return [task for task in found if task is not None and task.desired_status == "RUNNING"]
+
+    def _judge(self, service: Service, tasks: list[Task]) -> dict[str, Verdict]:
+        grace = float(service.spec.get("healthCheckGracePeriodSeconds") or 0)
+        breaker = service.spec["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
+        by_id = {deployment.id: deployment for deployment in service.deployments}
+        verdicts = {}
+        for task in tasks:
+            verdict = verdicts[task.arn] = self._health.judge(task, grace_seconds=grace)
+            deployment = by_id.get(task.deployment_id)
+            if verdict.state == HEALTHY and not task.settled and deployment is not None:
+                task.settled = True
+                deployment.impaired_starts = 0
+                deployment.not_before = 0.0
+                self._narrator.forget(service, "impaired")
+                if deployment.rollout_state == "IN_PROGRESS" and breaker.get("resetOnHealthyTask", True):
+                    # botocore, DeploymentCircuitBreaker.resetOnHealthyTask: true by default.
+                    deployment.failed_tasks = 0
+        return verdicts
+
+    def _breaker_opens(self, service: Service) -> bool:
+        primary = service.deployments[0]
+        breaker = service.spec["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
+        return (
+            bool(breaker.get("enable"))
+            and primary.rollout_state == "IN_PROGRESS"
+            and primary.failed_tasks >= self._book.threshold(service)
+        )
+
+    def _plan(self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict]) -> Plan:
+        primary = service.deployments[0]
+        configuration = service.spec["deploymentConfiguration"]
+        bounds = Bounds.of(
+            service.desired_count,
+            minimum_percent=configuration["minimumHealthyPercent"],
+            maximum_percent=configuration["maximumPercent"],
+        )
+        now = self._core.now()
+        facts = [
+            TaskFact(
+                arn=task.arn,
+                primary=task.deployment_id == primary.id,
+                state=verdicts[task.arn].state,
+                protected=task.protected_until > now,
+                zone=task.zone,
+                created=task.created_at,
+            )
+            for task in tasks
+        ]
+        launching = primary.rollout_state != "FAILED" and primary.not_before <= now
+        return plan(facts, bounds, launching=launching, replace_first=primary.rollout_state == "COMPLETED")
+
+    def _stop_tasks(
+        self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict], chosen: Plan
+    ) -> None:
+        by_arn = {task.arn: task for task in tasks}
+        stopped = []
+        for arn in chosen.stop:
+            task, verdict = by_arn[arn], verdicts[arn]
+            reason = f"Scaling activity initiated by (deployment {service.deployments[0].id})"
+            if verdict.state == UNHEALTHY:
+                reason = verdict.reason
+                self._narrator.say(service, verdict.remark)
+            stopped.append(task)
+            self._engine.stop(task, code="ServiceSchedulerInitiated", reason=reason)
+        if stopped:
+            self._narrator.say(service, f"has stopped {len(stopped)} running tasks: {mention(stopped)}.")
+
+    def _start_tasks(self, service: Service, primary: Deployment, number: int) -> int:
+        if number == 0:
+            return 0
+        if primary.spec.get("launchType") in {"EC2", "EXTERNAL"}:
+            # The stand-in has no container instances; text: ECS developer guide, service events.
+            self._cannot_place(
+                service,
+                "was unable to place a task because no container instance met all of its requirements. "
+                "Reason: No Container Instances were found in your cluster.",
+            )
+            return 0
+        caller = owner(service.arn)
+        awsvpc = (primary.spec.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+        beside = self._wanted(service)
+        started = []
+        for _ in range(number):
+            provider = self._provider(service, primary, beside)
+            shortage = self._core.state.capacity.get(provider or "FARGATE")
+            subnet = self._engine.interfaces.choose(caller, awsvpc.get("subnets") or [], beside)
+            if shortage or subnet is None:
+                # Text: ECS developer guide, "service event messages" (Fargate capacity).
+                reason = (
+                    shortage
+                    or "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+                )
+                self._cannot_place(service, f"was unable to place a task. Reason: {reason}.")
+                break
+            task = task_of_service(self._core, caller, service, primary, provider=provider)
+            self._engine.launch(task, subnet)
+            beside.append(task)
+            started.append(task)
+        if started:
+            self._narrator.forget(service, "placement")
+            self._narrator.say(service, f"has started {len(started)} tasks: {mention(started)}.")
+        return len(started)
+
+    def _cannot_place(self, service: Service, text: str) -> None:
+        if self._narrator.say_once(service, "placement", text):
+            self._narrator.service_acted(
+                service, "SERVICE_TASK_PLACEMENT_FAILURE", kind="ERROR", reason="RESOURCE"
+            )
+
+    @staticmethod
+    def _provider(service: Service, primary: Deployment, beside: list[Task]) -> str:
+        """Return the provider of the next task: base first, then by weight (botocore, ...StrategyItem)."""
+        strategy = primary.spec.get("capacityProviderStrategy") or []
+        if not strategy:
+            return ""
+        counts = {item["capacityProvider"]: 0 for item in strategy}
+        for task in beside:
+            if task.deployment_id == primary.id and task.capacity_provider in counts:
+                counts[task.capacity_provider] += 1
+        for item in strategy:
+            if counts[item["capacityProvider"]] < item.get("base", 0):
+                return str(item["capacityProvider"])
+        weighted = [item for item in strategy if item.get("weight", 0) > 0] or strategy[:1]
+
+        def share(item: dict[str, int | str]) -> tuple[float, str]:
+            provider = str(item["capacityProvider"])
+            above_base = counts[provider] - int(item.get("base", 0))
+            return (above_base + 1) / max(1, int(item.get("weight", 1))), provider
+
+        return str(min(weighted, key=share)["capacityProvider"])
+
+    def _settle(
+        self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict], *, idle: bool
+    ) -> None:
+        primary = service.deployments[0]
+        live_by_deployment = {
+            task.deployment_id for task in map(self._core.task, service.live) if task is not None
+        }
+        service.deployments = [
+            item for item in service.deployments if item is primary or item.id in live_by_deployment
+        ]
+        mine = [task for task in tasks if task.deployment_id == primary.id]
+        reached = (
+            idle
+            and len(mine) == service.desired_count
+            and len(service.live) == len(mine)
+            and all(verdicts[task.arn].state == HEALTHY for task in mine)
+        )
+        if not reached or primary.rollout_state == "FAILED":
+            return
+        if primary.rollout_state == "IN_PROGRESS":
+            self._book.complete(service)
+        if not service.steady:
+            service.steady = True
+            service.remarks.clear()
+            self._narrator.say(service, "has reached a steady state.")
+            self._narrator.service_acted(service, "SERVICE_STEADY_STATE")
+        self._rest(service, mine)
+
+    def _rest(self, service: Service, tasks: list[Task]) -> None:
+        if any(task.targets or any(c.health_check for c in task.containers) for task in tasks):
+            self._resting[service.arn] = None
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        if not self._sweeping:
+            self._sweeping = True
+            self._core.later(self._core.settings.sweep_seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = False
+        for service_arn in list(self._resting):
+            service = self._core.service(service_arn)
+            if service is None or service.status != "ACTIVE":
+                self._resting.pop(service_arn, None)
+                continue
+            grace = float(service.spec.get("healthCheckGracePeriodSeconds") or 0)
+            tasks = self._wanted(service)
+            if any(self._health.judge(task, grace_seconds=grace).state == UNHEALTHY for task in tasks):
+                self.touch(service_arn)
+        if self._resting:
+            self._sweep_later()
+
+    def _drain(self, service: Service) -> None:
+        for task in self._wanted(service):
+            self._engine.stop(
+                task,
+                code="ServiceSchedulerInitiated",
+                reason=f"Scaling activity initiated by (deployment {service.deployments[0].id})",
+            )
+        # botocore, DeleteService: INACTIVE once all tasks are STOPPING or STOPPED.
+        ending = {"STOPPING", "DEPROVISIONING", "STOPPED"}
+        live = [task for task in map(self._core.task, service.live) if task is not None]
+        if all(task.last_status in ending for task in live):
+            self._core.later(
+                self._core.settings.inactive_seconds, partial(self._retire, service.arn, service.created_at)
+            )
+
+    def _retire(self, service_arn: str, created_at: float) -> None:
+        service = self._core.service(service_arn)
+        if service is None or service.status != "DRAINING" or service.created_at != created_at:
+            return
+        service.status = "INACTIVE"
+        service.deployments = []
+        self._core.later(
+            self._core.settings.inactive_retention_seconds, partial(self._forget, service_arn, created_at)
+        )
+
+    def _forget(self, service_arn: str, created_at: float) -> None:
+        scope = self._core.scope(owner(service_arn))
+        service = scope.services.get(service_arn)
+        if service is not None and service.status == "INACTIVE" and service.created_at == created_at:
+            del scope.services[service_arn]
+
+    def drop_from_cluster(self, service: Service) -> None:
+        """Take a service that is being deleted off its cluster's list."""
+        cluster = self._core.scope(owner(service.arn)).clusters.get(last_segment(service.cluster_arn))
+        if cluster is not None:
+            cluster.service_arns.pop(service.arn, None)

@@ -1,0 +1,102 @@
+"""The `ecs` service of the stand-in: its parts, composed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.ecs.account_settings import AccountSettingCalls
+from sluice_sandbox.aws.ecs.clusters import ClusterCalls
+from sluice_sandbox.aws.ecs.core import Core, Ports
+from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
+from sluice_sandbox.aws.ecs.deployment_calls import DeploymentCalls
+from sluice_sandbox.aws.ecs.deployments import DeploymentBook
+from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
+from sluice_sandbox.aws.ecs.narration import Narrator
+from sluice_sandbox.aws.ecs.scheduler import Scheduler
+from sluice_sandbox.aws.ecs.services import Hands, ServiceCalls
+from sluice_sandbox.aws.ecs.settings import EcsSettings
+from sluice_sandbox.aws.ecs.state import EcsState
+from sluice_sandbox.aws.ecs.tags import TagCalls
+from sluice_sandbox.aws.ecs.task_calls import TaskCalls
+from sluice_sandbox.aws.ecs.task_engine import TaskEngine
+from sluice_sandbox.aws.ports import Emitter, Estate, TargetGroups, TaskRuntime
+from sluice_sandbox.aws.service import Handler
+
+
+class EcsService:
+    """Amazon ECS as a `Service` of the world."""
+
+    name = "ecs"
+
+    def __init__(  # the eight are the ports of a whole AWS service; inside they are one `Ports`
+        self,
+        clock: Clock,
+        *,
+        estate: Estate,
+        target_groups: TargetGroups,
+        runtime: TaskRuntime,
+        emitter: Emitter,
+        rng: random.Random,
+        settings: EcsSettings | None = None,
+        images: Images | None = None,
+    ) -> None:
+        """Compose; `settings` are the delays, `images` resolves references (any exists by default)."""
+        ports = Ports(
+            estate=estate,
+            target_groups=target_groups,
+            runtime=runtime,
+            emitter=emitter,
+            images=images or ReferenceImages(),
+        )
+        self._core = Core(clock=clock, rng=rng, ports=ports, settings=settings or EcsSettings())
+        narrator = Narrator(self._core)
+        engine = TaskEngine(self._core, narrator)
+        book = DeploymentBook(self._core, narrator)
+        self.scheduler = Scheduler(self._core, book, engine, narrator)
+        definitions = DefinitionCalls(self._core)
+        hands = Hands(book=book, scheduler=self.scheduler)
+        self._engine = engine
+        self._operations: dict[str, Handler] = {}
+        for part in (
+            ClusterCalls(self._core),
+            definitions,
+            ServiceCalls(self._core, definitions, hands),
+            DeploymentCalls(self._core, book, self.scheduler),
+            TaskCalls(self._core, definitions, engine),
+            TagCalls(self._core),
+            AccountSettingCalls(self._core),
+        ):
+            self._operations.update(part.operations())
+
+    @property
+    def state(self) -> EcsState:
+        """All that it remembers."""
+        return self._core.state
+
+    @state.setter
+    def state(self, state: EcsState) -> None:
+        self._core.state = state
+
+    def operations(self) -> Mapping[str, Handler]:
+        """Return the handlers by operation."""
+        return self._operations
+
+    def crash_task(self, task_arn: str, *, exit_code: int = 137) -> bool:
+        """End a task's first essential container from outside (faults, demos); False if not running."""
+        task = self._core.task(task_arn)
+        if task is None or task.last_status != "RUNNING":
+            return False
+        task.containers[0].last_status = "STOPPED"
+        task.containers[0].exit_code = exit_code
+        return self._engine.stop(
+            task, code="EssentialContainerExited", reason="Essential container in task exited"
+        )
+
+    def limit_capacity(self, where: str, *, reason: str | None) -> None:
+        """Let placement fail in a provider (FARGATE, FARGATE_SPOT) or a zone; None ends it."""
+        if reason is None:
+            self._core.state.capacity.pop(where, None)
+        else:
+            self._core.state.capacity[where] = reason

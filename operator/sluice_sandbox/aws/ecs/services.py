@@ -1,0 +1,389 @@
+"""Services: create, describe, list, update, delete.
+
+Every member of CreateService is kept and returned with ECS's defaults (DescribeServices examples in
+botocore and public issues). UpdateService merges, checks the result as a creation is checked, and
+opens a deployment only for the members whose documentation says that they trigger one.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from sluice_sandbox.aws.ecs import refusals, tags
+from sluice_sandbox.aws.ecs.core import Core
+from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
+from sluice_sandbox.aws.ecs.deployments import DeploymentBook
+from sluice_sandbox.aws.ecs.identity import arn, last_segment
+from sluice_sandbox.aws.ecs.paging import page
+from sluice_sandbox.aws.ecs.scheduler import Scheduler
+from sluice_sandbox.aws.ecs.service_rules import NAME, TOKEN, ServiceRules, refuse_definition
+from sluice_sandbox.aws.ecs.service_view import render
+from sluice_sandbox.aws.ecs.state import Cluster, Definition, Service
+from sluice_sandbox.aws.ecs.task_factory import platform_family
+from sluice_sandbox.aws.service import Caller, Handler, Params, Response
+
+_KEPT = (
+    "loadBalancers",
+    "serviceRegistries",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "role",
+    "placementConstraints",
+    "placementStrategy",
+    "networkConfiguration",
+    "healthCheckGracePeriodSeconds",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "monitoring",
+)
+_TRIGGERS = frozenset(
+    {
+        "taskDefinition",
+        "networkConfiguration",
+        "platformVersion",
+        "loadBalancers",
+        "serviceRegistries",
+        "serviceConnectConfiguration",
+        "volumeConfigurations",
+        "vpcLatticeConfigurations",
+        "capacityProviderStrategy",
+    }
+)
+"""botocore, UpdateServiceRequest: "This parameter triggers a new service deployment". Of
+capacityProviderStrategy it says the opposite, yet tasks move to the new strategy only with a
+deployment; that one is opened is from memory of the console's behaviour."""
+_PLAIN = (
+    "placementConstraints",
+    "placementStrategy",
+    "healthCheckGracePeriodSeconds",
+    "enableExecuteCommand",
+    "enableECSManagedTags",
+    "propagateTags",
+    "availabilityZoneRebalancing",
+    "monitoring",
+)
+MAX_DESCRIBE = 10
+DEFAULT_PAGE = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What the service calls set in motion."""
+
+    book: DeploymentBook
+    scheduler: Scheduler
+
+
+class ServiceCalls:
+    """The service operations."""
+
+    def __init__(self, core: Core, definitions: DefinitionCalls, hands: Hands) -> None:
+        """Work on `core`'s state."""
+        self._core = core
+        self._definitions = definitions
+        self._hands = hands
+        self._rules = ServiceRules(core)
+
+    def operations(self) -> dict[str, Handler]:
+        """Return the handlers by operation."""
+        return {
+            "CreateService": self.create_service,
+            "DescribeServices": self.describe_services,
+            "ListServices": self.list_services,
+            "UpdateService": self.update_service,
+            "DeleteService": self.delete_service,
+        }
+
+    def create_service(self, caller: Caller, params: Params) -> Response:
+        """Create a service and its first deployment; a repeated clientToken returns the first answer's service."""
+        cluster = self._core.cluster(caller, params.get("cluster"))
+        name, token = params["serviceName"], params.get("clientToken") or ""
+        if not NAME.fullmatch(name):
+            # Text: public issues.
+            raise refusals.invalid_parameter("Invalid service name.")
+        if token and not TOKEN.fullmatch(token):
+            raise refusals.invalid_parameter(
+                "clientToken must be at most 36 ASCII characters in the range 33-126."
+            )
+        service_arn = arn(caller, "service", cluster.name, name)
+        scope = self._core.scope(caller)
+        there = scope.services.get(service_arn)
+        request = {key: value for key, value in params.items() if key != "cluster"}
+        if there is not None and there.status == "DRAINING":
+            # Text: ewilde/faas-fargate#13.
+            raise refusals.invalid_parameter("Unable to Start a service that is still Draining.")
+        if there is not None and there.status == "ACTIVE":
+            if token and there.client_token == token and there.request == request:
+                return {"service": render(self._core, there, with_tags=True)}
+            # Text: hashicorp/terraform-provider-aws#2283.
+            raise refusals.invalid_parameter("Creation of service was not idempotent.")
+        service = self._make(caller, cluster, params, service_arn)
+        service.client_token, service.request = token, deepcopy(request)
+        scope.services[service_arn] = service
+        cluster.service_arns[service_arn] = None
+        if service.spec["deploymentController"]["type"] != "EXTERNAL":
+            definition = self._core.definition(service.spec["taskDefinition"])
+            self._hands.book.open(service, definition)
+            self._hands.scheduler.touch(service_arn)
+        return {"service": render(self._core, service, with_tags=True)}
+
+    def _make(self, caller: Caller, cluster: Cluster, params: Params, service_arn: str) -> Service:
+        chosen = tags.parse(params.get("tags"))
+        strategy = params.get("schedulingStrategy") or "REPLICA"
+        desired = params.get("desiredCount")
+        if strategy == "REPLICA" and desired is None:
+            # botocore: required if schedulingStrategy is REPLICA or isn't specified (text from memory).
+            raise refusals.invalid_parameter("desiredCount is required for the REPLICA scheduling strategy.")
+        if strategy == "DAEMON" and desired is not None:
+            raise refusals.invalid_parameter("The daemon scheduling strategy does not support desiredCount.")
+        _check_count(desired)
+        spec = self._defaults(cluster, params)
+        controller = spec["deploymentController"]["type"]
+        if controller != "ECS" and strategy == "DAEMON":
+            raise refusals.invalid_parameter(
+                f"The daemon scheduling strategy is not supported with the {controller} deployment controller."
+            )
+        if controller != "EXTERNAL":
+            if not params.get("taskDefinition"):
+                # Text: public issues.
+                raise refusals.invalid_parameter("TaskDefinition cannot be blank.")
+            definition = self._definitions.usable(caller, params["taskDefinition"], missing=refuse_definition)
+            _choose_launch(spec, definition, cluster)
+            self._rules.check(caller, spec, definition)
+            spec["taskDefinition"] = definition.arn
+        elif (
+            params.get("taskDefinition") or params.get("networkConfiguration") or params.get("loadBalancers")
+        ):
+            # Text from memory; the rule: ECS developer guide, external deployments.
+            raise refusals.invalid_parameter(
+                "taskDefinition, loadBalancers and networkConfiguration belong to the task sets of a service with "
+                "the EXTERNAL deployment controller."
+            )
+        return Service(
+            arn=service_arn,
+            name=params["serviceName"],
+            cluster_arn=cluster.arn,
+            status="ACTIVE",
+            desired_count=desired or 0,
+            created_at=self._core.now(),
+            created_by=caller.principal,
+            spec=spec,
+            tags=chosen,
+        )
+
+    @staticmethod
+    def _defaults(cluster: Cluster, params: Params) -> dict[str, Any]:
+        spec = {member: deepcopy(params[member]) for member in _KEPT if params.get(member) is not None}
+        if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
+            default = cluster.spec["defaultCapacityProviderStrategy"]
+            if default:
+                spec["capacityProviderStrategy"] = deepcopy(default)
+        spec["deploymentController"] = params.get("deploymentController") or {"type": "ECS"}
+        spec["schedulingStrategy"] = params.get("schedulingStrategy") or "REPLICA"
+        spec["enableECSManagedTags"] = params.get("enableECSManagedTags", False)
+        spec["propagateTags"] = params.get("propagateTags") or "NONE"
+        spec["enableExecuteCommand"] = params.get("enableExecuteCommand", False)
+        # botocore, CreateServiceRequest.availabilityZoneRebalancing: ENABLED unless given.
+        spec["availabilityZoneRebalancing"] = params.get("availabilityZoneRebalancing") or "ENABLED"
+        spec["deploymentConfiguration"] = _configuration(params, spec["schedulingStrategy"])
+        if spec.get("networkConfiguration"):
+            spec["networkConfiguration"] = _network(spec["networkConfiguration"])
+        for member in ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"):
+            spec.setdefault(member, [])
+        return spec
+
+    def describe_services(self, caller: Caller, params: Params) -> Response:
+        """Describe up to ten by name or ARN; unknown ones are failures with reason MISSING."""
+        names: list[str] = params["services"]
+        if not names:
+            raise refusals.invalid_parameter("Services cannot be empty.")
+        if len(names) > MAX_DESCRIBE:
+            # botocore: up to 10 services in a single operation.
+            raise refusals.invalid_parameter("Services cannot have more than 10 elements.")
+        cluster = self._core.cluster(caller, params.get("cluster"))
+        with_tags = "TAGS" in (params.get("include") or ())
+        shown, failures = [], []
+        for name in names:
+            found = self._find(caller, cluster, name)
+            if found is None:
+                missing = name if name.startswith("arn:") else arn(caller, "service", cluster.name, name)
+                failures.append({"arn": missing, "reason": "MISSING"})
+            else:
+                shown.append(render(self._core, found, with_tags=with_tags))
+        return {"services": shown, "failures": failures}
+
+    def list_services(self, caller: Caller, params: Params) -> Response:
+        """List ACTIVE services of a cluster, ten a page unless said (botocore)."""
+        cluster = self._core.cluster(caller, params.get("cluster"))
+        services = self._core.scope(caller).services
+        found = []
+        for service_arn in cluster.service_arns:
+            service = services[service_arn]
+            launch = params.get("launchType")
+            scheduling = params.get("schedulingStrategy")
+            if launch and service.spec.get("launchType") != launch:
+                continue
+            if scheduling and service.spec["schedulingStrategy"] != scheduling:
+                continue
+            if params.get("resourceManagementType") == "ECS":
+                continue
+            found.append(service_arn)
+        arns, token = page(found, params, default=DEFAULT_PAGE)
+        return {"serviceArns": arns, **token}
+
+    def update_service(self, caller: Caller, params: Params) -> Response:
+        """Merge, check, keep; open a deployment where a member that triggers one differs or it is forced."""
+        cluster = self._core.cluster(caller, params.get("cluster"))
+        service = self._find(caller, cluster, params["service"])
+        if service is None:
+            raise refusals.service_not_found()
+        if service.status != "ACTIVE":
+            raise refusals.service_not_active()
+        _check_count(params.get("desiredCount"))
+        controller = service.spec["deploymentController"]["type"]
+        if controller == "EXTERNAL":
+            self._update_external(service, params)
+        else:
+            self._update_scheduled(caller, service, params)
+        return {"service": render(self._core, service, with_tags=True)}
+
+    def _update_external(self, service: Service, params: Params) -> None:
+        # botocore, UpdateService: desiredCount and healthCheckGracePeriodSeconds (and tags) only.
+        if _TRIGGERS.intersection(params):
+            raise refusals.invalid_parameter(
+                "Unable to update task definition on services with a EXTERNAL deployment controller. "
+                "Use task sets to change it."
+            )
+        _merge_plain(service.spec, params)
+        service.desired_count = params.get("desiredCount", service.desired_count)
+
+    def _update_scheduled(self, caller: Caller, service: Service, params: Params) -> None:
+        if service.spec["deploymentController"]["type"] == "CODE_DEPLOY" and (
+            _TRIGGERS.intersection(params) or params.get("forceNewDeployment")
+        ):
+            # Text: hashicorp/terraform-provider-aws issues on CODE_DEPLOY services.
+            raise refusals.invalid_parameter(
+                "Unable to update task definition on services with a CODE_DEPLOY deployment controller. "
+                "Use AWS CodeDeploy to trigger a new deployment."
+            )
+        spec = deepcopy(service.spec)
+        definition = self._definition_of(caller, service, params)
+        spec["taskDefinition"] = definition.arn
+        for member in _TRIGGERS - {"taskDefinition"}:
+            if params.get(member) is not None:
+                spec[member] = deepcopy(params[member])
+        if params.get("networkConfiguration"):
+            spec["networkConfiguration"] = _network(spec["networkConfiguration"])
+        if params.get("capacityProviderStrategy"):
+            spec.pop("launchType", None)
+        elif params.get("capacityProviderStrategy") == []:
+            # botocore: an empty list goes back to the launch type.
+            spec.pop("capacityProviderStrategy", None)
+            spec["launchType"] = "FARGATE"
+        _merge_plain(spec, params)
+        if params.get("deploymentConfiguration"):
+            merged = spec["deploymentConfiguration"] | deepcopy(params["deploymentConfiguration"])
+            spec["deploymentConfiguration"] = merged
+        if params.get("deploymentController"):
+            spec["deploymentController"] = params["deploymentController"]
+        self._rules.check(caller, spec, definition)
+        opens = params.get("forceNewDeployment") or any(
+            spec.get(member) != service.spec.get(member) for member in _TRIGGERS
+        )
+        service.spec = spec
+        desired = params.get("desiredCount")
+        if desired is not None and desired != service.desired_count:
+            service.desired_count = desired
+            service.steady = False
+            service.deployments[0].updated_at = self._core.now()
+        service.deployments[0].desired_count = service.desired_count
+        if opens:
+            self._hands.book.open(service, definition)
+        service.remarks.pop("blocked", None)
+        self._hands.scheduler.touch(service.arn)
+
+    def _definition_of(self, caller: Caller, service: Service, params: Params) -> Definition:
+        if params.get("taskDefinition"):
+            return self._definitions.usable(caller, params["taskDefinition"], missing=refuse_definition)
+        # An INACTIVE definition may still be scaled and redeployed (botocore, DeregisterTaskDefinition).
+        return self._core.definition(service.spec["taskDefinition"])
+
+    def delete_service(self, caller: Caller, params: Params) -> Response:
+        """Start draining; refused while scaled above zero unless forced."""
+        cluster = self._core.cluster(caller, params.get("cluster"))
+        service = self._find(caller, cluster, params["service"])
+        if service is None or service.status == "INACTIVE":
+            raise refusals.service_not_found()
+        if service.status == "ACTIVE":
+            if service.desired_count > 0 and not params.get("force"):
+                # Text: public shell scripts that quote the answer.
+                raise refusals.invalid_parameter(
+                    "The service cannot be stopped while the primary deployment is scaled above 0."
+                )
+            service.status = "DRAINING"
+            service.desired_count = 0
+            for deployment in service.deployments:
+                deployment.desired_count = 0
+            self._hands.scheduler.drop_from_cluster(service)
+            self._hands.scheduler.touch(service.arn)
+        return {"service": render(self._core, service, with_tags=False)}
+
+    def _find(self, caller: Caller, cluster: Cluster, name_or_arn: str) -> Service | None:
+        services = self._core.scope(caller).services
+        found = services.get(arn(caller, "service", cluster.name, last_segment(name_or_arn)))
+        if found is not None and name_or_arn.startswith("arn:") and found.arn != name_or_arn:
+            return None
+        return found
+
+
+def _check_count(desired: int | None) -> None:
+    if desired is not None and desired < 0:
+        # Text from memory.
+        raise refusals.invalid_parameter("desiredCount cannot be negative.")
+
+
+def _choose_launch(spec: dict[str, Any], definition: Definition, cluster: Cluster) -> None:
+    """Fill in launchType where neither it nor a strategy is given.
+
+    AWS's own default is EC2 (CreateService without launch type, known). This estate has no
+    container instances, so a definition that asks for FARGATE gets FARGATE; others get EC2.
+    """
+    del cluster
+    if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
+        asked = definition.spec.get("requiresCompatibilities") or []
+        spec["launchType"] = "FARGATE" if "FARGATE" in asked else "EC2"
+    if spec.get("launchType", "FARGATE") == "FARGATE":
+        spec.setdefault("platformVersion", "LATEST")
+        spec["platformFamily"] = platform_family(definition)
+
+
+def _configuration(params: Params, scheduling: str) -> dict[str, Any]:
+    """Return deploymentConfiguration with ECS's defaults (botocore; daemons: 100 and 0)."""
+    replica = scheduling == "REPLICA"
+    given = deepcopy(params.get("deploymentConfiguration") or {})
+    defaults = {
+        "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+        "maximumPercent": 200 if replica else 100,
+        "minimumHealthyPercent": 100 if replica else 0,
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+    }
+    return defaults | given
+
+
+def _network(configuration: dict[str, Any]) -> dict[str, Any]:
+    awsvpc = configuration.get("awsvpcConfiguration")
+    if awsvpc is None:
+        return configuration
+    # botocore, AwsVpcConfiguration: assignPublicIp DISABLED unless given.
+    return {"awsvpcConfiguration": {"securityGroups": [], "assignPublicIp": "DISABLED"} | awsvpc}
+
+
+def _merge_plain(spec: dict[str, Any], params: Params) -> None:
+    for member in _PLAIN:
+        if params.get(member) is not None:
+            spec[member] = deepcopy(params[member])

@@ -1,0 +1,122 @@
+"""A task as DescribeTasks and the task state-change event show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluice_sandbox.aws.ecs import tags
+from sluice_sandbox.aws.ecs.state import Container, Task
+from sluice_sandbox.aws.ecs.task_health import HealthReader
+
+_ATTACHMENT_STATUS = {"PROVISIONING": "PRECREATED", "DEPROVISIONING": "DETACHING", "STOPPED": "DELETED"}
+_TIMES = {
+    "pullStartedAt": "pull_started_at",
+    "pullStoppedAt": "pull_stopped_at",
+    "connectivityAt": "connectivity_at",
+    "startedAt": "started_at",
+    "stoppingAt": "stopping_at",
+    "executionStoppedAt": "execution_stopped_at",
+    "stoppedAt": "stopped_at",
+}
+_WORDS = {
+    "startedBy": "started_by",
+    "capacityProviderName": "capacity_provider",
+    "platformVersion": "platform_version",
+    "platformFamily": "platform_family",
+    "cpu": "cpu",
+    "memory": "memory",
+    "availabilityZone": "zone",
+    "stopCode": "stop_code",
+    "stoppedReason": "stopped_reason",
+}
+
+
+def render(task: Task, *, with_tags: bool) -> dict[str, Any]:
+    """Return the task in botocore's Task shape; absent values are absent members."""
+    shown: dict[str, Any] = {
+        "taskArn": task.arn,
+        "clusterArn": task.cluster_arn,
+        "taskDefinitionArn": task.definition_arn,
+        "group": task.group,
+        "launchType": task.launch_type,
+        "lastStatus": task.last_status,
+        "desiredStatus": task.desired_status,
+        "healthStatus": HealthReader.overall(task),
+        "createdAt": task.created_at,
+        "version": task.version,
+        "containers": [_container(task, container) for container in task.containers],
+        "attachments": [_attachment(task)] if task.eni_id else [],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "overrides": {
+            "containerOverrides": [{"name": container.name} for container in task.containers],
+            "inferenceAcceleratorOverrides": [],
+            **task.overrides,
+        },
+        "enableExecuteCommand": task.enable_execute_command,
+        "inferenceAccelerators": [],
+        "tags": tags.render(task.tags) if with_tags else [],
+    }
+    if task.launch_type == "FARGATE":
+        shown["ephemeralStorage"] = {"sizeInGiB": task.ephemeral_gib}
+        shown["fargateEphemeralStorage"] = {"sizeInGiB": task.ephemeral_gib}
+    if task.connectivity_at is not None:
+        shown["connectivity"] = "CONNECTED"
+    for member, name in _TIMES.items():
+        if getattr(task, name) is not None:
+            shown[member] = getattr(task, name)
+    for member, name in _WORDS.items():
+        if getattr(task, name):
+            shown[member] = getattr(task, name)
+    return shown
+
+
+def _container(task: Task, container: Container) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "containerArn": container.arn,
+        "taskArn": task.arn,
+        "name": container.name,
+        "image": container.image,
+        "lastStatus": container.last_status,
+        "networkInterfaces": [{"attachmentId": task.attachment_id, "privateIpv4Address": task.ip}]
+        if task.ip
+        else [],
+        "networkBindings": [],
+        "healthStatus": container.health,
+        "cpu": container.cpu,
+    }
+    if container.digest and container.runtime_id:
+        shown["imageDigest"] = container.digest
+    if container.runtime_id:
+        shown["runtimeId"] = container.runtime_id
+    if container.memory is not None:
+        shown["memory"] = container.memory
+    if container.memory_reservation is not None:
+        shown["memoryReservation"] = container.memory_reservation
+    if container.exit_code is not None:
+        shown["exitCode"] = container.exit_code
+    if container.reason:
+        shown["reason"] = container.reason
+    if task.enable_execute_command and container.last_status == "RUNNING":
+        shown["managedAgents"] = [
+            {
+                "name": "ExecuteCommandAgent",
+                "lastStatus": "RUNNING",
+                "lastStartedAt": task.started_at or task.created_at,
+            }
+        ]
+    return shown
+
+
+def _attachment(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.attachment_id,
+        "type": "ElasticNetworkInterface",
+        "status": _ATTACHMENT_STATUS.get(task.last_status, "ATTACHED"),
+        "details": [
+            {"name": "subnetId", "value": task.subnet_id},
+            {"name": "networkInterfaceId", "value": task.eni_id},
+            {"name": "macAddress", "value": task.mac},
+            {"name": "privateDnsName", "value": f"ip-{task.ip.replace('.', '-')}.ec2.internal"},
+            {"name": "privateIPv4Address", "value": task.ip},
+        ],
+    }
