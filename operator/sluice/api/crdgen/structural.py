@@ -74,9 +74,8 @@ class _Inliner:
         if "x-kubernetes-preserve-unknown-fields" in schema:
             return result
         if SHAPE in schema:
-            return self._shapes[schema[SHAPE]] | {
-                k: v for k, v in result.items() if k not in {"items", "type"}
-            }
+            shape: Json = self._shapes[schema[SHAPE]]
+            return shape | {k: v for k, v in result.items() if k not in {"items", "type"}}
         if result.get("type") == "array":
             result["items"] = self.node(schema["items"])
         elif result.get("type") == "object":
