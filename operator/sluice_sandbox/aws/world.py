@@ -29,6 +29,8 @@ from sluice_sandbox.aws.wire.operation import Operation, operation
 
 if TYPE_CHECKING:
     from sluice_sandbox.aws.moto_bridge import MotoBridge
+    from sluice_sandbox.dataplane.network import TaskNetwork
+    from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
 OWN_SERVICES = frozenset({"ecs", "elbv2"})
 """Never answered by moto, whatever is missing here."""
@@ -47,15 +49,14 @@ class Route:
 class Outside:
     """What a world stands on: the estate, where events go, moto, and the data plane's network.
 
-    `network` and `runtime` are the data plane's own objects (`dataplane.network`,
-    `dataplane.runtime`); typed loosely because a world of fakes has none.
+    `network` and `runtime` are the data plane's; a world of fakes has none.
     """
 
     estate: Estate
     emitter: Emitter
     moto: MotoBridge | None = None
-    network: Any = None
-    runtime: Any = None
+    network: TaskNetwork | None = None
+    runtime: InProcessRuntime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class World:
     """Who calls in process when nobody is named."""
     _history: History = field(default_factory=History)
     _baseline: dict[str, Any] = field(default_factory=dict)
+    _baseline_tasks: frozenset[str] = frozenset()
     _routes: dict[tuple[str, str], Route] = field(default_factory=dict)
 
     @classmethod
@@ -110,19 +112,32 @@ class World:
 
     def mark_baseline(self) -> None:
         """Make the present state of the own services what `reset` returns to."""
+        self._baseline_tasks = frozenset(self._task_arns())
         self._baseline = {name: copy.deepcopy(service.state) for name, service in self.services.items()}
 
     def reset(self) -> None:
         """Forget calls, faults and history, and put the own services back to the baseline.
 
-        Tasks started since lose their service and their record; whoever holds sockets for them
-        closes these. moto keeps what it has. Without a baseline the state is left as it is.
+        Tasks started since the baseline end. moto keeps what it has. Without a baseline the state
+        is left as it is.
         """
         self.calls.clear()
         self.faults.clear()
         self._history.clear()
         for name, state in self._baseline.items():
             self.services[name].state = copy.deepcopy(state)
+        if self._baseline:
+            self._stop_tasks()
+
+    def _stop_tasks(self) -> None:
+        runtime = self.outside.runtime
+        if runtime is not None:
+            for arn in self._task_arns() - self._baseline_tasks:
+                runtime.stop(arn)
+
+    def _task_arns(self) -> set[str]:
+        runtime = self.outside.runtime
+        return {launch.task_arn for launch in runtime.running()} if runtime is not None else set()
 
     # ------------------------------------------------------------------ calls
 

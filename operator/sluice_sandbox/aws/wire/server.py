@@ -18,6 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sluice_sandbox.aws import moto_queues
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.faults import Verdict
 from sluice_sandbox.aws.moto_bridge import SERVICES as MOTO_SERVICES
@@ -245,7 +246,10 @@ class WireServer:
             if codec is CBOR:
                 response = await self._translated(exchange, codec, body, moto)
             else:
-                answer = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, raw)))
+                if (service, name) == ("sqs", "ReceiveMessage"):
+                    raw = await moto_queues.without_waiting(moto, caller, raw)
+                asked = raw
+                answer = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, asked)))
                 exchange.outcome = _outcome(answer)
                 response = web.Response(
                     status=answer.status, headers=_forwardable(answer.headers), body=answer.body

@@ -1,0 +1,1 @@
+"""`sluice sandbox`: one file per verb, as thin as the verb."""
