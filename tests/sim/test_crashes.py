@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from sim.universe import ROUTE, WEB, Crashes, Universe, deployment, route
 
 Step = tuple[Callable[[Universe], None], Callable[[Universe], bool]]
