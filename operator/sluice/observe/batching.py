@@ -58,11 +58,11 @@ class Batcher(Generic[V]):
         *,
         max_age: float,
         read: ReadNames[V],
-        fill: Callable[[int], Sequence[str]] = lambda _room: (),
+        fill: Callable[[int], Sequence[str]] = lambda _limit: (),
     ) -> V:
         """Return what AWS says of `name`, at most `max_age` seconds old.
 
-        `fill(room)` names others to take along when the batch has room. Raises what `read` raises.
+        `fill(limit)` names at most so many others to take along when the batch has room. Raises what `read` raises.
         """
         hit = self._cache.get((scope, name), max_age=max_age, now=self._clock.monotonic())
         if hit is not None:
@@ -93,7 +93,8 @@ class Batcher(Generic[V]):
             others = sorted(state.queued - {name})[: self._limit - 1]
             state.queued -= {name, *others}
         names = [name, *others]
-        names += [extra for extra in fill(self._limit - len(names)) if extra not in names]
+        extra = [other for other in fill(self._limit) if other not in names]
+        names += extra[: self._limit - len(names)]
         try:
             return self._read(scope, names, read=read)
         except AwsFailure as error:

@@ -41,10 +41,10 @@ class ServiceFacts:
         scope = (context.binding, short_name(cluster))
         source = self._source
 
-        def fill(room: int) -> Sequence[str]:
+        def fill(limit: int) -> Sequence[str]:
             edge = source.clock.monotonic() - source.settings.refill
             keys = self._cache.oldest(
-                lambda key, value: key[0] == scope and value is not None, read_before=edge, limit=room
+                lambda key, value: key[0] == scope and value is not None, read_before=edge, limit=limit
             )
             return [name for _, name in keys]
 

@@ -47,7 +47,7 @@ class TargetGroupFacts:
                 name,
                 max_age=max_age,
                 read=lambda wanted: self._read(context, wanted),
-                fill=lambda room: self._stale_names(context.binding, room),
+                fill=lambda limit: self._stale_names(context.binding, limit),
             )
             if group is None:
                 continue
@@ -110,10 +110,10 @@ class TargetGroupFacts:
             self._attributes.drop((binding, arn))
             self._health.drop((binding, arn))
 
-    def _stale_names(self, binding: Binding, room: int) -> Sequence[str]:
+    def _stale_names(self, binding: Binding, limit: int) -> Sequence[str]:
         edge = self._source.clock.monotonic() - self._source.settings.refill
         keys = self._groups.oldest(
-            lambda key, value: key[0] == binding and value is not None, read_before=edge, limit=room
+            lambda key, value: key[0] == binding and value is not None, read_before=edge, limit=limit
         )
         return [name for _, name in keys]
 
