@@ -1,0 +1,77 @@
+"""Probes and metrics over real HTTP on the loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import urllib3
+from prometheus_client import CollectorRegistry, Counter
+
+from sluice.runtime.health import HealthServer, within
+
+
+class Vital:
+    """A measure that a test sets."""
+
+    silence = 0.0
+
+
+@pytest.fixture
+def vital() -> Vital:
+    """Healthy."""
+    return Vital()
+
+
+@pytest.fixture
+def url(vital: Vital) -> Iterator[str]:
+    """A running server's address."""
+    registry = CollectorRegistry()
+    Counter("sluice_things", "Things.", registry=registry).inc(3)
+    checks = {
+        "/healthz": {"watch": within(lambda: vital.silence, 30, "the event loop has been silent")},
+        "/readyz": {"store": lambda: "the store is not complete yet"},
+    }
+    server = HealthServer(address="127.0.0.1", port=0, registry=registry, checks=checks)
+    server.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop()
+
+
+def get(url: str) -> tuple[int, bytes]:
+    """Ask and close."""
+    with urllib3.PoolManager() as pool:
+        response = pool.request("GET", url, retries=False, timeout=5)
+        return response.status, response.data
+
+
+def test_a_healthy_process(url: str) -> None:
+    """Every check passes: 200, and each check by name."""
+    status, body = get(f"{url}/healthz")
+    assert (status, json.loads(body)) == (200, {"status": "ok", "checks": {"watch": "ok"}})
+
+
+def test_a_silent_watch(url: str, vital: Vital) -> None:
+    """A failed check is 503 and says what is wrong."""
+    vital.silence = 31
+    status, body = get(f"{url}/healthz")
+    assert status == 503
+    assert json.loads(body)["checks"]["watch"] == "the event loop has been silent for 31 s, more than 30 s"
+
+
+def test_readiness_is_another_question(url: str) -> None:
+    """A process can be healthy and not ready."""
+    assert get(f"{url}/readyz")[0] == 503
+
+
+def test_metrics(url: str) -> None:
+    """Prometheus reads the registry that was handed in."""
+    status, body = get(f"{url}/metrics")
+    assert status == 200
+    assert b"sluice_things_total 3.0" in body
+
+
+def test_unknown_paths(url: str) -> None:
+    """Anything else is 404."""
+    assert get(f"{url}/other")[0] == 404

@@ -1,0 +1,107 @@
+"""Metrics: conventions, series per object, and their end with the object."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
+from sluice.telemetry.metrics import RuntimeMetrics, new_registry
+from sluice.telemetry.objects import object_metrics
+
+CHECKOUT = Key(DEPLOYMENT, "shop", "checkout")
+WEB = Key(SERVICE_ROUTE, "shop", "web")
+
+
+def world() -> dict[Key, dict[str, Any]]:
+    """Return a ready Deployment and its route."""
+    return {
+        CHECKOUT: {
+            "metadata": {"generation": 2},
+            "status": {
+                "phase": "Available",
+                "replicas": 3,
+                "readyReplicas": 2,
+                "live": {"slot": "a", "revision": "checkout-1f"},
+                "conditions": [
+                    {"type": "Ready", "status": "True", "reason": "Available", "observedGeneration": 2}
+                ],
+            },
+        },
+        WEB: {
+            "metadata": {"generation": 1},
+            "status": {"backends": [{"name": "checkout", "desired": {"a": 100}, "configured": {"a": 90}}]},
+        },
+    }
+
+
+def test_every_name_follows_the_conventions() -> None:
+    """Prefix, base units, a help text; counters end in _total."""
+    registry = CollectorRegistry()
+    metrics = RuntimeMetrics(registry)
+    metrics.watch_queue(
+        depth=lambda: {"user": 1}, delayed=lambda: 2, failing=lambda: 0, oldest=lambda: 0.5, running=lambda: 1
+    )
+    registry.register(object_metrics(world, shown=lambda: True))
+    for family in registry.collect():
+        assert re.fullmatch(r"sluice_[a-z_]+", family.name)
+        assert family.documentation.endswith(".")
+        assert not re.search(r"(milli|minutes|_ms$)", family.name)
+
+
+def test_what_an_object_shows() -> None:
+    """Readiness with reason, replicas, and the desired and configured weight of each slot."""
+    registry = CollectorRegistry()
+    registry.register(object_metrics(world, shown=lambda: True))
+    value = registry.get_sample_value
+    named = {"kind": "Deployment", "namespace": "shop", "name": "checkout"}
+    assert value("sluice_object_ready", named | {"reason": "Available"}) == 1
+    assert value("sluice_deployment_ready_replicas", {"namespace": "shop", "name": "checkout"}) == 2
+    slot = {"namespace": "shop", "route": "web", "backend": "checkout", "slot": "a"}
+    assert value("sluice_route_desired_weight", slot) == 100
+    assert value("sluice_route_configured_weight", slot) == 90
+    assert value("sluice_objects", {"kind": "ServiceRoute"}) == 1
+
+
+def test_readiness_of_an_older_generation_is_no_readiness() -> None:
+    """A condition that speaks of another generation does not count."""
+    objects = world()
+    objects[CHECKOUT]["metadata"]["generation"] = 3
+    registry = CollectorRegistry()
+    registry.register(object_metrics(lambda: objects, shown=lambda: True))
+    labels = {"kind": "Deployment", "namespace": "shop", "name": "checkout", "reason": "Available"}
+    assert registry.get_sample_value("sluice_object_ready", labels) == 0
+
+
+def test_series_of_a_deleted_object_vanish() -> None:
+    """Nothing is kept between scrapes."""
+    objects = world()
+    registry = CollectorRegistry()
+    registry.register(object_metrics(lambda: objects, shown=lambda: True))
+    assert b'name="checkout"' in generate_latest(registry)
+    del objects[CHECKOUT]
+    assert b'name="checkout"' not in generate_latest(registry)
+
+
+def test_a_standby_shows_no_objects() -> None:
+    """Sums over replicas count each object once."""
+    registry = CollectorRegistry()
+    registry.register(object_metrics(world, shown=lambda: False))
+    assert b"checkout" not in generate_latest(registry)
+
+
+@pytest.mark.parametrize("status", [None, {}, {"conditions": None, "backends": "x", "live": None}])
+def test_a_malformed_status_breaks_no_scrape(status: dict[str, Any] | None) -> None:
+    """Whatever stands in a status, the scrape answers."""
+    registry = CollectorRegistry()
+    objects = {CHECKOUT: {"metadata": {}, "status": status}, WEB: {"metadata": {}, "status": status}}
+    registry.register(object_metrics(lambda: objects, shown=lambda: True))
+    assert b"sluice_objects" in generate_latest(registry)
+
+
+def test_the_process_tells_its_version() -> None:
+    """`sluice_build_info` carries the version."""
+    assert new_registry("1.2.3").get_sample_value("sluice_build_info", {"version": "1.2.3"}) == 1
