@@ -62,7 +62,8 @@ class Batcher(Generic[V]):
     ) -> V:
         """Return what AWS says of `name`, at most `max_age` seconds old.
 
-        `fill(limit)` names at most so many others to take along when the batch has room. Raises what `read` raises.
+        `fill(limit)` names at most so many others to take along when the batch has room. Raises what
+        `read` raises.
         """
         hit = self._cache.get((scope, name), max_age=max_age, now=self._clock.monotonic())
         if hit is not None:
