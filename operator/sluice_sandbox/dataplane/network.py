@@ -11,6 +11,7 @@ announced, so that nothing has to be polled while nothing happens.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from sluice_sandbox.aws.elbv2.service import Answer
 from sluice_sandbox.aws.ports import HttpRequest, Probe
@@ -18,6 +19,19 @@ from sluice_sandbox.dataplane.endpoint import Endpoint
 
 Address = tuple[str, int]
 REFUSED = Probe(status=None, failure="refused")
+
+
+class Follower(Protocol):
+    """Who opens sockets for endpoints."""
+
+    def opened(self, endpoint: Endpoint) -> None:
+        """Open a socket for an endpoint that begins to listen."""
+
+    def stopped(self, endpoint: Endpoint) -> None:
+        """Close its socket; answers under way may still be given."""
+
+    def crashed(self, endpoint: Endpoint) -> None:
+        """Close its socket and break its connections."""
 
 
 class TaskNetwork:
@@ -28,8 +42,7 @@ class TaskNetwork:
         self._endpoints: dict[Address, Endpoint] = {}
         self._twins: dict[Address, Address] = {}
         self._subscribers: list[Callable[[str], None]] = []
-        self._opened: list[Callable[[Endpoint], None]] = []
-        self._closed: list[Callable[[Endpoint, bool], None]] = []
+        self._followers: list[Follower] = []
 
     def probe(self, ip: str, port: int, *, path: str, timeout: float) -> Probe:  # noqa: ARG002 - port's signature
         """Answer a health check; every path is a health path, as the target group chooses it."""
@@ -49,17 +62,11 @@ class TaskNetwork:
         """Call back with the IP address whose answers may have changed."""
         self._subscribers.append(callback)
 
-    def on_listen(
-        self, *, opened: Callable[[Endpoint], None], closed: Callable[[Endpoint, bool], None]
-    ) -> None:
-        """Follow endpoints with sockets: those that are there now and all that come and go.
-
-        `closed(endpoint, crashed)` tells a crash (connections break) from a stop (they end).
-        """
-        self._opened.append(opened)
-        self._closed.append(closed)
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` of the endpoints that are there now and of all that come and go."""
+        self._followers.append(follower)
         for endpoint in list(self._endpoints.values()):
-            opened(endpoint)
+            follower.opened(endpoint)
 
     def listen(self, endpoint: Endpoint) -> None:
         """Let an endpoint listen; a second one on the same address is a ValueError."""
@@ -67,8 +74,8 @@ class TaskNetwork:
         if address in self._endpoints:
             raise ValueError(f"{endpoint.ip}:{endpoint.port} is in use")
         self._endpoints[address] = endpoint
-        for callback in self._opened:
-            callback(endpoint)
+        for follower in self._followers:
+            follower.opened(endpoint)
         self.announce(endpoint.ip)
 
     def close(self, ip: str, port: int, *, crashed: bool = False) -> None:
@@ -77,8 +84,8 @@ class TaskNetwork:
         if endpoint is None:
             return
         self._twins.pop((ip, port), None)
-        for callback in self._closed:
-            callback(endpoint, crashed)
+        for follower in self._followers:
+            (follower.crashed if crashed else follower.stopped)(endpoint)
         self.announce(ip)
 
     def set_twin(self, ip: str, port: int, twin: Address) -> None:
