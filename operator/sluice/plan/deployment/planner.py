@@ -178,7 +178,7 @@ def _update(work: _Pass, service: Structure, arn: str | Ref, balancers: list[dic
     desired = work.desired
     tasks = desired.replicas if desired.replicas is not None else int(service.get("desiredCount", 0))
     body = _body(work, arn, balancers, count=desired.replicas, tasks=tasks)
-    found = ecs.differences(desired, service, body)
+    found = ecs.differences(service, body)
     if _fell_back(work, found, arn):
         return
     if not motion.settled(desired, work.state, work.slot, found):

@@ -50,7 +50,8 @@ _IN_PLACE: Final = frozenset({"availabilityZoneRebalancing", "placementConstrain
 """Take effect without new tasks."""
 _CREATE_ONLY: Final = frozenset({"launchType", "schedulingStrategy"})
 _TOKEN_LENGTH: Final = 36  # CreateService, clientToken
-_EMPTY: Final = (None, [], {}, "")
+_SCALARS: Final = frozenset({"taskDefinition", "desiredCount"})
+_EMPTY: Final[tuple[Any, ...]] = (None, [], {}, "", {"enabled": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,26 +120,29 @@ def replaced_by(desired: Desired, slot: Slot, service: Structure) -> str:
     return ""
 
 
-def differences(desired: Desired, service: Structure, body: Mapping[str, Any]) -> tuple[Difference, ...]:
+def differences(service: Structure, body: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Compare a described service with `body` (UpdateService members; values may be Refs)."""
-    seen = _seen(service)
     found: list[Difference] = []
+    plain: dict[str, Any] = {}
     for member, value in sorted(body.items()):
-        if isinstance(value, Ref) or _holds_ref(value):
+        if _holds_ref(value):
             found.append(Difference(member=member, text=f"{member} changes"))
-        elif member == "taskDefinition":
-            if value != seen.get(member):
-                found.append(_plain(member, _short(seen.get(member)), _short(value)))
-        elif member == "desiredCount":
-            if value != seen.get(member):
-                found.append(_plain(member, seen.get(member), value))
         elif member == "loadBalancers":
-            if _balancers(value) != _balancers(seen.get(member) or []):
+            if _balancers(value) != _balancers(service.get(member) or []):
                 found.append(Difference(member=member, text="loadBalancers changed"))
+        elif member in _SCALARS:
+            if value != service.get(member):
+                found.append(_plain(member, _short(service.get(member)), _short(value)))
         else:
-            parts = diff(_canonical(desired, member, value), _canonical(desired, member, seen.get(member)))
+            plain[member] = value
+    want, seen = canonical_service(plain), canonical_service(service)
+    for member in sorted(plain):
+        if member in want:
+            parts = diff({member: want[member]}, seen)
             found += [_plain(part.path, part.seen, part.desired, member=member) for part in parts[:1]]
-    return tuple(found)
+        elif seen.get(member) is not None:  # the spec asks for nothing, and something is there
+            found.append(_plain(member, "set", "absent"))
+    return tuple(sorted(found, key=lambda entry: entry.member))
 
 
 def needs_force(found: tuple[Difference, ...]) -> bool:
@@ -281,23 +285,6 @@ def cluster_account(arn: str) -> tuple[str, str]:
     """Return (account, region) of an ARN, ('', '') for a plain name."""
     parts = arn.split(":")
     return (parts[4], parts[3]) if len(parts) > 5 else ("", "")
-
-
-def _seen(service: Structure) -> dict[str, Any]:
-    """Return a described service with what ECS tells only in its PRIMARY deployment."""
-    deployment = primary(service)
-    found = dict(service)
-    for member in ("serviceConnectConfiguration", "volumeConfigurations"):
-        if member in deployment:
-            found[member] = deployment[member]
-    return found
-
-
-def _canonical(desired: Desired, member: str, value: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    launch = desired.revision.service.get("launchType")
-    context = {"launchType": launch} if launch else {}
-    whole = canonical_service({**context, member: value} if value not in _EMPTY else context)
-    return {member: whole.get(member)}
 
 
 def _balancers(entries: list[Mapping[str, Any]]) -> set[tuple[Any, Any, Any]]:

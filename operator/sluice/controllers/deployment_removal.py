@@ -1,0 +1,167 @@
+"""Deletes a Deployment: looks at AWS itself, follows `plan.deployment.delete`, lets the object go last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sluice.api.v1alpha1.deployment import parse_deployment
+from sluice.apply.errors import ApplyFailed
+from sluice.controllers.deployment_wish import Wishes
+from sluice.controllers.record import Record
+from sluice.controllers.settings import ControllerSettings
+from sluice.model import ownership
+from sluice.model.binding import CallContext, Priority
+from sluice.model.conditions import parse_timestamp
+from sluice.model.errors import AwsFailure, Refused
+from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
+from sluice.model.names import family_name, service_name
+from sluice.model.observed import Observed, ServiceId, Structure
+from sluice.plan.deployment import delete, slots, summary
+from sluice.plan.deployment.state import State
+from sluice.plan.deployment.summary import Verdict
+from sluice.ports import Result, World
+
+_FAMILY = 100
+
+
+class Remover:
+    """The deletion branch of the Deployment controller."""
+
+    def __init__(self, world: World, settings: ControllerSettings, wishes: Wishes) -> None:
+        """Work with `world` under `settings`."""
+        self._world = world
+        self._settings = settings
+        self._wishes = wishes
+
+    def remove(self, record: Record) -> Result:
+        """Take the next steps; the finalizer goes when nothing is left."""
+        if FINALIZER not in record.finalizers:
+            return Result()
+        key, now = record.key, self._world.clock.now()
+        state = State.read(record.status)
+        cluster, suspended, retain = self._spec(record)
+        if suspended or self._settings.suspended:
+            verdict = Verdict(ready=False, reason="Paused", message="suspended; the deletion waits")
+            self._save(record, state, verdict, now=now)
+            return Result()
+        binding = self._wishes.tenant(key).binding
+        context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
+        remains = self._remains(context, record, state, cluster=cluster)
+        state = delete.learn(remains, state)
+        requested = parse_timestamp(record.obj["metadata"]["deletionTimestamp"])
+        if retain:
+            step = delete.retain(remains)
+        else:
+            step = delete.remove(remains, state, requested_at=requested, now=now)
+        if step.finished:
+            self._let_go(record)
+            return Result(urgent=self._routes(key))
+        self._save(record, state, step.verdict, now=now)
+        if step.actions:
+            try:
+                self._world.executor.run(
+                    step.actions,
+                    key=key,
+                    binding=binding,
+                    still_current=lambda: self._still_there(record),
+                )
+            except ApplyFailed as failed:
+                raise failed.cause from failed
+        return Result(wake_at=step.wake_at if step.wake_at is not None else now)
+
+    def _spec(self, record: Record) -> tuple[str, bool, bool]:
+        """Return cluster, suspend and retain of a spec that may have become invalid since."""
+        try:
+            spec = parse_deployment(record.obj)
+        except Refused:
+            raw = record.obj.get("spec") or {}
+            return "", bool(raw.get("suspend")), raw.get("deletionPolicy") == "Retain"
+        return spec.settings.cluster or "", bool(spec.suspend), spec.deletion_policy == "Retain"
+
+    def _remains(self, context: CallContext, record: Record, state: State, *, cluster: str) -> delete.Remains:
+        key, facts = record.key, self._world.facts
+        installation = self._settings.installation_id
+        services = self._services(context, key, state, cluster=cluster)
+        names = {group.name for group in state.target_groups}
+        for service in services.values():
+            for entry in (service or {}).get("loadBalancers") or ():
+                if arn := entry.get("targetGroupArn"):
+                    names.add(arn.split("/")[1])
+        groups = facts.target_groups(context, sorted(names), max_age=0) if names else {}
+        balancers = {arn for group in groups.values() for arn in group.get("LoadBalancerArns") or ()}
+        listeners = {anchor.listener_arn: () for anchor in state.anchors}
+        defaults: dict[str, Sequence[Structure]] = {}
+        for balancer in sorted(balancers):
+            for listener in facts.listeners(context, balancer):
+                listeners[listener["ListenerArn"]] = ()
+                defaults[listener["ListenerArn"]] = listener.get("DefaultActions") or ()
+        return delete.Remains(
+            key=key,
+            installation=installation,
+            observed=Observed(
+                services=services,
+                target_groups=dict(groups),
+                rules={arn: rules for arn in sorted(listeners) if (rules := self._rules(context, arn))},
+            ),
+            defaults=defaults,
+            definitions=tuple(
+                body["taskDefinitionArn"]
+                for body in facts.find_task_definitions(
+                    context, family_name(installation, key), limit=_FAMILY
+                )
+                if body.get("status") == "ACTIVE" and _ours(body, installation, key)
+            ),
+        )
+
+    def _services(
+        self, context: CallContext, key: Key, state: State, *, cluster: str
+    ) -> dict[ServiceId, Structure | None]:
+        known = [*([state.slot] if state.slot else []), *state.retiring]
+        places = [ServiceId(slot.cluster, slot.service_name) for slot in known]
+        where = cluster or self._wishes.tenant(key).rule.default_cluster
+        if not places and where:
+            places = [
+                ServiceId(where, service_name(self._settings.installation_id, key, slot="a", ordinal=number))
+                for number in range(1, slots.SEARCHED + 1)
+            ]
+        return {
+            place: self._world.facts.service(context, cluster=place.cluster, name=place.name, max_age=0)
+            for place in places
+        }
+
+    def _rules(self, context: CallContext, listener: str) -> Sequence[Structure]:
+        try:
+            return self._world.facts.rules(context, listener, max_age=0)
+        except AwsFailure as failure:
+            if failure.kind == "not-found":
+                return ()
+            raise
+
+    def _let_go(self, record: Record) -> None:
+        key = record.key
+        for obj in self._world.kubernetes.revisions(key):
+            self._world.kubernetes.delete_revision(key.namespace, obj["metadata"]["name"])
+        record.release()
+        self._wishes.forget(key)
+
+    def _save(self, record: Record, state: State, verdict: Verdict, *, now: float) -> None:
+        found = summary.judged(state, verdict, record.generation, now=now)
+        kept = {name: value for name, value in record.status.items() if name not in found}
+        if not state.registering:
+            kept.pop("registering", None)
+        record.save({**kept, **found, "phase": "Deleting"})
+
+    def _still_there(self, record: Record) -> bool:
+        obj = self._world.store.get(record.key)
+        return obj is not None and obj["metadata"]["uid"] == record.obj["metadata"]["uid"]
+
+    def _routes(self, key: Key) -> tuple[Key, ...]:
+        return tuple(
+            Key(SERVICE_ROUTE, key.namespace, route["metadata"]["name"])
+            for route in self._world.store.routes_to(key)
+        )
+
+
+def _ours(body: Structure, installation: str, key: Key) -> bool:
+    tags = ownership.from_ecs(body.get("tags") or ())
+    return ownership.ownership(tags, installation, key) == "ours"
