@@ -29,7 +29,7 @@ from sluice_sandbox.controlplane.plane import ControlPlane, stop_in
 
 AWS = "aws"
 MARKER = ".sluice-sandbox"
-WRITTEN = ("kubeconfig", "env", "estate.json")
+WRITTEN = ("kubeconfig", "env", "estate.json", "certificate.pem")
 """What a person or a script reads; gone once the sandbox is down."""
 _AWS_READY_S = 60.0
 _GRACE_S = 8.0
@@ -170,6 +170,8 @@ class Sandbox:
         estate_file = self.directory / "estate.json"
         estate = json.loads(estate_file.read_text(encoding="utf-8"))
         credentials = estate.pop("credentials")
+        # The certificate of every HTTPS listener, to be trusted: curl --cacert, SSL_CERT_FILE.
+        _write(self.directory / "certificate.pem", estate.pop("certificate"))
         estate = {"endpoint": endpoint, **estate}
         _write(estate_file, json.dumps(estate, indent=2) + "\n")
         shutil.copyfile(self.kubernetes / "kubeconfig", self.directory / "kubeconfig")

@@ -12,6 +12,7 @@ Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
 | GET /_sandbox/clock, POST {"advance": seconds} | the world's time; only a virtual clock can be advanced |
 | GET /_sandbox/state[/service] | a dump of what the services remember |
 | GET /_sandbox/events | the newest state-change events |
+| GET /_sandbox/listeners | the loopback URL of each listener by ARN |
 | GET /_sandbox/traffic | request counts and target states by target group |
 | POST /_sandbox/reset | back to the baseline: calls, faults and own services' state |
 """
@@ -47,12 +48,12 @@ Answer = Callable[[Ask], Value]
 
 
 class ControlApi:
-    """Answers /_sandbox/ for one world. `on_reset` runs after a reset."""
+    """Answers /_sandbox/ for one world; `urls` tells the loopback URL of each listener by ARN."""
 
-    def __init__(self, world: World, *, on_reset: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, world: World, *, urls: Callable[[], Mapping[str, str]] = dict) -> None:
         """Control `world`."""
         self._world = world
-        self._on_reset = on_reset
+        self._urls = urls
         self._answers: Mapping[tuple[str, str], Answer] = {
             ("GET", "health"): lambda _: self._health(),
             ("GET", "calls"): self._calls,
@@ -65,6 +66,7 @@ class ControlApi:
             ("POST", "clock"): self._advance,
             ("GET", "state"): self._state,
             ("GET", "events"): lambda _: self._events(),
+            ("GET", "listeners"): lambda _: {"listeners": dict(self._urls())},
             ("GET", "traffic"): lambda _: self._traffic(),
             ("POST", "reset"): lambda _: self._reset(),
         }
@@ -159,7 +161,6 @@ class ControlApi:
 
     def _reset(self) -> Value:
         self._world.reset()
-        self._on_reset()
         return {}
 
 

@@ -15,8 +15,9 @@ from fnmatch import fnmatchcase
 
 from sluice_sandbox.aws.buckets import TokenBuckets
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
-from sluice_sandbox.aws.refusals import access_denied, server_error, throttled
+from sluice_sandbox.aws.refusals import access_denied, resource_of, server_error, throttled
 from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.aws.wire.models import Value
 
 KINDS = (
     "throttle",  # refused with the service's throttling code
@@ -109,8 +110,13 @@ class Faults:
             return 0.0
         return max((rule.seconds for rule in self._rules if rule.kind == "stale-read"), default=0.0)
 
-    def decide(self, caller: Caller, service: str, operation: str, *, now: float) -> Verdict | None:
-        """Return what happens to this call, None when nothing does. Counts and draws are used up."""
+    def decide(
+        self, caller: Caller, service: str, operation: str, *, now: float, params: Value = None
+    ) -> Verdict | None:
+        """Return what happens to this call, None when nothing does. Counts and draws are used up.
+
+        `params`, as sent, only serve to name the resource in a denial.
+        """
         if not self._rules:
             return None
         verdict = Verdict()
@@ -126,7 +132,7 @@ class Faults:
             elif rule.kind == "lost-response":
                 verdict.lose_answer = True
             elif verdict.refusal is None:
-                verdict.refusal = _refusal(rule, caller, service, operation)
+                verdict.refusal = _refusal(rule, caller, service, operation, params)
         self._drop_ended(now)
         return verdict
 
@@ -149,11 +155,13 @@ class Faults:
         ]
 
 
-def _refusal(rule: Fault, caller: Caller, service: str, operation: str) -> AwsError | ConnectionLost:
+def _refusal(
+    rule: Fault, caller: Caller, service: str, operation: str, params: Value
+) -> AwsError | ConnectionLost:
     if rule.kind == "reset":
         return ConnectionLost(f"{service} {operation}: reset before the call")
     if rule.kind == "deny":
-        return access_denied(caller, service, operation)
+        return access_denied(caller, service, operation, resource=resource_of(caller, service, params))
     if rule.kind in {"throttle", "buckets"}:
         return throttled(service)
     if rule.code:

@@ -7,8 +7,11 @@ AccessDeniedException, ServerException), the common errors of the query services
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.aws.wire.models import Value
 
 QUERY_SERVICES = frozenset({"elbv2", "iam", "sts", "sns", "ec2"})
 
@@ -55,6 +58,22 @@ def server_error(service: str, *, status: int = 500, message: str = "") -> AwsEr
         return AwsError("ServiceUnavailable", message or "Service is unavailable", status=503)
     text = message or "Service Unavailable. Please try again later."
     return AwsError(_SERVER_ERRORS.get(service, "InternalFailure"), text, status=status)
+
+
+def resource_of(caller: Caller, service: str, params: Value) -> str:
+    """Return the resource that IAM would name for a call: an ARN among its parameters, `*` otherwise.
+
+    ECS services are named, not always by ARN; their ARN is built as ECS builds it.
+    """
+    if not isinstance(params, Mapping):
+        return "*"
+    if service == "ecs":
+        cluster = str(params.get("cluster", "default")).rsplit("/", 1)[-1]
+        name = params.get("serviceName") or params.get("service")
+        if isinstance(name, str) and not name.startswith("arn:"):
+            return f"arn:aws:ecs:{caller.region}:{caller.account}:service/{cluster}/{name}"
+    arns = (value for value in params.values() if isinstance(value, str) and value.startswith("arn:"))
+    return next(arns, "*")
 
 
 def access_denied(caller: Caller, service: str, operation: str, *, resource: str = "*") -> AwsError:

@@ -72,7 +72,7 @@ class AwsSide:
             await plane.start()
             if settings.with_estate:
                 await self._make_estate(world, plane)
-            server = WireServer(world, control=ControlApi(world).handle)
+            server = WireServer(world, control=ControlApi(world, urls=plane.urls).handle)
             self._parts.append(server)
             self.url = await server.start(host=settings.host, port=settings.port)
         except BaseException:
@@ -84,6 +84,7 @@ class AwsSide:
         self.estate = small_estate.make(world)
         for listener in self.estate["loadBalancer"]["listeners"]:
             listener["url"] = await plane.ready(listener["arn"])
+        self.estate["certificate"] = plane.certificate.decode()
 
     async def stop(self) -> None:
         """Close the port, then the data plane's sockets, then moto's thread."""

@@ -171,7 +171,7 @@ class World:
         at = self.clock.now()
         outcome, took_place, latency = OK, False, 0.0
         try:
-            verdict = self.faults.decide(caller, service, name, now=at)
+            verdict = self.faults.decide(caller, service, name, now=at, params=params)
             if verdict is None:
                 response = run()
                 took_place = True

@@ -29,7 +29,7 @@ from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.aws.wire import models, sigv4
 from sluice_sandbox.aws.wire.codecs import CBOR, JSON, QUERY, Codec, Encoded, codec_for
 from sluice_sandbox.aws.wire.models import Value
-from sluice_sandbox.aws.wire.operation import operation
+from sluice_sandbox.aws.wire.operation import Operation, operation
 from sluice_sandbox.aws.world import OWN_SERVICES, World
 
 MAX_BODY = 64 * 1024 * 1024
@@ -69,8 +69,8 @@ class WireServer:
 
     async def start(self, *, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen, and return the endpoint URL; port 0 takes a free one. Raises OSError when taken."""
-        server = web.Server(self._handle, request_factory=_request)
-        self._runner = web.ServerRunner(server, handle_signals=False, access_log=None, shutdown_timeout=2.0)
+        server = web.Server(self._handle, request_factory=_request, access_log=None)
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, backlog=512)
         await site.start()
@@ -151,8 +151,10 @@ class WireServer:
             at=self._world.clock.now(),
         )
         try:
+            compiled = operation(service, exchange.name)
+            exchange.params = codec.decode(compiled, body)
             verdict = await self._judge(exchange)
-            encoded = self._answer(exchange, codec, body, verdict)
+            encoded = self._answer(exchange, codec, compiled, verdict)
             _deliver(verdict, exchange)
         except AwsError as error:
             exchange.outcome = error.code
@@ -171,7 +173,9 @@ class WireServer:
         return _response(encoded)
 
     async def _judge(self, exchange: Exchange) -> Verdict | None:
-        verdict = self._world.faults.decide(exchange.caller, exchange.service, exchange.name, now=exchange.at)
+        verdict = self._world.faults.decide(
+            exchange.caller, exchange.service, exchange.name, now=exchange.at, params=exchange.params
+        )
         if verdict is None:
             return None
         if verdict.latency:
@@ -180,9 +184,9 @@ class WireServer:
             raise verdict.refusal
         return verdict
 
-    def _answer(self, exchange: Exchange, codec: Codec, body: bytes, verdict: Verdict | None) -> Encoded:
-        compiled = operation(exchange.service, exchange.name)
-        exchange.params = codec.decode(compiled, body)
+    def _answer(
+        self, exchange: Exchange, codec: Codec, compiled: Operation, verdict: Verdict | None
+    ) -> Encoded:
         route = self._world.route(exchange.service, exchange.name)
         params = codec.accept(compiled, exchange.params)
         if verdict is None:
@@ -242,9 +246,10 @@ class WireServer:
         )
         codec = codec_for(service, request.headers)
         try:
+            exchange.params = _readable(codec, exchange, body)
             verdict = await self._judge(exchange)
             if codec is CBOR:
-                response = await self._translated(exchange, codec, body, moto)
+                response = await self._translated(exchange, codec, moto)
             else:
                 if (service, name) == ("sqs", "ReceiveMessage"):
                     raw = await moto_queues.without_waiting(moto, caller, raw)
@@ -266,17 +271,25 @@ class WireServer:
             self._record(exchange)
         return response
 
-    async def _translated(
-        self, exchange: Exchange, codec: Codec, body: bytes, moto: MotoBridge
-    ) -> web.StreamResponse:
+    async def _translated(self, exchange: Exchange, codec: Codec, moto: MotoBridge) -> web.StreamResponse:
         """Answer a CBOR client, whose protocol moto does not know, through a call in process."""
         compiled = operation(exchange.service, exchange.name)
-        exchange.params = codec.decode(compiled, body)
         params = codec.accept(compiled, exchange.params)
         answer = await asyncio.wrap_future(
             moto.submit(lambda: moto.call(exchange.caller, exchange.service, exchange.name, params))
         )
         return _response(codec.success(compiled, answer, exchange.request_id))
+
+
+def _readable(codec: Codec, exchange: Exchange, body: bytes) -> Value:
+    """Return the parameters of a call to moto for the record, None where they are not in the body."""
+    if _is_rest(exchange.service):
+        return None
+    return codec.decode(operation(exchange.service, exchange.name), body)
+
+
+def _is_rest(service: str) -> bool:
+    return not {"rest-json", "rest-xml"}.isdisjoint(models.service_model(service).metadata["protocols"])
 
 
 def _deliver(verdict: Verdict | None, exchange: Exchange) -> None:

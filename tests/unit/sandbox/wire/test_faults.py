@@ -105,6 +105,30 @@ def test_denial_names_who_and_what() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("service", "params", "resource"),
+    [
+        pytest.param(
+            "ecs",
+            {"cluster": "arn:aws:ecs:eu-west-1:111122223333:cluster/c", "serviceName": "web"},
+            "arn:aws:ecs:eu-west-1:111122223333:service/c/web",
+            id="service by name",
+        ),
+        pytest.param("elbv2", {"RuleArn": "arn:aws:rule", "Actions": []}, "arn:aws:rule", id="arn"),
+        pytest.param("ecs", {"family": "f"}, "*", id="none"),
+        pytest.param("s3", None, "*", id="unknown"),
+    ],
+)
+def test_denial_names_the_resource(service: str, params: object, resource: str) -> None:
+    """The resource is the ARN that the call is about, as IAM names it."""
+    faults = Faults(random.Random(0))
+    faults.add(Fault(kind="deny"))
+    verdict = faults.decide(CALLER, service, "Do", now=0, params=params)
+    assert verdict is not None
+    assert isinstance(verdict.refusal, AwsError)
+    assert f" on resource: {resource} because " in verdict.refusal.message
+
+
 def test_faults_add_up() -> None:
     """Latencies add, the longest staleness counts, the first refusal wins."""
     faults = Faults(random.Random(0))
