@@ -52,15 +52,15 @@ class Boto3Transport:
         except raised.ClientError as error:
             raise _answered(error, operation) from error
         except _CREDENTIALS as error:
-            raise Answered("NoCredentials", _text(error), status=403) from error
+            raise Answered("NoCredentials", str(error), status=403) from error
         except _PARAMETERS as error:
-            raise Answered("ParamValidation", _text(error)) from error
+            raise Answered("ParamValidation", str(error)) from error
         except _BEFORE as error:
-            raise NotSent(_text(error)) from error
+            raise NotSent(str(error)) from error
         except ResponseParserError as error:  # its text quotes the whole body
             raise NoAnswer("the response could not be read as AWS's") from error
         except (raised.HTTPClientError, raised.BotoCoreError) as error:
-            raise NoAnswer(_text(error)) from error
+            raise NoAnswer(str(error)) from error
         response.pop("ResponseMetadata", None)
         return dict(response)
 
@@ -73,8 +73,3 @@ def _answered(error: raised.ClientError, operation: str) -> Answered:
     made = error.operation_name
     where = f"{made}: " if made and made != operation else ""
     return Answered(told.get("Code", "Unknown"), f"{where}{message}", status=int(status))
-
-
-def _text(error: Exception) -> str:
-    """Return one line without what changes from call to call (conditions show it)."""
-    return " ".join(str(error).split())

@@ -134,6 +134,7 @@ _MESSAGES: Final[tuple[tuple[str, str, AwsErrorKind], ...]] = (
     ("", r"service linked role", "denied"),
     ("", r"is not authorized to perform", "denied"),
 )
+_PASSING: Final = re.compile(r"[;,]?\s*\bRequest ?ID: ?[\w-]+|\bat 0x[0-9a-f]+", re.IGNORECASE)
 _VAGUE: Final = frozenset(
     {"ClientException", "InvalidParameterException", "InvalidParameterValue", "ValidationError"}
 )
@@ -167,7 +168,7 @@ def failure(service: str, operation: str, error: TransportError, *, write: bool)
     if isinstance(error, Answered):
         kind = classify(operation, error.code, error.message, status=error.status, write=write)
         return AwsFailure(
-            service=service, operation=operation, code=error.code, message=error.message, kind=kind
+            service=service, operation=operation, code=error.code, message=stable(error.message), kind=kind
         )
     lost = isinstance(error, NoAnswer) and write
     code = "NotSent" if isinstance(error, NotSent) else "NoAnswer"
@@ -175,6 +176,14 @@ def failure(service: str, operation: str, error: TransportError, *, write: bool)
         service=service,
         operation=operation,
         code=code,
-        message=str(error),
+        message=stable(str(error)),
         kind="unknown-outcome" if lost else "unavailable",
     )
+
+
+def stable(message: str) -> str:
+    """Return one line without what differs from call to call: it ends up in conditions.
+
+    ECS quotes other services with their request ids; Python's errors quote object addresses.
+    """
+    return " ".join(_PASSING.sub("", message).split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sluice.aws.errors import classify, failure
+from sluice.aws.errors import classify, failure, stable
 from sluice.aws.transport import Answered, NoAnswer, NotSent
 from sluice.model.errors import AwsErrorKind
 
@@ -135,3 +135,24 @@ def test_aws_own_words_are_kept() -> None:
     """People search for exactly the code and the message."""
     failed = failure("elbv2", "CreateRule", Answered("PriorityInUse", "Priority '3' is in use"), write=True)
     assert str(failed) == "elbv2:CreateRule: PriorityInUse: Priority '3' is in use"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Rate exceeded", "Rate exceeded"),
+        (
+            "Group missing (Service: ElasticLoadBalancing; Code: 400; Request ID: 1b2-c3; Proxy: null)",
+            "Group missing (Service: ElasticLoadBalancing; Code: 400; Proxy: null)",
+        ),
+        (
+            "no (Service: Sts, Status Code: 403, Request ID: 1b2-c3)",
+            "no (Service: Sts, Status Code: 403)",
+        ),
+        ("<HTTPConnection object at 0x7f3c>: refused", "<HTTPConnection object >: refused"),
+        ("two\n  lines", "two lines"),
+    ],
+)
+def test_messages_are_the_same_for_the_same_trouble(said: str, kept: str) -> None:
+    """A request id in a condition would write the status again with every attempt."""
+    assert stable(said) == kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -104,6 +105,17 @@ def test_a_resync_of_a_thousand_services_is_a_hundred_calls(rig: Any) -> None:
     for name in reversed(names):
         look(rig, name, max_age=30)
     assert len(rig.aws.calls) == 100
+
+
+def test_sixteen_workers_get_their_own_service_each(rig: Any) -> None:
+    """Under contention nobody gets a neighbour's answer, and no call is made in vain."""
+    names = [f"s{number}" for number in range(320)]
+    rig.aws.table["DescribeServices"] = answering({name: described(name) for name in names})
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda name: look(rig, name)["serviceName"], names))
+    assert found == names
+    assert 32 <= len(rig.aws.calls) <= 320
+    assert sum(len(params["services"]) for _, params in rig.aws.calls) == 320
 
 
 def test_fresh_neighbours_are_not_read_again(rig: Any) -> None:
