@@ -1,0 +1,54 @@
+"""Kubernetes quantities (`500m`, `1Gi`, `0.5`) as exact numbers and in ECS's units.
+
+Source: k8s.io/apimachinery/pkg/api/resource, Quantity.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from typing import Final
+
+from sluice.api.v1alpha1.schema import QUANTITY
+
+_SUFFIXES: Final = {
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    "": Fraction(1),
+    **{letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", start=1)},
+    **{f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", start=1)},
+}
+_VALID: Final = re.compile(QUANTITY)
+_PARTS: Final = re.compile(r"([+-]?[0-9.]+)(.*)")
+MEBIBYTE: Final = 1024**2
+GIBIBYTE: Final = 1024**3
+UNITS_PER_CPU: Final = 1024
+
+
+def quantity(value: int | str) -> Fraction:
+    """Return the exact number; raises ValueError on what is no quantity."""
+    text = str(value)
+    parts = _PARTS.fullmatch(text) if _VALID.match(text) else None
+    if parts is None:
+        raise ValueError(f"{text} is not a quantity")
+    number, suffix = parts.groups()
+    if suffix[:1] in {"e", "E"} and len(suffix) > 1:
+        return Fraction(number) * Fraction(10) ** int(suffix[1:])
+    return Fraction(number) * _SUFFIXES[suffix]
+
+
+def cpu_units(value: int | str) -> int:
+    """Return CPU units (1024 a core), rounded up."""
+    return math.ceil(quantity(value) * UNITS_PER_CPU)
+
+
+def mebibytes(value: int | str) -> int:
+    """Return MiB, rounded up."""
+    return math.ceil(quantity(value) / MEBIBYTE)
+
+
+def gibibytes(value: int | str) -> Fraction:
+    """Return GiB, exact."""
+    return quantity(value) / GIBIBYTE
