@@ -32,7 +32,7 @@ from sluice.config import ConfigError, Settings
 from sluice.controllers.deployment import DeploymentController
 from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
-from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE
+from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE
 from sluice.observe.facts import AwsFacts
 from sluice.ports import World
 from sluice.runtime.apiserver import ApiServer, KubernetesFailure, configuration
@@ -41,7 +41,7 @@ from sluice.runtime.health import HealthServer, within
 from sluice.runtime.intake import Intake, Sweep
 from sluice.runtime.kopf_glue import Informer
 from sluice.runtime.kube import KubernetesApi
-from sluice.runtime.kube_lease import LeaseApi
+from sluice.runtime.kube_lease import FINALIZERS_NOTE, LeaseApi
 from sluice.runtime.lease import Elector, LeaseTimes, SoleReplica
 from sluice.runtime.process import Life, OperatorProcess, Parts, serving
 from sluice.runtime.queue import WorkQueue
@@ -105,7 +105,7 @@ def assemble(settings: Settings) -> OperatorProcess:
     namespaces = settings.watch_namespaces
     sweep = Sweep(store, intake, list_keys=lambda: kubernetes.list_keys(namespaces), read=kubernetes.read)
     identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
-    elector = _elector(settings, identity=identity, metrics=metrics, clock=clock)
+    elector = _elector(settings, store, identity=identity, metrics=metrics, clock=clock)
     recorder = EventRecorder(server, clock=clock, metrics=metrics, reporter=identity)
     world = _world(
         settings,
@@ -177,7 +177,7 @@ def _check_installed(kubernetes: KubernetesApi) -> None:
 
 
 def _elector(
-    settings: Settings, *, identity: str, metrics: RuntimeMetrics, clock: SystemClock
+    settings: Settings, store: ObjectStore, *, identity: str, metrics: RuntimeMetrics, clock: SystemClock
 ) -> Elector | None:
     lease = settings.lease
     if not lease.enabled:
@@ -191,13 +191,18 @@ def _elector(
         duration=lease.duration, renew_deadline=lease.renew_deadline, retry_period=lease.retry_period
     )
     return Elector(
-        LeaseApi(own, timeout=times.retry_period),
+        LeaseApi(own, timeout=times.retry_period, notes=lambda: {FINALIZERS_NOTE: str(_finalizers(store))}),
         namespace=namespace,
         name=lease.name,
         identity=identity,
         times=times,
         clock=clock,
     )
+
+
+def _finalizers(store: ObjectStore) -> int:
+    """Return how many custom resources could not be deleted without an operator."""
+    return sum(FINALIZER in (obj["metadata"].get("finalizers") or ()) for obj in store.snapshot().values())
 
 
 def _world(
