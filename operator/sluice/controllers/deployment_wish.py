@@ -28,7 +28,13 @@ from sluice.plan.deployment.desired import Identity, build
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.target import choose
 from sluice.plan.parents import backend_ports, parent_refs
-from sluice.plan.translation import References, Sources, TranslationContext, references, translate
+from sluice.plan.translation import (
+    References,
+    Sources,
+    TranslationContext,
+    references,
+    translate,
+)
 from sluice.ports import Object, World
 
 _K = TypeVar("_K")
