@@ -64,7 +64,7 @@ def test_every_error_of_our_writes_has_a_meaning_of_its_own(service: str, operat
         if "NotFound" in shape.error_code and shape.error_code not in {
             "ClusterNotFoundException",  # of a write: the spec names a cluster that does not exist
             "NamespaceNotFoundException",  # the spec names a Cloud Map namespace that does not exist
-            "PlatformUnknownException",
+            "TrustStoreNotFound",  # tags of trust stores: never ours
         }:
             assert kind == "not-found"
 
