@@ -100,7 +100,7 @@ def assemble(settings: Settings) -> OperatorProcess:
     server = ApiServer(configuration(settings.kubeconfig), pool=settings.workers + 4, metrics=metrics)
     store, queue = ObjectStore(clock), WorkQueue(clock)
     intake = Intake(store, queue, heard=lambda kind, what: metrics.heard.labels(kind, what).inc())
-    kubernetes = KubernetesApi(server, clock=clock, on_write=intake.wrote)
+    kubernetes = KubernetesApi(server, clock=clock, journal=intake)
     _check_installed(kubernetes)
     namespaces = settings.watch_namespaces
     sweep = Sweep(store, intake, list_keys=lambda: kubernetes.list_keys(namespaces), read=kubernetes.read)

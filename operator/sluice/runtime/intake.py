@@ -17,12 +17,16 @@ swallows what an event handler raises and a thousand events a second pass here a
 | own write                                          | the other side only         | user              |
 
 An own write wakes the other side of the traffic contract at once (rollout.md §7 point 9); the watch's
-echo of it is dropped by the store.
+echo of it is dropped by the store. The watch is often faster than the answer to the write, so what it
+says of an object that is just being written waits for the answer (`writing`): otherwise every second own
+write would be somebody's news and cost a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from sluice.model.keys import DEPLOYMENT, GROUP, Key
@@ -56,9 +60,28 @@ class Intake:
         self._store = store
         self._queue = queue
         self._heard = heard
+        self._lock = threading.Lock()
+        self._being_written: dict[Key, tuple[Mapping[str, Any], bool] | None] = {}
+
+    @contextlib.contextmanager
+    def writing(self, key: Key) -> Iterator[None]:
+        """Hold back what is heard of `key` while this process writes it; one writer per key at a time."""
+        with self._lock:
+            self._being_written[key] = None
+        try:
+            yield
+        finally:
+            with self._lock:
+                held_back = self._being_written.pop(key)
+            if held_back is not None:
+                self.seen(key, held_back[0], listed=held_back[1])
 
     def seen(self, key: Key, obj: Mapping[str, Any], *, listed: bool = False) -> None:
         """Take an object from the watch (`listed`: from its initial list) or from a read."""
+        with self._lock:
+            if key in self._being_written:
+                self._being_written[key] = (obj, listed)
+                return
         stripped = without_managed_fields(obj)
         change = self._store.put(key, stripped)
         self._heard(key.kind, change.seen.value)

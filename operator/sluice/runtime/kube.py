@@ -9,8 +9,9 @@ The answer goes into the store before the caller has it; hence the watch's echo 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
 
 from sluice.model.errors import WriteConflict
 from sluice.model.keys import (
@@ -36,20 +37,24 @@ _LABEL_MAX: Final = 63
 _FIELD_MANAGER: Final = "sluice"
 
 
+class Journal(Protocol):
+    """Who has to know of own writes to custom resources. `runtime.intake.Intake`."""
+
+    def writing(self, key: Key) -> AbstractContextManager[None]:
+        """Wrap one write: what the watch says of `key` meanwhile waits."""
+
+    def wrote(self, key: Key, obj: Object) -> None:
+        """Take the object as the write left it."""
+
+
 class KubernetesApi:
     """Reads and writes of the workers. Thread-safe."""
 
-    def __init__(
-        self,
-        server: ApiServer,
-        *,
-        clock: Clock,
-        on_write: Callable[[Key, Object], None] = lambda _key, _obj: None,
-    ) -> None:
-        """`on_write` gets each custom resource as an own write left it."""
+    def __init__(self, server: ApiServer, *, clock: Clock, journal: Journal | None = None) -> None:
+        """Tell `journal` of each own write to a custom resource."""
         self._server = server
         self._clock = clock
-        self._on_write = on_write
+        self._journal = journal
         self._lock = threading.Lock()
         self._namespaces: dict[str, tuple[float, Mapping[str, str]]] = {}
 
@@ -175,14 +180,20 @@ class KubernetesApi:
             content_type=JSON_PATCH,
             repeatable=True,
         )
+        if self._journal is None:
+            return self._conditional(request)
+        with self._journal.writing(key):
+            written = self._conditional(request)
+            self._journal.wrote(key, written)
+            return written
+
+    def _conditional(self, request: Request) -> Object:
         try:
-            written = without_managed_fields(self._server.send(request))
+            return without_managed_fields(self._server.send(request))
         except KubernetesFailure as failure:
             if failure.code in (404, 409):
                 raise WriteConflict(str(failure)) from failure
             raise
-        self._on_write(key, written)
-        return written
 
     def _pages(
         self, path: str, *, resource: str, query: Mapping[str, str] | None = None

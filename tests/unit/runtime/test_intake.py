@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from runtime_fakes import TurnedClock, deployment, route
 
+from sluice.model.errors import WriteConflict
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.runtime.intake import Intake, Sweep
 from sluice.runtime.queue import Lane, WorkQueue
@@ -207,3 +209,39 @@ def test_the_sweep_reads_nothing_that_is_known(desk: Desk) -> None:
     desk.intake.seen(CHECKOUT, deployment(version=5))  # the list was made before the change
     desk.sweep.run()
     assert desk.reads == []
+
+
+def test_the_watch_may_be_faster_than_the_answer(desk: Desk) -> None:
+    """What is heard of an object that is being written waits for the answer, and is its echo then."""
+    desk.intake.seen(CHECKOUT, deployment(version=1))
+    desk.work()
+    with desk.intake.writing(CHECKOUT):
+        desk.intake.seen(CHECKOUT, deployment(version=2))
+        desk.intake.wrote(CHECKOUT, deployment(version=2))
+    assert desk.work() == {}
+
+
+def test_a_foreign_change_during_a_write_is_news_after_it(desk: Desk) -> None:
+    """Holding back loses nothing: neither what came after the own write nor what made it fail."""
+    desk.intake.seen(CHECKOUT, deployment(version=1))
+    desk.work()
+    with desk.intake.writing(CHECKOUT):
+        desk.intake.seen(CHECKOUT, deployment(version=2))
+        desk.intake.seen(CHECKOUT, deployment(version=3, generation=2))
+        desk.intake.wrote(CHECKOUT, deployment(version=2))
+    assert desk.work() == {CHECKOUT: Lane.USER}
+    with contextlib.suppress(WriteConflict), desk.intake.writing(CHECKOUT):
+        desk.intake.seen(CHECKOUT, deployment(version=4, generation=3))
+        raise WriteConflict("somebody was faster")
+    assert desk.work() == {CHECKOUT: Lane.USER}
+
+
+def test_a_deletion_during_a_write_is_heard_at_once(desk: Desk) -> None:
+    """The dead are buried whatever is being written, and the late answer brings nobody back."""
+    desk.intake.seen(CHECKOUT, deployment(version=1))
+    desk.work()
+    with desk.intake.writing(CHECKOUT):
+        desk.intake.seen(CHECKOUT, deployment(version=2))
+        desk.intake.gone(CHECKOUT, "u1")
+        desk.intake.wrote(CHECKOUT, deployment(version=2))
+    assert desk.store.get(CHECKOUT) is None
