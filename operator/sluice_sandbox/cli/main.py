@@ -6,6 +6,7 @@ import click
 
 from sluice_sandbox.cli.down import down
 from sluice_sandbox.cli.faults import faults
+from sluice_sandbox.cli.load import load
 from sluice_sandbox.cli.status import status
 from sluice_sandbox.cli.up import up
 
@@ -15,5 +16,5 @@ def sandbox() -> None:
     """A real Kubernetes control plane and a stand-in for AWS, on this machine."""
 
 
-for verb in (up, down, status, faults):
+for verb in (up, down, status, load, faults):
     sandbox.add_command(verb)

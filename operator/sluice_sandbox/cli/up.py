@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import types
 from pathlib import Path
@@ -88,6 +87,6 @@ def _summary(sandbox: Sandbox) -> str:
             f"  AWS            {estate['endpoint']} (account {estate['account']}, {estate['region']})",
             f"  load balancer  {estate['loadBalancer']['name']}: {listeners}",
             f"  use it         source {sandbox.directory / 'env'}",
-            f"  end it         {Path(sys.argv[0]).name} sandbox down --dir {sandbox.directory}",
+            f"  end it         sluice sandbox down --dir {sandbox.directory}",
         )
     )
