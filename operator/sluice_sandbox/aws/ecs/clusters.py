@@ -52,7 +52,9 @@ class ClusterCalls:
         found = scope.clusters.get(name)
         if found is None or found.status != "ACTIVE":
             chosen = tags.parse(params.get("tags"))
-            spec = {key: params[key] for key in ("configuration", "serviceConnectDefaults") if key in params}
+            spec: dict[str, Any] = {
+                key: params[key] for key in ("configuration", "serviceConnectDefaults") if key in params
+            }
             spec["settings"] = params.get("settings") or [{"name": "containerInsights", "value": "disabled"}]
             spec["capacityProviders"] = params.get("capacityProviders") or []
             spec["defaultCapacityProviderStrategy"] = params.get("defaultCapacityProviderStrategy") or []
@@ -208,7 +210,7 @@ def _check_providers(providers: list[str], strategy: list[dict[str, Any]]) -> No
     for item in strategy:
         if item["capacityProvider"] not in providers:
             raise refusals.invalid_parameter(
-                "The specified capacity providers in the default strategy must be associated with the cluster."
+                "The capacity providers of the default strategy must be associated with the cluster."
             )
     if strategy:
         check_strategy(strategy)

@@ -72,7 +72,7 @@ class Core:
         Raises ClusterNotFoundException for an unknown one, and for a deleted one unless `inactive`.
         """
         found = self.scope(caller).clusters.get(last_segment(name_or_arn or "default"))
-        if found is None or (name_or_arn or "").startswith("arn:") and found.arn != name_or_arn:
+        if found is None or ((name_or_arn or "").startswith("arn:") and found.arn != name_or_arn):
             raise refusals.cluster_not_found()
         if found.status != "ACTIVE" and not inactive:
             raise refusals.cluster_inactive()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sluice_sandbox.aws.ecs import fargate
@@ -48,10 +48,12 @@ def check(params: Params) -> None:
         _check_ports(container, mode)
     _check_port_clashes(containers, mode)
     _check_dependencies(containers)
-    _check_sizes(params, containers)
-    _check_secrets(params, containers)
+    cpu = _task_value(params, "cpu", fargate.cpu_units)
+    memory = _task_value(params, "memory", fargate.memory_mib)
     if "FARGATE" in (params.get("requiresCompatibilities") or ()):
         _check_fargate(params, containers)
+    _check_sizes(containers, cpu=cpu, memory=memory)
+    _check_secrets(params, containers)
     if len(params.get("placementConstraints") or ()) > 10:
         raise client_exception("Too many placement constraints. The maximum is 10.")
 
@@ -114,7 +116,7 @@ def _check_container(container: Mapping[str, Any], *, names: list[str], volumes:
     if memory is not None and reservation is not None and memory < reservation:
         # botocore, ContainerDefinition.memory: it must be greater than memoryReservation.
         raise client_exception(
-            f"Invalid setting for container '{name}'. The 'memory' setting must be greater than 'memoryReservation'."
+            f"Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
         )
     if (memory is not None and memory < 6) or (reservation is not None and reservation < 6):
         # botocore: Docker 20.10+ reserves a minimum of 6 MiB.
@@ -156,35 +158,38 @@ def _check_ports(container: Mapping[str, Any], mode: str) -> None:
     mappings = container.get("portMappings") or ()
     if mappings and mode == "none":
         raise client_exception("Port mappings are not supported when networkMode=none.")
-    port_names: set[str] = set()
+    names = [mapping["name"] for mapping in mappings if mapping.get("name") is not None]
     for mapping in mappings:
-        port, host = mapping.get("containerPort"), mapping.get("hostPort")
-        ranged = mapping.get("containerPortRange")
-        if (port is None) == (ranged is None):
-            raise client_exception(
-                "Either containerPort or containerPortRange must be specified in a port mapping."
-            )
-        if ranged is not None and not re.fullmatch(r"\d{1,5}-\d{1,5}", ranged):
-            raise client_exception(f"Invalid containerPortRange '{ranged}'.")
-        if port is not None and not 1 <= port <= 65535:
-            raise client_exception(f"Invalid container port '{port}'. Ports must be between 1 and 65535.")
-        if host is not None and not 0 <= host <= 65535:
-            raise client_exception(f"Invalid host port '{host}'. Ports must be between 0 and 65535.")
-        if mode in {"awsvpc", "host"} and host not in {None, port} and not (mode == "host" and host == 0):
-            # Text: public terraform issues.
-            raise client_exception(
-                f"When networkMode={mode}, the host ports and container ports in port mappings must match."
-            )
+        _check_port_numbers(mapping, mode)
         name = mapping.get("name")
-        if name is not None:
-            # botocore, PortMapping.name: up to 64, lower-case letters, numbers, _ and -.
-            if not re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name):
-                raise client_exception(f"Invalid port mapping name '{name}'.")
-            if name in port_names:
-                raise client_exception(f"Port mapping name '{name}' is duplicated.")
-            port_names.add(name)
-        elif mapping.get("appProtocol"):
+        # botocore, PortMapping.name: up to 64, lower-case letters, numbers, _ and -.
+        if name is not None and not re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name):
+            raise client_exception(f"Invalid port mapping name '{name}'.")
+        if name is None and mapping.get("appProtocol"):
             raise client_exception("appProtocol requires a name for the port mapping.")
+        if names.count(name) > 1:
+            raise client_exception(f"Port mapping name '{name}' is duplicated.")
+
+
+def _check_port_numbers(mapping: Mapping[str, Any], mode: str) -> None:
+    port, host = mapping.get("containerPort"), mapping.get("hostPort")
+    ranged = mapping.get("containerPortRange")
+    if (port is None) == (ranged is None):
+        raise client_exception(
+            "Either containerPort or containerPortRange must be specified in a port mapping."
+        )
+    if ranged is not None and not re.fullmatch(r"\d{1,5}-\d{1,5}", ranged):
+        raise client_exception(f"Invalid containerPortRange '{ranged}'.")
+    if port is not None and not 1 <= port <= 65535:
+        raise client_exception(f"Invalid container port '{port}'. Ports must be between 1 and 65535.")
+    if host is not None and not 0 <= host <= 65535:
+        raise client_exception(f"Invalid host port '{host}'. Ports must be between 0 and 65535.")
+    same = {"awsvpc": {None, port}, "host": {None, 0, port}}
+    if mode in same and host not in same[mode]:
+        # Text: public terraform issues.
+        raise client_exception(
+            f"When networkMode={mode}, the host ports and container ports in port mappings must match."
+        )
 
 
 def _check_port_clashes(containers: Containers, mode: str) -> None:
@@ -204,37 +209,19 @@ def _check_port_clashes(containers: Containers, mode: str) -> None:
 
 
 def _check_dependencies(containers: Containers) -> None:
-    # botocore, ContainerDefinition.dependsOn and ContainerDependency.condition.
     by_name = {container["name"]: container for container in containers}
     edges: dict[str, list[str]] = {}
     for container in containers:
-        name = container["name"]
-        edges[name] = []
-        for dependency in container.get("dependsOn") or ():
-            other = dependency["containerName"]
-            if other == name:
-                raise client_exception(f"Container '{name}' cannot depend on itself.")
-            if other not in by_name:
-                raise client_exception(
-                    f"Container '{name}' depends on container '{other}', which does not exist."
-                )
-            condition = dependency["condition"]
-            if condition == "HEALTHY" and not by_name[other].get("healthCheck"):
-                raise client_exception(
-                    f"Container '{name}' depends on '{other}' being HEALTHY, but it has no health check defined."
-                )
-            if condition in {"COMPLETE", "SUCCESS"} and by_name[other].get("essential", True):
-                raise client_exception(
-                    f"Container '{name}' depends on essential container '{other}' with condition {condition}."
-                )
-            edges[name].append(other)
+        dependencies = container.get("dependsOn") or ()
+        for dependency in dependencies:
+            _check_dependency(container["name"], dependency, by_name)
+        edges[container["name"]] = [dependency["containerName"] for dependency in dependencies]
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
-            raise client_exception(
-                "Container dependencies must not contain a cycle: " + " -> ".join((*path, name))
-            )
+            cycle = " -> ".join((*path, name))
+            raise client_exception(f"Container dependencies must not contain a cycle: {cycle}")
         if name not in done:
             for other in edges[name]:
                 visit(other, (*path, name))
@@ -244,9 +231,24 @@ def _check_dependencies(containers: Containers) -> None:
         visit(name, ())
 
 
-def _check_sizes(params: Params, containers: Containers) -> None:
-    cpu = _task_value(params, "cpu", fargate.cpu_units)
-    memory = _task_value(params, "memory", fargate.memory_mib)
+def _check_dependency(name: str, dependency: Mapping[str, Any], by_name: dict[str, dict[str, Any]]) -> None:
+    # botocore, ContainerDefinition.dependsOn and ContainerDependency.condition.
+    other, condition = dependency["containerName"], dependency["condition"]
+    if other == name:
+        raise client_exception(f"Container '{name}' cannot depend on itself.")
+    if other not in by_name:
+        raise client_exception(f"Container '{name}' depends on container '{other}', which does not exist.")
+    if condition == "HEALTHY" and not by_name[other].get("healthCheck"):
+        raise client_exception(
+            f"Container '{name}' depends on '{other}' being HEALTHY, but it has no health check."
+        )
+    if condition in {"COMPLETE", "SUCCESS"} and by_name[other].get("essential", True):
+        raise client_exception(
+            f"Container '{name}' depends on essential container '{other}' with condition {condition}."
+        )
+
+
+def _check_sizes(containers: Containers, *, cpu: int | None, memory: int | None) -> None:
     for container in containers:
         if memory is None and container.get("memory") is None and container.get("memoryReservation") is None:
             # Text: public issues (cuttlesoft/ecs-deploy.py#17).
@@ -259,7 +261,7 @@ def _check_sizes(params: Params, containers: Containers) -> None:
             and (container.get("memory") or container.get("memoryReservation") or 0) > memory
         ):
             raise client_exception(
-                f"Invalid setting for container '{container['name']}'. 'memory' must not exceed the task's memory."
+                f"Invalid setting for container '{container['name']}'. It must not exceed the task's memory."
             )
     if cpu is not None and sum(container.get("cpu") or 0 for container in containers) > cpu:
         raise client_exception("The sum of the containers' 'cpu' must not exceed the task's 'cpu'.")
@@ -268,11 +270,11 @@ def _check_sizes(params: Params, containers: Containers) -> None:
         raise client_exception("The sum of the containers' memory must not exceed the task's 'memory'.")
 
 
-def _task_value(params: Params, member: str, parse: Any) -> int | None:  # noqa: ANN401 - either parser
+def _task_value(params: Params, member: str, parse: Callable[[str], int | None]) -> int | None:
     text = params.get(member)
     if text is None or text == "":
         return None
-    value: int | None = parse(text)
+    value = parse(text)
     if value is None or value <= 0:
         # Text: oranmoshai/ecsServiceRestart#2.
         raise invalid_parameter(f"Invalid '{member}' setting for task.")
@@ -287,7 +289,8 @@ def _check_secrets(params: Params, containers: Containers) -> None:
         if container.get("secrets") or log_options or container.get("repositoryCredentials"):
             # Text: public issues of secrets without a role.
             raise client_exception(
-                "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
+                "When you are specifying container secrets, you must also specify a value for "
+                "'executionRoleArn'."
             )
 
 
@@ -332,31 +335,34 @@ def _check_fargate_task(params: Params) -> None:
             raise client_exception("Fargate does not support Docker volumes.")
 
 
+_UNSUPPORTED_ON_FARGATE = {
+    "privileged": "Fargate does not support privileged containers.",
+    "links": "Links are not supported when networkMode=awsvpc.",
+    "hostname": "hostname is not supported on container when networkMode=awsvpc.",
+    "dnsServers": "DNS servers are not supported on container when networkMode=awsvpc.",
+    "dnsSearchDomains": "DNS search domains are not supported on container when networkMode=awsvpc.",
+    "extraHosts": "Extra hosts are not supported on container when networkMode=awsvpc.",
+    "dockerSecurityOptions": "Fargate does not support dockerSecurityOptions.",
+}
+"""botocore, ContainerDefinition's notes; texts from public issues (docker/compose-ecs notes) or memory."""
+
+
 def _check_fargate_container(container: Mapping[str, Any], *, execution_role: bool) -> None:
     name = container["name"]
-    if container.get("privileged"):
-        raise client_exception("Fargate does not support privileged containers.")
-    if container.get("links"):
-        raise client_exception("Links are not supported when networkMode=awsvpc.")
-    for member in ("hostname", "dnsServers", "dnsSearchDomains", "extraHosts"):
+    for member, text in _UNSUPPORTED_ON_FARGATE.items():
         if container.get(member):
-            raise client_exception(f"{member} is not supported on container when networkMode=awsvpc.")
-    if container.get("stopTimeout") is not None and container["stopTimeout"] > _FARGATE_STOP_TIMEOUT:
+            raise client_exception(text)
+    if (container.get("stopTimeout") or 0) > _FARGATE_STOP_TIMEOUT:
         # botocore, ContainerDefinition.stopTimeout: 120 at most on Fargate.
         raise client_exception(f"Invalid stopTimeout for container '{name}': must be at most 120 seconds.")
-    if container.get("dockerSecurityOptions"):
-        raise client_exception("Fargate does not support dockerSecurityOptions.")
     driver = (container.get("logConfiguration") or {}).get("logDriver")
-    if driver is not None and driver not in {"awslogs", "splunk", "awsfirelens"}:
+    if driver not in {None, "awslogs", "splunk", "awsfirelens"}:
         # botocore, LogConfiguration.logDriver: the three that Fargate supports.
         raise client_exception(f"Fargate does not support the log driver {driver}.")
-    if not execution_role:
-        # Text: virtual-kubelet/virtual-kubelet#193, and the same with ECR images.
-        if driver == "awslogs":
+    # Text: virtual-kubelet/virtual-kubelet#193, and the same with ECR images.
+    needs = {"log driver awslogs": driver == "awslogs", "ECR images": ".dkr.ecr." in container["image"]}
+    for what, needed in needs.items():
+        if needed and not execution_role:
             raise client_exception(
-                "Fargate requires task definition to have execution role ARN to support log driver awslogs."
-            )
-        if ".dkr.ecr." in container["image"]:
-            raise client_exception(
-                "Fargate requires task definition to have execution role ARN to support ECR images."
+                f"Fargate requires task definition to have execution role ARN to support {what}."
             )

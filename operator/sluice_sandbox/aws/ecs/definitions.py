@@ -183,7 +183,7 @@ class DefinitionCalls:
 
     def _with_revision(self, caller: Caller, name: str) -> Definition:
         if ":" not in last_segment(name):
-            # botocore: "You must specify a revision."
+            # botocore, DeregisterTaskDefinition: a revision must be given.
             raise refusals.client_exception("Task definition must be specified with a revision.")
         found = self.find(caller, name)
         if found is None:

@@ -146,16 +146,14 @@ class DeploymentCalls:
             },
             "alarms": _alarms(record),
         }
-        for member, value in (
-            ("startedAt", record.started_at),
-            ("finishedAt", record.finished_at),
-            ("stoppedAt", record.stopped_at),
-            ("statusReason", record.status_reason),
-            ("rollback", record.rollback),
-        ):
-            if value:
-                shown[member] = value
-        return shown
+        optional = {
+            "startedAt": record.started_at,
+            "finishedAt": record.finished_at,
+            "stoppedAt": record.stopped_at,
+            "statusReason": record.status_reason,
+            "rollback": record.rollback,
+        }
+        return shown | {member: value for member, value in optional.items() if value}
 
 
 def _alarms(record: ServiceDeployment) -> dict[str, Any]:
@@ -185,14 +183,12 @@ def _brief(record: ServiceDeployment) -> dict[str, Any]:
         "targetServiceRevisionArn": record.target_revision_arn,
         "status": record.status,
     }
-    for member, value in (
-        ("startedAt", record.started_at),
-        ("finishedAt", record.finished_at),
-        ("statusReason", record.status_reason),
-    ):
-        if value:
-            shown[member] = value
-    return shown
+    optional = {
+        "startedAt": record.started_at,
+        "finishedAt": record.finished_at,
+        "statusReason": record.status_reason,
+    }
+    return shown | {member: value for member, value in optional.items() if value}
 
 
 def _revision(revision: ServiceRevision) -> dict[str, Any]:

@@ -23,6 +23,11 @@ from sluice_sandbox.aws.ecs.task_health import HealthReader, Verdict
 _SCHEDULED = frozenset({"ECS", "CODE_DEPLOY"})
 """Controllers whose tasks the scheduler starts; EXTERNAL services have only task sets."""
 
+NO_CAPACITY = (
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+)
+"""ECS developer guide, service event messages: Fargate without capacity."""
+
 
 class Scheduler:
     """Runs passes over services."""
@@ -62,11 +67,8 @@ class Scheduler:
 
     def _count_failure(self, service: Service, task: Task) -> None:
         """Count a task that ended before it was healthy (botocore, Deployment.failedTasks)."""
-        if (
-            task.settled
-            or task.stop_code in {"ServiceSchedulerInitiated", "UserInitiated"}
-            and not (task.stopped_reason.startswith("Task failed"))
-        ):
+        by_hand = task.stop_code in {"ServiceSchedulerInitiated", "UserInitiated"}
+        if task.settled or (by_hand and not task.stopped_reason.startswith("Task failed")):
             return
         task.settled = True
         deployment = next((item for item in service.deployments if item.id == task.deployment_id), None)
@@ -204,10 +206,12 @@ class Scheduler:
             if verdict.state == UNHEALTHY:
                 reason = verdict.reason
                 self._narrator.say(service, verdict.remark)
-            stopped.append(task)
-            self._engine.stop(task, code="ServiceSchedulerInitiated", reason=reason)
+            stopped.append((task, reason))
         if stopped:
-            self._narrator.say(service, f"has stopped {len(stopped)} running tasks: {mention(stopped)}.")
+            tasks = [task for task, _ in stopped]
+            self._narrator.say(service, f"has stopped {len(stopped)} running tasks: {mention(tasks)}.")
+        for task, reason in stopped:
+            self._engine.stop(task, code="ServiceSchedulerInitiated", reason=reason)
 
     def _start_tasks(self, service: Service, primary: Deployment, number: int) -> int:
         if number == 0:
@@ -225,15 +229,11 @@ class Scheduler:
         beside = self._wanted(service)
         started = []
         for _ in range(number):
-            provider = self._provider(service, primary, beside)
+            provider = self._provider(primary, beside)
             shortage = self._core.state.capacity.get(provider or "FARGATE")
             subnet = self._engine.interfaces.choose(caller, awsvpc.get("subnets") or [], beside)
             if shortage or subnet is None:
-                # Text: ECS developer guide, "service event messages" (Fargate capacity).
-                reason = (
-                    shortage
-                    or "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-                )
+                reason = shortage or NO_CAPACITY
                 self._cannot_place(service, f"was unable to place a task. Reason: {reason}.")
                 break
             task = task_of_service(self._core, caller, service, primary, provider=provider)
@@ -252,7 +252,7 @@ class Scheduler:
             )
 
     @staticmethod
-    def _provider(service: Service, primary: Deployment, beside: list[Task]) -> str:
+    def _provider(primary: Deployment, beside: list[Task]) -> str:
         """Return the provider of the next task: base first, then by weight (botocore, ...StrategyItem)."""
         strategy = primary.spec.get("capacityProviderStrategy") or []
         if not strategy:

@@ -56,7 +56,7 @@ class ServiceRules:
                 "Health check grace period is only valid for services configured to use load balancers"
             )
 
-    def check_network(self, caller: Caller, configuration: Any, definition: Definition) -> str:  # noqa: ANN401
+    def check_network(self, caller: Caller, configuration: Spec | None, definition: Definition) -> str:
         """Check networkConfiguration against the definition; return its VPC ('' outside awsvpc)."""
         awsvpc = (configuration or {}).get("awsvpcConfiguration")
         if definition.spec["networkMode"] != "awsvpc":
@@ -79,12 +79,16 @@ class ServiceRules:
             raise invalid_parameter("subnets can have at most 16 items.")
         if len(groups) > MAX_SECURITY_GROUPS:
             raise invalid_parameter("securityGroups can have at most 5 items.")
-        estate = self._core.ports.estate
+        vpc = self._vpc_of_subnets(caller, subnets)
+        self._check_groups(caller, groups, vpc)
+        return vpc
+
+    def _vpc_of_subnets(self, caller: Caller, subnets: list[str]) -> str:
         vpcs = set()
         for subnet_id in subnets:
-            subnet = estate.subnet(caller, subnet_id)
+            subnet = self._core.ports.estate.subnet(caller, subnet_id)
             if subnet is None:
-                # Text: aws/copilot-cli and terraform issues (the EC2 error inside ECS's own).
+                # Text: public CloudFormation issues (EC2's error inside ECS's own).
                 raise invalid_parameter(
                     f"Error retrieving subnet information for [{', '.join(subnets)}]: The subnet ID "
                     f"'{subnet_id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"
@@ -93,18 +97,19 @@ class ServiceRules:
         if len(vpcs) > 1:
             # botocore, AwsVpcConfiguration.subnets: all from the same VPC (text from memory).
             raise invalid_parameter("All subnets must be in the same VPC.")
-        (vpc,) = vpcs
+        return vpcs.pop()
+
+    def _check_groups(self, caller: Caller, groups: list[str], vpc: str) -> None:
         for group_id in groups:
-            group_vpc = estate.security_group_vpc(caller, group_id)
+            group_vpc = self._core.ports.estate.security_group_vpc(caller, group_id)
             if group_vpc is None:
                 raise invalid_parameter(
-                    f"Error retrieving security group information for [{', '.join(groups)}]: The security group "
-                    f"'{group_id}' does not exist (ErrorCode: InvalidGroup.NotFound)"
+                    f"Error retrieving security group information for [{', '.join(groups)}]: The security "
+                    f"group '{group_id}' does not exist (ErrorCode: InvalidGroup.NotFound)"
                 )
             if group_vpc != vpc:
                 # Text from memory; the rule: botocore, AwsVpcConfiguration.securityGroups.
                 raise invalid_parameter("Security groups and subnets must be from the same VPC.")
-        return vpc
 
     def _check_launch(self, spec: Spec, definition: Definition) -> None:
         if spec.get("launchType") and spec.get("capacityProviderStrategy"):
@@ -227,7 +232,8 @@ class ServiceRules:
             # botocore: the name must match a volume with configuredAtLaunch (texts from memory).
             odd = ", ".join(sorted(given ^ at_launch))
             raise invalid_parameter(
-                f"volumeConfigurations must match the volumes marked configuredAtLaunch in the task definition: {odd}"
+                "volumeConfigurations must match the task definition's volumes marked configuredAtLaunch: "
+                f"{odd}"
             )
 
     def _check_service_connect(self, spec: Spec, definition: Definition) -> None:
@@ -277,7 +283,8 @@ def check_deployment_configuration(spec: Spec) -> None:
         raise invalid_parameter("alarmNames must not be empty when deployment alarms are enabled.")
     if (configuration.get("strategy") or "ROLLING") != "ROLLING":
         raise unsupported(
-            f"The deployment strategy {configuration['strategy']} is not modelled by this stand-in of Amazon ECS; only ROLLING is."
+            f"The deployment strategy {configuration['strategy']} is not modelled by this stand-in of Amazon "
+            "ECS; only ROLLING is."
         )
 
 

@@ -55,12 +55,9 @@ def render(core: Core, service: Service, *, with_tags: bool) -> dict[str, Any]:
     account = service.arn.split(":")[4]
     total = Counts()
     by_deployment = {deployment.id: Counts() for deployment in service.deployments}
-    for arn in service.live:
-        task = core.task(arn)
-        if task is not None:
-            total.add(task)
-            if task.deployment_id in by_deployment:
-                by_deployment[task.deployment_id].add(task)
+    for task in filter(None, map(core.task, service.live)):
+        total.add(task)
+        by_deployment.get(task.deployment_id, Counts()).add(task)
     spec = service.spec
     shown: dict[str, Any] = {
         "serviceArn": service.arn,
@@ -96,10 +93,11 @@ def render(core: Core, service: Service, *, with_tags: bool) -> dict[str, Any]:
         shown["taskDefinition"] = spec["taskDefinition"]
     if spec["deploymentController"]["type"] == "EXTERNAL":
         shown["taskSets"] = []
-    if spec.get("role"):
-        shown["roleArn"] = spec["role"]
-    elif spec.get("networkConfiguration") or spec.get("loadBalancers") or spec.get("serviceRegistries"):
-        shown["roleArn"] = service_linked_role(account)
+    linked = any(
+        spec.get(member) for member in ("networkConfiguration", "loadBalancers", "serviceRegistries")
+    )
+    if spec.get("role") or linked:
+        shown["roleArn"] = spec.get("role") or service_linked_role(account)
     if service.deployments and service.status == "ACTIVE":
         _add_revisions(shown, service, by_deployment)
     if with_tags and service.status == "ACTIVE":

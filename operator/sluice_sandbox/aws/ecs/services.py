@@ -99,7 +99,7 @@ class ServiceCalls:
         }
 
     def create_service(self, caller: Caller, params: Params) -> Response:
-        """Create a service and its first deployment; a repeated clientToken returns the first answer's service."""
+        """Create a service and its first deployment; a repeated clientToken returns the service there is."""
         cluster = self._core.cluster(caller, params.get("cluster"))
         name, token = params["serviceName"], params.get("clientToken") or ""
         if not NAME.fullmatch(name):
@@ -145,7 +145,7 @@ class ServiceCalls:
         controller = spec["deploymentController"]["type"]
         if controller != "ECS" and strategy == "DAEMON":
             raise refusals.invalid_parameter(
-                f"The daemon scheduling strategy is not supported with the {controller} deployment controller."
+                f"The daemon scheduling strategy is not supported with the {controller} controller."
             )
         if controller != "EXTERNAL":
             if not params.get("taskDefinition"):
@@ -160,8 +160,8 @@ class ServiceCalls:
         ):
             # Text from memory; the rule: ECS developer guide, external deployments.
             raise refusals.invalid_parameter(
-                "taskDefinition, loadBalancers and networkConfiguration belong to the task sets of a service with "
-                "the EXTERNAL deployment controller."
+                "taskDefinition, loadBalancers and networkConfiguration belong to the task sets of a service "
+                "with the EXTERNAL deployment controller."
             )
         return Service(
             arn=service_arn,
@@ -190,6 +190,11 @@ class ServiceCalls:
         # botocore, CreateServiceRequest.availabilityZoneRebalancing: ENABLED unless given.
         spec["availabilityZoneRebalancing"] = params.get("availabilityZoneRebalancing") or "ENABLED"
         spec["deploymentConfiguration"] = _configuration(params, spec["schedulingStrategy"])
+        if spec["deploymentController"]["type"] != "ECS" and not (
+            params.get("deploymentConfiguration") or {}
+        ).get("deploymentCircuitBreaker"):
+            # botocore: the circuit breaker is of the ECS controller alone.
+            del spec["deploymentConfiguration"]["deploymentCircuitBreaker"]
         if spec.get("networkConfiguration"):
             spec["networkConfiguration"] = _network(spec["networkConfiguration"])
         for member in ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"):
@@ -270,26 +275,8 @@ class ServiceCalls:
                 "Unable to update task definition on services with a CODE_DEPLOY deployment controller. "
                 "Use AWS CodeDeploy to trigger a new deployment."
             )
-        spec = deepcopy(service.spec)
         definition = self._definition_of(caller, service, params)
-        spec["taskDefinition"] = definition.arn
-        for member in _TRIGGERS - {"taskDefinition"}:
-            if params.get(member) is not None:
-                spec[member] = deepcopy(params[member])
-        if params.get("networkConfiguration"):
-            spec["networkConfiguration"] = _network(spec["networkConfiguration"])
-        if params.get("capacityProviderStrategy"):
-            spec.pop("launchType", None)
-        elif params.get("capacityProviderStrategy") == []:
-            # botocore: an empty list goes back to the launch type.
-            spec.pop("capacityProviderStrategy", None)
-            spec["launchType"] = "FARGATE"
-        _merge_plain(spec, params)
-        if params.get("deploymentConfiguration"):
-            merged = spec["deploymentConfiguration"] | deepcopy(params["deploymentConfiguration"])
-            spec["deploymentConfiguration"] = merged
-        if params.get("deploymentController"):
-            spec["deploymentController"] = params["deploymentController"]
+        spec = _merged(service.spec, params, definition)
         self._rules.check(caller, spec, definition)
         opens = params.get("forceNewDeployment") or any(
             spec.get(member) != service.spec.get(member) for member in _TRIGGERS
@@ -381,6 +368,29 @@ def _network(configuration: dict[str, Any]) -> dict[str, Any]:
         return configuration
     # botocore, AwsVpcConfiguration: assignPublicIp DISABLED unless given.
     return {"awsvpcConfiguration": {"securityGroups": [], "assignPublicIp": "DISABLED"} | awsvpc}
+
+
+def _merged(before: dict[str, Any], params: Params, definition: Definition) -> dict[str, Any]:
+    """Return the spec that an update asks for; absent members stay as they are."""
+    spec = deepcopy(before)
+    spec["taskDefinition"] = definition.arn
+    for member in _TRIGGERS - {"taskDefinition"}:
+        if params.get(member) is not None:
+            spec[member] = deepcopy(params[member])
+    if params.get("networkConfiguration"):
+        spec["networkConfiguration"] = _network(spec["networkConfiguration"])
+    if params.get("capacityProviderStrategy"):
+        spec.pop("launchType", None)
+    elif params.get("capacityProviderStrategy") == []:
+        # botocore: an empty list goes back to the launch type.
+        spec.pop("capacityProviderStrategy", None)
+        spec["launchType"] = "FARGATE"
+    _merge_plain(spec, params)
+    configuration = deepcopy(params.get("deploymentConfiguration") or {})
+    spec["deploymentConfiguration"] = spec["deploymentConfiguration"] | configuration
+    if params.get("deploymentController"):
+        spec["deploymentController"] = params["deploymentController"]
+    return spec
 
 
 def _merge_plain(spec: dict[str, Any], params: Params) -> None:

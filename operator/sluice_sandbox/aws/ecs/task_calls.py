@@ -28,6 +28,11 @@ MAX_PROTECT = 10
 """botocore: RunTask count, DescribeTasks tasks, UpdateTaskProtection tasks."""
 _STARTED_BY = re.compile(r"[A-Za-z0-9/_-]{1,128}")
 DEFAULT_PROTECTION_MINUTES = 120
+EXEC_DISABLED = (
+    "The execute command failed because execute command was not enabled when the task was run or the execute "
+    "command agent isn't running. Wait and try again or run a new task with execute command enabled and try "
+    "again."
+)
 
 
 class TaskCalls:
@@ -264,11 +269,7 @@ class TaskCalls:
             raise refusals.invalid_parameter("The referenced task was not found.")
         if not task.enable_execute_command:
             # Text: public issues of ECS Exec.
-            raise refusals.invalid_parameter(
-                "The execute command failed because execute command was not enabled when the task was run or the "
-                "execute command agent isn't running. Wait and try again or run a new task with execute command "
-                "enabled and try again."
-            )
+            raise refusals.invalid_parameter(EXEC_DISABLED)
         raise AwsError(
             "TargetNotConnectedException",
             "The execute command failed due to an internal error: this stand-in of Amazon ECS has no shells.",
@@ -327,5 +328,6 @@ def _check_run(params: Params, definition: Definition) -> None:
         if override.get("name") not in names:
             # Text: public issues.
             raise refusals.invalid_parameter(
-                f"Override for container named {override.get('name')} is not a container in the TaskDefinition."
+                f"Override for container named {override.get('name')} is not a container in the "
+                "TaskDefinition."
             )

@@ -26,7 +26,7 @@ _FAMILIES = {"LINUX": "Linux"}
 def platform_family(definition: Definition) -> str:
     """Return platformFamily of the definition's runtimePlatform: `Linux` unless Windows."""
     family = (definition.spec.get("runtimePlatform") or {}).get("operatingSystemFamily", "LINUX")
-    return _FAMILIES.get(family, family.replace("_", " ").title().replace(" ", "_"))
+    return str(_FAMILIES.get(family, family.replace("_", " ").title().replace(" ", "_")))
 
 
 def resolved_platform(version: str | None) -> str:

@@ -189,7 +189,11 @@ class Ecs:
 
     def register(self, family: str = "web", **changes: Any) -> str:
         """Register a small Fargate definition; return its ARN."""
-        return str(self.call("RegisterTaskDefinition", **definition(family, **changes))["taskDefinition"]["taskDefinitionArn"])
+        return str(
+            self.call("RegisterTaskDefinition", **definition(family, **changes))["taskDefinition"][
+                "taskDefinitionArn"
+            ]
+        )
 
     def create(self, name: str = "web", **changes: Any) -> dict[str, Any]:
         """Create a service behind GROUP in cluster `main`."""
@@ -238,6 +242,7 @@ def check_shape(value: Any, shape: Shape, where: str) -> None:
 
 def definition(family: str = "web", **changes: Any) -> dict[str, Any]:
     """Return RegisterTaskDefinition's parameters; `changes` replace members (None removes one)."""
+    family = changes.pop("family", family)
     container = {"name": "app", "image": "app:1", "portMappings": [{"containerPort": 8080}]}
     container |= changes.pop("container", {})
     base = {
@@ -274,3 +279,15 @@ def ecs() -> Ecs:
     world.call("CreateCluster", clusterName="main")
     world.register()
     return world
+
+
+@pytest.fixture
+def register() -> Callable[..., dict[str, Any]]:
+    """Give the maker of RegisterTaskDefinition's parameters."""
+    return definition
+
+
+@pytest.fixture
+def request_of() -> Callable[..., dict[str, Any]]:
+    """Give the maker of CreateService's parameters."""
+    return service
