@@ -342,6 +342,7 @@ def _explain(error: ValidationError, origins: Mapping[tuple[str, ...], str], fil
             what = "is no setting"
         elif problem["type"] == "missing":
             what = "is mandatory"
+            source = next((f"{o.environment} or {o.flag}" for o in OPTIONS if o.path == path), source)
         else:
             what = problem["msg"].removeprefix("Value error, ")
         lines.append(f"{where}: {what} [{source}]")
