@@ -146,6 +146,7 @@ class DeploymentController:
             self._finish(work, _stopped(first, observed, work, now=self._world.clock.now()), first.notes)
             return Result(wake_at=self._world.clock.now())
         second = self._plan(work, first.state, observed)
+        second = dataclasses.replace(second, completed=first.completed or second.completed)
         result = self._finish(work, second, (*first.notes, *second.notes))
         if second.actions:
             return dataclasses.replace(result, wake_at=self._world.clock.now())
@@ -179,7 +180,10 @@ class DeploymentController:
         """Delete ControllerRevisions beyond the history limit."""
         needed = history.protected(state, work.wish.wanted, work.desired.revision.name)
         surplus = history.surplus_revisions(
-            self._wishes.known(work.record.key), needed=needed, limit=work.desired.history_limit
+            self._wishes.known(work.record.key),
+            current=work.desired.revision.name,
+            needed=needed,
+            limit=work.desired.history_limit,
         )
         for name in surplus:
             self._world.kubernetes.delete_revision(work.record.key.namespace, name)
@@ -235,12 +239,14 @@ class DeploymentController:
     def _after_failure(self, work: _Pass, action: Action, cause: SluiceError) -> None:
         """Look again at what turned out to be different: somebody was there first, or it is gone."""
         if isinstance(cause, AwsFailure) and cause.kind in {"conflict", "not-found", "unknown-outcome"}:
-            names = [
+            names = {
                 str(action.params[name])
                 for name in ("ListenerArn", "RuleArn", "TargetGroupArn", "Name", "serviceName", "service")
                 if isinstance(action.params.get(name), str)
-            ]
-            self._world.facts.forget(work.context.binding, *names)
+            }
+            for group in work.state.target_groups:
+                names |= {group.name, group.arn}
+            self._world.facts.forget(work.context.binding, *sorted(names))
 
     def _tell(self, record: Record, error: SluiceError) -> None:
         """Put an error of the looking or planning into the conditions; what is only slow stays Ready."""

@@ -71,7 +71,8 @@ class Looks:
     def _age(self) -> float:
         if self._mood.look_now or self._mood.lost:
             return 0.0
-        return self._settings.drift_interval if self._mood.resting else _MOVING
+        # Passes come once a drift interval; with half of it for reads, drift shows in one and a half.
+        return self._settings.drift_interval / 2 if self._mood.resting else _MOVING
 
     @property
     def _rare_age(self) -> float:

@@ -56,11 +56,15 @@ class Remains:
 
     @property
     def services(self) -> dict[ServiceId, Structure]:
-        """Return our services that are not gone."""
+        """Return our services that are not gone.
+
+        A DRAINING one under our name counts whatever its tags: it is only waited for, and
+        DeleteService answers without tags.
+        """
         return {
             place: service
             for place, service in self.observed.services.items()
-            if service and self.ours(ecs.tags_of(service))
+            if service and (service.get("status") == "DRAINING" or self.ours(ecs.tags_of(service)))
         }
 
     @property

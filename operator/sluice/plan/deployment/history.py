@@ -80,13 +80,15 @@ def protected(state: State, *names: str) -> frozenset[str]:
     return frozenset(found) - {""}
 
 
-def surplus_revisions(kept: Sequence[str], *, needed: frozenset[str], limit: int) -> tuple[str, ...]:
+def surplus_revisions(
+    kept: Sequence[str], *, current: str, needed: frozenset[str], limit: int
+) -> tuple[str, ...]:
     """Return the names of revisions to delete; `kept` is oldest first.
 
-    revisionHistoryLimit counts the old ones, as in apps/v1: what is needed now comes on top.
+    revisionHistoryLimit counts the old ones, as in apps/v1; what is `needed` stays beyond it.
     """
-    old = [name for name in kept if name not in needed]
-    return tuple(old[: max(0, len(old) - limit)])
+    old = [name for name in kept if name != current]
+    return tuple(name for name in old[: max(0, len(old) - limit)] if name not in needed)
 
 
 def surplus_definitions(

@@ -129,8 +129,8 @@ def finish(desired: Desired, state: State, slot: Slot, *, now: float) -> tuple[S
             since=float(int(now)),
         )
     rejected = state.rejected
-    if rejected and rejected.revision == name and not rejected.fallback:
-        rejected = None  # it runs after all: somebody made it heal
+    if rejected and name == desired.spec_revision:
+        rejected = None  # it runs after all, or the spec has moved on to one that does
     return (
         dataclasses.replace(state, rollout=None, live=live, history=entries, rejected=rejected),
         notes,

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.model.actions import Action, Note, Ref
+from sluice.model.binding import Priority
 from sluice.model.desired import Desired, Revision
 from sluice.model.observed import Observed, Structure
 from sluice.plan.deployment import motion, publish, retire, slots, summary, target, verbs
@@ -366,7 +367,7 @@ def _moving(work: _Pass, progress: Progress) -> Verdict:
 def _publish(work: _Pass, routes: Sequence[Mapping[str, Any]]) -> None:
     """Step 8: traffic and who has proved it."""
     groups = work.state.target_groups
-    rollout_id = verbs.current_id(work.state)
+    rollout_id = verbs.current_id(work.state) or work.desired.revision.name
     traffic = publish.publish(
         work.desired, work.state, work.observed, groups, rollout_id=rollout_id, now=work.now
     )
@@ -386,15 +387,19 @@ def _conclude(work: _Pass, *, kept: str) -> DeploymentPlan:
     name = desired.revision.name
     now_given = bool(state.slot and state.slot.revision == name)
     state = dataclasses.replace(state, observed_generation=desired.generation)
+    rollback = bool(desired.hold and desired.hold.reason == "RolledBack" and state.rollout)
     return DeploymentPlan(
         state=state,
         status=summary.status(desired, state, verdict, service=work.service, now=work.now),
-        actions=tuple(work.actions),
+        actions=tuple(
+            dataclasses.replace(action, priority=Priority.ROLLBACK) if rollback else action
+            for action in work.actions
+        ),
         notes=tuple(work.notes),
         wake_at=min(wakes) if wakes else None,
         keep=desired.revision if now_given and kept != name else None,
         completed=work.completed,
-        rollback=bool(desired.hold and desired.hold.reason == "RolledBack" and state.rollout),
+        rollback=rollback,
     )
 
 

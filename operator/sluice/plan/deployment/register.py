@@ -58,13 +58,10 @@ def register(desired: Desired, state: State, observed: Observed, *, now: float) 
     """Decide about the task definition of the effective revision."""
     digest = desired.revision.definition_hash
     arn = known_arn(desired, state, observed)
-    if arn:
-        rest = tuple(
-            entry for entry in state.definitions if entry[0] != digest and entry[1] not in observed.inactive
-        )
-        current = dict(state.definitions).get(digest) == arn
-        return Registration(arn=arn, definitions=state.definitions if current else (*rest, (digest, arn)))
     definitions = tuple(entry for entry in state.definitions if entry[1] not in observed.inactive)
+    if arn:
+        rest = tuple(entry for entry in definitions if entry[0] != digest)
+        return Registration(arn=arn, definitions=(*rest, (digest, arn)))
     intent = state.registering
     if (
         intent

@@ -50,6 +50,7 @@ _IN_PLACE: Final = frozenset({"availabilityZoneRebalancing", "placementConstrain
 """Take effect without new tasks."""
 _CREATE_ONLY: Final = frozenset({"launchType", "schedulingStrategy"})
 _TOKEN_LENGTH: Final = 36  # CreateService, clientToken
+_PARTS_SHOWN: Final = 3  # differences inside one member that an event names
 _SCALARS: Final = frozenset({"taskDefinition", "desiredCount"})
 _EMPTY: Final[tuple[Any, ...]] = (None, [], {}, "", {"enabled": False})
 
@@ -139,9 +140,11 @@ def differences(service: Structure, body: Mapping[str, Any]) -> tuple[Difference
     for member in sorted(plain):
         if member in want:
             parts = diff({member: want[member]}, seen)
-            found += [_plain(part.path, part.seen, part.desired, member=member) for part in parts[:1]]
+            if parts:
+                texts = [f"{part.path} {part.seen} → {part.desired}" for part in parts[:_PARTS_SHOWN]]
+                found.append(Difference(member=member, text=", ".join(texts)))
         elif seen.get(member) is not None:  # the spec asks for nothing, and something is there
-            found.append(_plain(member, "set", "absent"))
+            found.append(Difference(member=member, text=f"{member} set → absent"))
     return tuple(sorted(found, key=lambda entry: entry.member))
 
 
@@ -302,8 +305,8 @@ def _holds_ref(value: Any) -> bool:  # noqa: ANN401 - any parameter
     return isinstance(value, list) and any(_holds_ref(entry) for entry in value)
 
 
-def _plain(path: str, seen: object, want: object, *, member: str = "") -> Difference:
-    return Difference(member=member or path, text=f"{path} {seen} → {want}")
+def _plain(member: str, seen: object, want: object) -> Difference:
+    return Difference(member=member, text=f"{member} {seen} → {want}")
 
 
 def _short(arn: object) -> str:
