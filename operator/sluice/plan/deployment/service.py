@@ -136,16 +136,7 @@ def differences(service: Structure, body: Mapping[str, Any]) -> tuple[Difference
                 found.append(_plain(member, _short(service.get(member)), _short(value)))
         else:
             plain[member] = value
-    want, seen = canonical_service(plain), canonical_service(service)
-    for member in sorted(plain):
-        if member in want:
-            parts = diff({member: want[member]}, seen)
-            if parts:
-                texts = [f"{part.path} {part.seen} → {part.desired}" for part in parts[:_PARTS_SHOWN]]
-                found.append(Difference(member=member, text=", ".join(texts)))
-        elif seen.get(member) is not None:  # the spec asks for nothing, and something is there
-            found.append(Difference(member=member, text=f"{member} set → absent"))
-    return tuple(sorted(found, key=lambda entry: entry.member))
+    return tuple(sorted([*found, *_canonical_differences(service, plain)], key=lambda entry: entry.member))
 
 
 def needs_force(found: tuple[Difference, ...]) -> bool:
@@ -288,6 +279,20 @@ def cluster_account(arn: str) -> tuple[str, str]:
     """Return (account, region) of an ARN, ('', '') for a plain name."""
     parts = arn.split(":")
     return (parts[4], parts[3]) if len(parts) > 5 else ("", "")
+
+
+def _canonical_differences(service: Structure, body: Mapping[str, Any]) -> list[Difference]:
+    found: list[Difference] = []
+    want, seen = canonical_service(body), canonical_service(service)
+    for member in sorted(body):
+        if member in want:
+            parts = diff({member: want[member]}, seen)
+            if parts:
+                texts = [f"{part.path} {part.seen} → {part.desired}" for part in parts[:_PARTS_SHOWN]]
+                found.append(Difference(member=member, text=", ".join(texts)))
+        elif seen.get(member) is not None:  # the spec asks for nothing, and something is there
+            found.append(Difference(member=member, text=f"{member} set → absent"))
+    return found
 
 
 def _balancers(entries: list[Mapping[str, Any]]) -> set[tuple[Any, Any, Any]]:
