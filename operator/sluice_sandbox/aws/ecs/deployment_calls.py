@@ -96,7 +96,7 @@ class DeploymentCalls:
         if params.get("stopType", "ROLLBACK") != "ROLLBACK":
             raise refusals.invalid_parameter("The stop type ABORT is not supported. Use ROLLBACK.")
         service = scope.services.get(record.service_arn)
-        if record.status in TERMINAL or record.status != "IN_PROGRESS" or service is None:
+        if record.status not in {"PENDING", "IN_PROGRESS"} or service is None:
             # botocore, StopServiceDeployment: ConflictException (text from memory).
             raise AwsError("ConflictException", f"The service deployment is in status {record.status}.")
         if not self._book.can_roll_back(service):

@@ -41,6 +41,7 @@ REVISION_MEMBERS = (
 )
 """What a service revision fixes (botocore, ServiceRevision)."""
 
+RETENTION_SECONDS = 90 * 86400.0
 TERMINAL = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})
 
 
@@ -84,15 +85,21 @@ class DeploymentBook:
             source_revision_arns=[item.revision_arn for item in service.deployments],
             created_at=now,
             updated_at=now,
-            started_at=now,
             configuration=deepcopy(service.spec["deploymentConfiguration"]),
-            status="IN_PROGRESS",
             breaker_status="MONITORING" if breaker.get("enable") else "DISABLED",
             threshold=self.threshold(service),
         )
         scope.service_deployments[record.arn] = record
+        self._forget_old(service)
         service.deployment_arns.append(record.arn)
         return self._put_first(service, revision, record.arn, reason="")
+
+    def begin(self, service: Service) -> None:
+        """Let the PRIMARY's service deployment go from PENDING to IN_PROGRESS."""
+        record = self.record(service, service.deployments[0])
+        if record is not None and record.status == "PENDING":
+            record.status = "IN_PROGRESS"
+            record.started_at = record.updated_at = self._core.now()
 
     def complete(self, service: Service) -> None:
         """Say that the PRIMARY reached its steady state and that nothing else is left."""
@@ -230,6 +237,20 @@ class DeploymentBook:
         service.steady = False
         self._narrator.deployment_changed(service, primary, "SERVICE_DEPLOYMENT_IN_PROGRESS")
         return primary
+
+    def _forget_old(self, service: Service) -> None:
+        """Drop service deployments after 90 days (ECS developer guide), and revisions nobody names."""
+        scope = self._core.scope(owner(service.arn))
+        horizon = self._core.now() - RETENTION_SECONDS
+        old = [
+            item for item in service.deployment_arns if scope.service_deployments[item].created_at < horizon
+        ]
+        for item in old:
+            service.deployment_arns.remove(item)
+            target = scope.service_deployments.pop(item).target_revision_arn
+            used = {deployment.revision_arn for deployment in service.deployments}
+            if target not in used | {service.completed_revision_arn}:
+                scope.service_revisions.pop(target, None)
 
     def _supersede(self, service: Service) -> None:
         """End the service deployment that a newer one replaces (its STOPPED reason is from memory)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import string
 import uuid
+from functools import cache
 
 from sluice_sandbox.aws.service import Caller
 
@@ -49,6 +50,11 @@ def last_segment(name_or_arn: str) -> str:
 def owner(ecs_arn: str) -> Caller:
     """Return who the scheduler acts for when it works on a resource: its account and region."""
     _, _, _, region, account, _ = ecs_arn.split(":", 5)
+    return _scheduler_of(account, region)
+
+
+@cache
+def _scheduler_of(account: str, region: str) -> Caller:
     return Caller(
         account=account,
         region=region,

@@ -14,19 +14,14 @@ from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.identity import last_segment, owner
 from sluice_sandbox.aws.ecs.narration import Narrator, mention
+from sluice_sandbox.aws.ecs.placement import Placement
 from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, UNHEALTHY, Bounds, Plan, TaskFact, plan
 from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
-from sluice_sandbox.aws.ecs.task_factory import task_of_service
 from sluice_sandbox.aws.ecs.task_health import HealthReader, Verdict
 
 _SCHEDULED = frozenset({"ECS", "CODE_DEPLOY"})
 """Controllers whose tasks the scheduler starts; EXTERNAL services have only task sets."""
-
-NO_CAPACITY = (
-    "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-)
-"""ECS developer guide, service event messages: Fargate without capacity."""
 
 
 class Scheduler:
@@ -39,6 +34,7 @@ class Scheduler:
         self._engine = engine
         self._narrator = narrator
         self._health = HealthReader(core)
+        self._placement = Placement(core, engine)
         self._due: dict[str, tuple[float, Timer]] = {}
         self._resting: dict[str, None] = {}
         self._sweeping = False
@@ -104,6 +100,7 @@ class Scheduler:
             return
         if not service.deployments or service.spec["deploymentController"]["type"] not in _SCHEDULED:
             return
+        self._book.begin(service)
         tasks = self._wanted(service)
         verdicts = self._judge(service, tasks)
         if self._breaker_opens(service):
@@ -214,64 +211,22 @@ class Scheduler:
             self._engine.stop(task, code="ServiceSchedulerInitiated", reason=reason)
 
     def _start_tasks(self, service: Service, primary: Deployment, number: int) -> int:
-        if number == 0:
-            return 0
-        if primary.spec.get("launchType") in {"EC2", "EXTERNAL"}:
-            # The stand-in has no container instances; text: ECS developer guide, service events.
-            self._cannot_place(
-                service,
-                "was unable to place a task because no container instance met all of its requirements. "
-                "Reason: No Container Instances were found in your cluster.",
-            )
-            return 0
-        caller = owner(service.arn)
-        awsvpc = (primary.spec.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
         beside = self._wanted(service)
         started = []
         for _ in range(number):
-            provider = self._provider(primary, beside)
-            shortage = self._core.state.capacity.get(provider or "FARGATE")
-            subnet = self._engine.interfaces.choose(caller, awsvpc.get("subnets") or [], beside)
-            if shortage or subnet is None:
-                reason = shortage or NO_CAPACITY
-                self._cannot_place(service, f"was unable to place a task. Reason: {reason}.")
+            task = self._placement.place(service, primary, beside)
+            if isinstance(task, str):
+                if self._narrator.say_once(service, "placement", task):
+                    self._narrator.service_acted(
+                        service, "SERVICE_TASK_PLACEMENT_FAILURE", kind="ERROR", reason="RESOURCE"
+                    )
                 break
-            task = task_of_service(self._core, caller, service, primary, provider=provider)
-            self._engine.launch(task, subnet)
             beside.append(task)
             started.append(task)
         if started:
             self._narrator.forget(service, "placement")
             self._narrator.say(service, f"has started {len(started)} tasks: {mention(started)}.")
         return len(started)
-
-    def _cannot_place(self, service: Service, text: str) -> None:
-        if self._narrator.say_once(service, "placement", text):
-            self._narrator.service_acted(
-                service, "SERVICE_TASK_PLACEMENT_FAILURE", kind="ERROR", reason="RESOURCE"
-            )
-
-    @staticmethod
-    def _provider(primary: Deployment, beside: list[Task]) -> str:
-        """Return the provider of the next task: base first, then by weight (botocore, ...StrategyItem)."""
-        strategy = primary.spec.get("capacityProviderStrategy") or []
-        if not strategy:
-            return ""
-        counts = {item["capacityProvider"]: 0 for item in strategy}
-        for task in beside:
-            if task.deployment_id == primary.id and task.capacity_provider in counts:
-                counts[task.capacity_provider] += 1
-        for item in strategy:
-            if counts[item["capacityProvider"]] < item.get("base", 0):
-                return str(item["capacityProvider"])
-        weighted = [item for item in strategy if item.get("weight", 0) > 0] or strategy[:1]
-
-        def share(item: dict[str, int | str]) -> tuple[float, str]:
-            provider = str(item["capacityProvider"])
-            above_base = counts[provider] - int(item.get("base", 0))
-            return (above_base + 1) / max(1, int(item.get("weight", 1))), provider
-
-        return str(min(weighted, key=share)["capacityProvider"])
 
     def _settle(
         self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict], *, idle: bool
@@ -283,6 +238,8 @@ class Scheduler:
         service.deployments = [
             item for item in service.deployments if item is primary or item.id in live_by_deployment
         ]
+        for former in service.deployments[1:]:
+            former.desired_count = sum(task.deployment_id == former.id for task in self._wanted(service))
         mine = [task for task in tasks if task.deployment_id == primary.id]
         reached = (
             idle

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 from sluice_sandbox.aws.ecs import refusals, tags
 from sluice_sandbox.aws.ecs.core import Core
@@ -19,53 +18,11 @@ from sluice_sandbox.aws.ecs.identity import arn, last_segment
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
 from sluice_sandbox.aws.ecs.service_rules import NAME, TOKEN, ServiceRules, refuse_definition
+from sluice_sandbox.aws.ecs.service_spec import TRIGGERS, choose_launch, defaults, merge_plain, merged
 from sluice_sandbox.aws.ecs.service_view import render
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, Service
-from sluice_sandbox.aws.ecs.task_factory import platform_family
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
-_KEPT = (
-    "loadBalancers",
-    "serviceRegistries",
-    "launchType",
-    "capacityProviderStrategy",
-    "platformVersion",
-    "role",
-    "placementConstraints",
-    "placementStrategy",
-    "networkConfiguration",
-    "healthCheckGracePeriodSeconds",
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-    "monitoring",
-)
-_TRIGGERS = frozenset(
-    {
-        "taskDefinition",
-        "networkConfiguration",
-        "platformVersion",
-        "loadBalancers",
-        "serviceRegistries",
-        "serviceConnectConfiguration",
-        "volumeConfigurations",
-        "vpcLatticeConfigurations",
-        "capacityProviderStrategy",
-    }
-)
-"""botocore, UpdateServiceRequest: "This parameter triggers a new service deployment". Of
-capacityProviderStrategy it says the opposite, yet tasks move to the new strategy only with a
-deployment; that one is opened is from memory of the console's behaviour."""
-_PLAIN = (
-    "placementConstraints",
-    "placementStrategy",
-    "healthCheckGracePeriodSeconds",
-    "enableExecuteCommand",
-    "enableECSManagedTags",
-    "propagateTags",
-    "availabilityZoneRebalancing",
-    "monitoring",
-)
 MAX_DESCRIBE = 10
 DEFAULT_PAGE = 10
 
@@ -141,7 +98,7 @@ class ServiceCalls:
         if strategy == "DAEMON" and desired is not None:
             raise refusals.invalid_parameter("The daemon scheduling strategy does not support desiredCount.")
         _check_count(desired)
-        spec = self._defaults(cluster, params)
+        spec = defaults(cluster, params)
         controller = spec["deploymentController"]["type"]
         if controller != "ECS" and strategy == "DAEMON":
             raise refusals.invalid_parameter(
@@ -152,7 +109,7 @@ class ServiceCalls:
                 # Text: public issues.
                 raise refusals.invalid_parameter("TaskDefinition cannot be blank.")
             definition = self._definitions.usable(caller, params["taskDefinition"], missing=refuse_definition)
-            _choose_launch(spec, definition, cluster)
+            choose_launch(spec, definition)
             self._rules.check(caller, spec, definition)
             spec["taskDefinition"] = definition.arn
         elif (
@@ -174,32 +131,6 @@ class ServiceCalls:
             spec=spec,
             tags=chosen,
         )
-
-    @staticmethod
-    def _defaults(cluster: Cluster, params: Params) -> dict[str, Any]:
-        spec = {member: deepcopy(params[member]) for member in _KEPT if params.get(member) is not None}
-        if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
-            default = cluster.spec["defaultCapacityProviderStrategy"]
-            if default:
-                spec["capacityProviderStrategy"] = deepcopy(default)
-        spec["deploymentController"] = params.get("deploymentController") or {"type": "ECS"}
-        spec["schedulingStrategy"] = params.get("schedulingStrategy") or "REPLICA"
-        spec["enableECSManagedTags"] = params.get("enableECSManagedTags", False)
-        spec["propagateTags"] = params.get("propagateTags") or "NONE"
-        spec["enableExecuteCommand"] = params.get("enableExecuteCommand", False)
-        # botocore, CreateServiceRequest.availabilityZoneRebalancing: ENABLED unless given.
-        spec["availabilityZoneRebalancing"] = params.get("availabilityZoneRebalancing") or "ENABLED"
-        spec["deploymentConfiguration"] = _configuration(params, spec["schedulingStrategy"])
-        if spec["deploymentController"]["type"] != "ECS" and not (
-            params.get("deploymentConfiguration") or {}
-        ).get("deploymentCircuitBreaker"):
-            # botocore: the circuit breaker is of the ECS controller alone.
-            del spec["deploymentConfiguration"]["deploymentCircuitBreaker"]
-        if spec.get("networkConfiguration"):
-            spec["networkConfiguration"] = _network(spec["networkConfiguration"])
-        for member in ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"):
-            spec.setdefault(member, [])
-        return spec
 
     def describe_services(self, caller: Caller, params: Params) -> Response:
         """Describe up to ten by name or ARN; unknown ones are failures with reason MISSING."""
@@ -258,17 +189,17 @@ class ServiceCalls:
 
     def _update_external(self, service: Service, params: Params) -> None:
         # botocore, UpdateService: desiredCount and healthCheckGracePeriodSeconds (and tags) only.
-        if _TRIGGERS.intersection(params):
+        if TRIGGERS.intersection(params):
             raise refusals.invalid_parameter(
                 "Unable to update task definition on services with a EXTERNAL deployment controller. "
                 "Use task sets to change it."
             )
-        _merge_plain(service.spec, params)
+        merge_plain(service.spec, params)
         service.desired_count = params.get("desiredCount", service.desired_count)
 
     def _update_scheduled(self, caller: Caller, service: Service, params: Params) -> None:
         if service.spec["deploymentController"]["type"] == "CODE_DEPLOY" and (
-            _TRIGGERS.intersection(params) or params.get("forceNewDeployment")
+            TRIGGERS.intersection(params) or params.get("forceNewDeployment")
         ):
             # Text: hashicorp/terraform-provider-aws issues on CODE_DEPLOY services.
             raise refusals.invalid_parameter(
@@ -276,10 +207,10 @@ class ServiceCalls:
                 "Use AWS CodeDeploy to trigger a new deployment."
             )
         definition = self._definition_of(caller, service, params)
-        spec = _merged(service.spec, params, definition)
+        spec = merged(service.spec, params, definition)
         self._rules.check(caller, spec, definition)
         opens = params.get("forceNewDeployment") or any(
-            spec.get(member) != service.spec.get(member) for member in _TRIGGERS
+            spec.get(member) != service.spec.get(member) for member in TRIGGERS
         )
         service.spec = spec
         desired = params.get("desiredCount")
@@ -331,69 +262,3 @@ def _check_count(desired: int | None) -> None:
     if desired is not None and desired < 0:
         # Text from memory.
         raise refusals.invalid_parameter("desiredCount cannot be negative.")
-
-
-def _choose_launch(spec: dict[str, Any], definition: Definition, cluster: Cluster) -> None:
-    """Fill in launchType where neither it nor a strategy is given.
-
-    AWS's own default is EC2 (CreateService without launch type, known). This estate has no
-    container instances, so a definition that asks for FARGATE gets FARGATE; others get EC2.
-    """
-    del cluster
-    if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
-        asked = definition.spec.get("requiresCompatibilities") or []
-        spec["launchType"] = "FARGATE" if "FARGATE" in asked else "EC2"
-    if spec.get("launchType", "FARGATE") == "FARGATE":
-        spec.setdefault("platformVersion", "LATEST")
-        spec["platformFamily"] = platform_family(definition)
-
-
-def _configuration(params: Params, scheduling: str) -> dict[str, Any]:
-    """Return deploymentConfiguration with ECS's defaults (botocore; daemons: 100 and 0)."""
-    replica = scheduling == "REPLICA"
-    given = deepcopy(params.get("deploymentConfiguration") or {})
-    defaults = {
-        "deploymentCircuitBreaker": {"enable": False, "rollback": False},
-        "maximumPercent": 200 if replica else 100,
-        "minimumHealthyPercent": 100 if replica else 0,
-        "strategy": "ROLLING",
-        "bakeTimeInMinutes": 0,
-    }
-    return defaults | given
-
-
-def _network(configuration: dict[str, Any]) -> dict[str, Any]:
-    awsvpc = configuration.get("awsvpcConfiguration")
-    if awsvpc is None:
-        return configuration
-    # botocore, AwsVpcConfiguration: assignPublicIp DISABLED unless given.
-    return {"awsvpcConfiguration": {"securityGroups": [], "assignPublicIp": "DISABLED"} | awsvpc}
-
-
-def _merged(before: dict[str, Any], params: Params, definition: Definition) -> dict[str, Any]:
-    """Return the spec that an update asks for; absent members stay as they are."""
-    spec = deepcopy(before)
-    spec["taskDefinition"] = definition.arn
-    for member in _TRIGGERS - {"taskDefinition"}:
-        if params.get(member) is not None:
-            spec[member] = deepcopy(params[member])
-    if params.get("networkConfiguration"):
-        spec["networkConfiguration"] = _network(spec["networkConfiguration"])
-    if params.get("capacityProviderStrategy"):
-        spec.pop("launchType", None)
-    elif params.get("capacityProviderStrategy") == []:
-        # botocore: an empty list goes back to the launch type.
-        spec.pop("capacityProviderStrategy", None)
-        spec["launchType"] = "FARGATE"
-    _merge_plain(spec, params)
-    configuration = deepcopy(params.get("deploymentConfiguration") or {})
-    spec["deploymentConfiguration"] = spec["deploymentConfiguration"] | configuration
-    if params.get("deploymentController"):
-        spec["deploymentController"] = params["deploymentController"]
-    return spec
-
-
-def _merge_plain(spec: dict[str, Any], params: Params) -> None:
-    for member in _PLAIN:
-        if params.get(member) is not None:
-            spec[member] = deepcopy(params[member])

@@ -13,6 +13,7 @@ from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
 from sluice_sandbox.aws.ecs.identity import arn, last_segment
 from sluice_sandbox.aws.ecs.paging import page
+from sluice_sandbox.aws.ecs.placement import NO_CAPACITY, role_missing
 from sluice_sandbox.aws.ecs.service_rules import PLATFORM_VERSIONS, ServiceRules, refuse_definition
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
@@ -77,6 +78,9 @@ class TaskCalls:
         if launch != "FARGATE":
             # Text: public issues; the stand-in has no container instances.
             raise refusals.invalid_parameter("No Container Instances were found in your cluster.")
+        complaint = role_missing(self._core, definition)
+        if complaint:
+            raise refusals.client_exception(complaint)
         scope = self._core.scope(caller)
         token = params.get("clientToken") or ""
         repeated = [task for task in scope.tasks.values() if token and task.client_token == token]
@@ -93,10 +97,7 @@ class TaskCalls:
         for _ in range(count):
             task = self._run_one(caller, cluster, definition, params, provider=provider, chosen=chosen)
             if task is None:
-                reason = (
-                    self._core.state.capacity.get(provider or "FARGATE")
-                    or "Capacity is unavailable at this time."
-                )
+                reason = self._core.state.capacity.get(provider or "FARGATE") or NO_CAPACITY
                 failures.append({"arn": cluster.arn, "reason": reason})
             else:
                 shown.append(render(task, with_tags=True))

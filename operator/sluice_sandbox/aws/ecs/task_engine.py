@@ -169,6 +169,9 @@ class TaskEngine:
     def _register(self, task: Task) -> None:
         groups: Counter[str] = Counter()
         for target in task.targets:
+            if self._core.ports.target_groups.group(owner(task.arn), target.group_arn) is None:
+                self._tell_missing(task, target.group_arn)
+                continue
             self._core.ports.target_groups.register(
                 owner(task.arn), target.group_arn, ip=task.ip, port=target.port, zone=task.zone
             )
@@ -203,6 +206,17 @@ class TaskEngine:
         if service is not None:
             for group, number in groups.items():
                 self._narrator.say(service, f"{verb} {number} targets in (target-group {group})")
+
+    def _tell_missing(self, task: Task, group_arn: str) -> None:
+        """Say that a target group is gone (form: aws/copilot-cli's tests; the error from memory)."""
+        service = self._service_of(task)
+        if service is not None:
+            self._narrator.say_once(
+                service,
+                "registration",
+                f"failed to register targets in (target-group {group_arn}) with (error The specified target "
+                "group does not exist.)",
+            )
 
     def _service_of(self, task: Task) -> Service | None:
         return self._core.service(task.service_arn) if task.service_arn else None

@@ -55,11 +55,12 @@ class FakeTargetGroups:
     delay: float = 0.0
     registered: dict[tuple[str, str, int], str] = field(default_factory=dict)
     sick: Callable[[str], str] = lambda ip: "healthy"
+    gone: set[str] = field(default_factory=set)
 
     def group(self, caller: Caller, arn: str) -> TargetGroupView | None:
         """Know four groups."""
         kinds = {GROUP: "ip", LOOSE: "ip", BY_INSTANCE: "instance", FOREIGN: "ip"}
-        if arn not in kinds:
+        if arn not in kinds or arn in self.gone:
             return None
         return TargetGroupView(
             arn=arn,
@@ -152,7 +153,7 @@ class Ecs:
         self.caller = Caller()
         self.service = EcsService(
             self.clock,
-            estate=TwoVpcEstate(),
+            estate=TwoVpcEstate(roles=frozenset({"arn:aws:iam::111122223333:role/known"})),
             target_groups=self.groups,
             runtime=self.runtime,
             emitter=self.emitter,

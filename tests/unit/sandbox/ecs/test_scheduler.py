@@ -349,6 +349,42 @@ def test_a_lost_zone_is_avoided(ecs: Any) -> None:
     assert {task["availabilityZone"] for task in ecs.tasks()} == {"eu-west-1b", "eu-west-1c"}
 
 
+def test_a_role_that_does_not_exist_starts_no_task(ecs: Any) -> None:
+    """The service says which role it could not assume, once, and starts nothing."""
+    ecs.register(taskRoleArn="arn:aws:iam::111122223333:role/known")
+    ecs.register(taskRoleArn="arn:aws:iam::111122223333:role/gone")
+    ecs.create("good", taskDefinition="web:2")
+    ecs.create("bad", taskDefinition="web:3")
+    ecs.run(5)
+    assert ecs.completed("good")
+    (told,) = ecs.messages("bad")
+    assert told.startswith(
+        "(service bad) failed to launch a task with (error ECS was unable to assume the role "
+        "'arn:aws:iam::111122223333:role/gone' that was provided for this task."
+    )
+    assert ecs.tasks("bad") == []
+
+
+def test_a_target_group_that_is_gone_is_told(ecs: Any) -> None:
+    """New tasks cannot register, the deployment does not complete, the old tasks stay."""
+    ecs.create()
+    ecs.until(ecs.completed)
+    ecs.groups.gone.add(GROUP)
+    ecs.runtime.crash(ecs.tasks()[0]["taskArn"])
+    ecs.run(10)
+    assert sum("failed to register targets in (target-group" in text for text in ecs.messages()) == 1
+    assert ecs.describe()["runningCount"] == 2
+
+
+def test_active_deployments_want_what_is_left_of_them(ecs: Any) -> None:
+    """The desiredCount of an ACTIVE deployment falls with its tasks."""
+    ecs.create(desiredCount=4, deploymentConfiguration={"minimumHealthyPercent": 50, "maximumPercent": 100})
+    ecs.until(ecs.completed)
+    ecs.call("UpdateService", cluster="main", service="web", forceNewDeployment=True)
+    ecs.run(0.1)
+    assert [item["desiredCount"] for item in ecs.describe()["deployments"]] == [4, 2]
+
+
 def test_strategy_base_and_weights_choose_the_provider(ecs: Any) -> None:
     """Base tasks first, the others by weight (botocore, CapacityProviderStrategyItem)."""
     ecs.create(

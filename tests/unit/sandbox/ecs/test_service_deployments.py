@@ -25,7 +25,7 @@ def revision(ecs: Any, arn: str) -> dict[str, Any]:
 
 
 def test_a_deployment_is_told_from_start_to_success(ecs: Any) -> None:
-    """IN_PROGRESS with its target and sources, then SUCCESSFUL with times and counts."""
+    """PENDING, IN_PROGRESS with its target and sources, then SUCCESSFUL with times and counts."""
     ecs.create()
     ecs.until(ecs.completed)
     ecs.register(container={"image": "app:2"})
@@ -33,6 +33,9 @@ def test_a_deployment_is_told_from_start_to_success(ecs: Any) -> None:
     shown = ecs.describe()
     record = described(ecs, shown["currentServiceDeployment"])
     first, second = (item["arn"] for item in reversed(shown["currentServiceRevisions"]))
+    assert record["status"] == "PENDING"
+    ecs.run(0.1)
+    record = described(ecs, record["serviceDeploymentArn"])
     assert record["status"] == "IN_PROGRESS"
     assert record["targetServiceRevision"]["arn"] == second
     assert [item["arn"] for item in record["sourceServiceRevisions"]] == [first]

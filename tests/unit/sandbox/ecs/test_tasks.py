@@ -51,12 +51,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "propagate-service": ({"propagateTags": "SERVICE"}, INVALID),
     "unknown-override": ({"overrides": {"containerOverrides": [{"name": "ghost"}]}}, INVALID),
     "platform": ({"platformVersion": "0.0.1"}, "PlatformUnknownException"),
+    "unknown-role": ({"taskDefinition": "roled"}, "ClientException"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_impossible_runs_are_refused(ecs: Any, case: str) -> None:
     """What AWS refuses of RunTask; nothing runs."""
+    ecs.register("roled", taskRoleArn="arn:aws:iam::111122223333:role/gone")
     change, code = REFUSED[case]
     params = {key: value for key, value in (RUN | change).items() if value is not None}
     assert ecs.refusal("RunTask", **params)[0] == code

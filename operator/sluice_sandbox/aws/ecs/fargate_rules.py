@@ -1,0 +1,92 @@
+"""What RegisterTaskDefinition refuses of a definition that asks for FARGATE.
+
+botocore's notes on each member and the ECS developer guide, "Amazon ECS task definition differences
+for the Fargate launch type"; texts from public issues where marked, otherwise from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice_sandbox.aws.ecs import fargate
+from sluice_sandbox.aws.ecs.refusals import client_exception
+from sluice_sandbox.aws.service import Params
+
+_STOP_TIMEOUT = 120
+_EPHEMERAL_GIB = range(21, 201)
+
+
+def check(params: Params, containers: list[dict[str, Any]]) -> None:
+    """Raise ClientException where Fargate cannot run the definition."""
+    if params.get("networkMode") != "awsvpc":
+        # Text with typographic quotes: public issues and docker/ecs-plugin.
+        raise client_exception("Fargate only supports network mode \u2018awsvpc\u2019.")
+    for member in ("cpu", "memory"):
+        if not params.get(member):
+            raise client_exception(f"Fargate requires that '{member}' be defined at the task level.")
+    cpu = fargate.cpu_units(params["cpu"]) or 0
+    memory = fargate.memory_mib(params["memory"]) or 0
+    if not fargate.runs(cpu, memory):
+        # Text: aws-games/cloud-game-development-toolkit#737.
+        raise client_exception(
+            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. "
+            "See the Amazon ECS documentation for the valid values."
+        )
+    _check_task(params)
+    for container in containers:
+        _check_container(container, execution_role=bool(params.get("executionRoleArn")))
+
+
+def _check_task(params: Params) -> None:
+    # botocore: pidMode task only, ipcMode and placement constraints not supported on Fargate.
+    if params.get("pidMode") == "host":
+        raise client_exception("Fargate does not support the pidMode 'host'.")
+    if params.get("ipcMode"):
+        raise client_exception("Fargate does not support ipcMode.")
+    if params.get("placementConstraints"):
+        raise client_exception("Fargate task definitions do not support placement constraints.")
+    if params.get("inferenceAccelerators"):
+        raise client_exception("Fargate does not support inference accelerators.")
+    storage = (params.get("ephemeralStorage") or {}).get("sizeInGiB")
+    if storage is not None and storage not in _EPHEMERAL_GIB:
+        # botocore, EphemeralStorage.sizeInGiB: 21 to 200.
+        raise client_exception("Ephemeral storage size must be between 21 and 200 GiB.")
+    for volume in params.get("volumes") or ():
+        if (volume.get("host") or {}).get("sourcePath"):
+            raise client_exception("Fargate does not support host sourcePath volumes.")
+        if volume.get("dockerVolumeConfiguration"):
+            raise client_exception("Fargate does not support Docker volumes.")
+
+
+_UNSUPPORTED = {
+    "privileged": "Fargate does not support privileged containers.",
+    "links": "Links are not supported when networkMode=awsvpc.",
+    "hostname": "hostname is not supported on container when networkMode=awsvpc.",
+    "dnsServers": "DNS servers are not supported on container when networkMode=awsvpc.",
+    "dnsSearchDomains": "DNS search domains are not supported on container when networkMode=awsvpc.",
+    "extraHosts": "Extra hosts are not supported on container when networkMode=awsvpc.",
+    "dockerSecurityOptions": "Fargate does not support dockerSecurityOptions.",
+}
+"""botocore, ContainerDefinition's notes; texts from public issues (docker/compose-ecs notes) or memory."""
+
+
+def _check_container(container: Mapping[str, Any], *, execution_role: bool) -> None:
+    name = container["name"]
+    for member, text in _UNSUPPORTED.items():
+        if container.get(member):
+            raise client_exception(text)
+    if (container.get("stopTimeout") or 0) > _STOP_TIMEOUT:
+        # botocore, ContainerDefinition.stopTimeout: 120 at most on Fargate.
+        raise client_exception(f"Invalid stopTimeout for container '{name}': must be at most 120 seconds.")
+    driver = (container.get("logConfiguration") or {}).get("logDriver")
+    if driver not in {None, "awslogs", "splunk", "awsfirelens"}:
+        # botocore, LogConfiguration.logDriver: the three that Fargate supports.
+        raise client_exception(f"Fargate does not support the log driver {driver}.")
+    # Text: virtual-kubelet/virtual-kubelet#193, and the same with ECR images.
+    needs = {"log driver awslogs": driver == "awslogs", "ECR images": ".dkr.ecr." in container["image"]}
+    for what, needed in needs.items():
+        if needed and not execution_role:
+            raise client_exception(
+                f"Fargate requires task definition to have execution role ARN to support {what}."
+            )

@@ -1,0 +1,150 @@
+"""A service's members: what CreateService fills in and what UpdateService changes.
+
+Defaults as DescribeServices shows them in botocore's examples and in public issues. Pure: nothing
+here knows of other services or of time.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from sluice_sandbox.aws.ecs.state import Cluster, Definition
+from sluice_sandbox.aws.ecs.task_factory import platform_family
+from sluice_sandbox.aws.service import Params
+
+_KEPT = (
+    "loadBalancers",
+    "serviceRegistries",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "role",
+    "placementConstraints",
+    "placementStrategy",
+    "networkConfiguration",
+    "healthCheckGracePeriodSeconds",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+    "monitoring",
+)
+TRIGGERS = frozenset(
+    {
+        "taskDefinition",
+        "networkConfiguration",
+        "platformVersion",
+        "loadBalancers",
+        "serviceRegistries",
+        "serviceConnectConfiguration",
+        "volumeConfigurations",
+        "vpcLatticeConfigurations",
+        "capacityProviderStrategy",
+    }
+)
+"""botocore, UpdateServiceRequest: "This parameter triggers a new service deployment". Of
+capacityProviderStrategy it says the opposite, yet tasks move to the new strategy only with a
+deployment; that one is opened is from memory of the console's behaviour."""
+_PLAIN = (
+    "placementConstraints",
+    "placementStrategy",
+    "healthCheckGracePeriodSeconds",
+    "enableExecuteCommand",
+    "enableECSManagedTags",
+    "propagateTags",
+    "availabilityZoneRebalancing",
+    "monitoring",
+)
+
+
+def defaults(cluster: Cluster, params: Params) -> dict[str, Any]:
+    """Return the members of CreateService that a service keeps, with ECS's defaults."""
+    spec = {member: deepcopy(params[member]) for member in _KEPT if params.get(member) is not None}
+    if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
+        default = cluster.spec["defaultCapacityProviderStrategy"]
+        if default:
+            spec["capacityProviderStrategy"] = deepcopy(default)
+    spec["deploymentController"] = params.get("deploymentController") or {"type": "ECS"}
+    spec["schedulingStrategy"] = params.get("schedulingStrategy") or "REPLICA"
+    spec["enableECSManagedTags"] = params.get("enableECSManagedTags", False)
+    spec["propagateTags"] = params.get("propagateTags") or "NONE"
+    spec["enableExecuteCommand"] = params.get("enableExecuteCommand", False)
+    # botocore, CreateServiceRequest.availabilityZoneRebalancing: ENABLED unless given.
+    spec["availabilityZoneRebalancing"] = params.get("availabilityZoneRebalancing") or "ENABLED"
+    spec["deploymentConfiguration"] = _configuration(params, spec["schedulingStrategy"])
+    if spec["deploymentController"]["type"] != "ECS" and not (
+        params.get("deploymentConfiguration") or {}
+    ).get("deploymentCircuitBreaker"):
+        # botocore: the circuit breaker is of the ECS controller alone.
+        del spec["deploymentConfiguration"]["deploymentCircuitBreaker"]
+    if spec.get("networkConfiguration"):
+        spec["networkConfiguration"] = _network(spec["networkConfiguration"])
+    for member in ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"):
+        spec.setdefault(member, [])
+    return spec
+
+
+def choose_launch(spec: dict[str, Any], definition: Definition) -> None:
+    """Fill in launchType where neither it nor a strategy is given.
+
+    AWS's own default is EC2 (CreateService without launch type, known). This estate has no
+    container instances, so a definition that asks for FARGATE gets FARGATE; others get EC2.
+    """
+    if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
+        asked = definition.spec.get("requiresCompatibilities") or []
+        spec["launchType"] = "FARGATE" if "FARGATE" in asked else "EC2"
+    if spec.get("launchType", "FARGATE") == "FARGATE":
+        spec.setdefault("platformVersion", "LATEST")
+        spec["platformFamily"] = platform_family(definition)
+
+
+def _configuration(params: Params, scheduling: str) -> dict[str, Any]:
+    """Return deploymentConfiguration with ECS's defaults (botocore; daemons: 100 and 0)."""
+    replica = scheduling == "REPLICA"
+    given = deepcopy(params.get("deploymentConfiguration") or {})
+    defaults = {
+        "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+        "maximumPercent": 200 if replica else 100,
+        "minimumHealthyPercent": 100 if replica else 0,
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+    }
+    return defaults | given
+
+
+def _network(configuration: dict[str, Any]) -> dict[str, Any]:
+    awsvpc = configuration.get("awsvpcConfiguration")
+    if awsvpc is None:
+        return configuration
+    # botocore, AwsVpcConfiguration: assignPublicIp DISABLED unless given.
+    return {"awsvpcConfiguration": {"securityGroups": [], "assignPublicIp": "DISABLED"} | awsvpc}
+
+
+def merged(before: dict[str, Any], params: Params, definition: Definition) -> dict[str, Any]:
+    """Return the spec that an update asks for; absent members stay as they are."""
+    spec = deepcopy(before)
+    spec["taskDefinition"] = definition.arn
+    for member in TRIGGERS - {"taskDefinition"}:
+        if params.get(member) is not None:
+            spec[member] = deepcopy(params[member])
+    if params.get("networkConfiguration"):
+        spec["networkConfiguration"] = _network(spec["networkConfiguration"])
+    if params.get("capacityProviderStrategy"):
+        spec.pop("launchType", None)
+    elif params.get("capacityProviderStrategy") == []:
+        # botocore: an empty list goes back to the launch type.
+        spec.pop("capacityProviderStrategy", None)
+        spec["launchType"] = "FARGATE"
+    merge_plain(spec, params)
+    configuration = deepcopy(params.get("deploymentConfiguration") or {})
+    spec["deploymentConfiguration"] = spec["deploymentConfiguration"] | configuration
+    if params.get("deploymentController"):
+        spec["deploymentController"] = params["deploymentController"]
+    return spec
+
+
+def merge_plain(spec: dict[str, Any], params: Params) -> None:
+    """Take over the members of UpdateService that open no deployment."""
+    for member in _PLAIN:
+        if params.get(member) is not None:
+            spec[member] = deepcopy(params[member])
