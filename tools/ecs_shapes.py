@@ -38,6 +38,8 @@ LIST_KEYS = {
     "VolumeList": "name",
     "ServiceVolumeConfigurations": "name",
 }
+# Required by AWS, but Sluice gives it.
+GIVEN = {"RegisterTaskDefinitionRequest": {"family"}}
 _SCALARS = {
     "string": "string",
     "integer": "integer",
@@ -55,8 +57,8 @@ def structural(shape: Shape) -> dict[str, Any]:
             "type": "object",
             "properties": {name: structural(member) for name, member in sorted(shape.members.items())},
         }
-        if shape.required_members:
-            result["required"] = sorted(shape.required_members)
+        if required := set(shape.required_members) - GIVEN.get(shape.name, set()):
+            result["required"] = sorted(required)
         return result
     if isinstance(shape, ListShape):
         return _list(shape)
