@@ -167,6 +167,8 @@ class HealthChecker:
         if group is None or target is None or (target.state, target.reason) != ("initial", REGISTERING[0]):
             return
         self._move(group, target, "initial", CHECKING)
+        # The group's rhythm starts with its first check ever, whether or not it sleeps after it.
+        self._anchors.setdefault(arn, self._desk.clock.now())
         self._check(group, target)
         self._wake(group)
 
