@@ -13,6 +13,8 @@ Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
 | GET /_sandbox/state[/service] | a dump of what the services remember |
 | GET /_sandbox/events | the newest state-change events |
 | GET /_sandbox/listeners | the loopback URL of each listener by ARN |
+| GET, POST /_sandbox/tasks | running tasks; changes or crashes a container (`control_tasks`) |
+| GET, POST /_sandbox/images | rules from image patterns to behaviour |
 | GET /_sandbox/traffic | request counts and target states by target group |
 | POST /_sandbox/reset | back to the baseline: calls, faults and own services' state |
 """
@@ -54,7 +56,7 @@ class ControlApi:
         """Control `world`."""
         self._world = world
         self._urls = urls
-        self._answers: Mapping[tuple[str, str], Answer] = {
+        self._answers: dict[tuple[str, str], Answer] = {
             ("GET", "health"): lambda _: self._health(),
             ("GET", "calls"): self._calls,
             ("DELETE", "calls"): lambda _: self._forget_calls(),
@@ -70,6 +72,17 @@ class ControlApi:
             ("GET", "traffic"): lambda _: self._traffic(),
             ("POST", "reset"): lambda _: self._reset(),
         }
+        runtime = world.outside.runtime
+        if runtime is not None:
+            from sluice_sandbox.aws.control_tasks import TaskControl  # noqa: PLC0415 - needs the data plane
+
+            tasks = TaskControl(runtime)
+            self._answers |= {
+                ("GET", "tasks"): lambda _: tasks.running(),
+                ("POST", "tasks"): lambda ask: tasks.change(ask.fields),
+                ("GET", "images"): lambda _: tasks.images(),
+                ("POST", "images"): lambda ask: tasks.set_images(ask.fields),
+            }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request: 200 with JSON, 404 for no such thing, 400 with `error` otherwise."""

@@ -143,6 +143,32 @@ def test_a_service_behind_a_rule_carries_http(side: Side) -> None:
     assert "web" in json.dumps(counters)
 
 
+def control(side: Side, path: str, body: object = None) -> Any:
+    """Ask the control API."""
+    data = json.dumps(body).encode() if body is not None else None
+    with urllib.request.urlopen(f"{side[0]}/_sandbox/{path}", data=data, timeout=10) as response:
+        return json.load(response)
+
+
+def test_tasks_can_be_broken_by_hand(side: Side) -> None:
+    """The control API lists tasks, makes an image fail, heals it, and crashes a task, which ECS replaces."""
+    _, estate = side
+    url = estate["loadBalancer"]["listeners"][0]["url"]
+    control(
+        side, "images", {"images": [{"pattern": "demo/web:*", "variables": {"SANDBOX_FAIL_PERCENT": "100"}}]}
+    )
+    assert answer(url, "web.example")[0] == 500
+    control(side, "images", {"images": []})
+    assert answer(url, "web.example")[0] == 200
+    tasks = control(side, "tasks")["tasks"]
+    assert {task["serviceName"] for task in tasks} == {"web"}
+    crashed = tasks[0]["taskArn"]
+    control(side, "tasks", {"task": crashed, "crash": 3})
+    deadline = time.monotonic() + 30
+    while crashed in (arns := [task["taskArn"] for task in control(side, "tasks")["tasks"]]) or len(arns) < 2:
+        assert time.monotonic() < deadline
+
+
 def test_a_taken_port_is_refused(side: Side, tmp_path: Path) -> None:
     """A second start on the same port ends at once with one line and exit code 1."""
     endpoint, _ = side

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -184,6 +185,58 @@ def test_moto_answers_the_rest(
     with pytest.raises(ClientError) as caught:
         getattr(used, operation)(**params)
     assert caught.value.response["Error"]["Code"] == "Broken"
+
+
+@pytest.mark.parametrize("service", ["ecs", "elasticloadbalancing"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="no protocol"),
+        pytest.param({"X-Amz-Target": "X.CreateService"}, id="json"),
+        pytest.param({"X-Amz-Target": ""}, id="no target"),
+        pytest.param({"Content-Type": "application/x-www-form-urlencoded"}, id="form"),
+        pytest.param({"smithy-protocol": "rpc-v2-cbor"}, id="cbor"),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff\xfe\x00", b"[]", b"{", b'{"serviceName": 3}', b"Action=ModifyRule&A.1=x&A=y", b"[" * 50_000],
+    ids=["empty", "bytes", "array", "half", "type", "form", "deep"],
+)
+def test_malformed_requests_are_refused(
+    port: Port, service: str, headers: dict[str, str], body: bytes
+) -> None:
+    """Whatever arrives, the answer is a 4xx in some protocol, never a crash."""
+    credential = f"AWS4-HMAC-SHA256 Credential=AKIAX/20260101/eu-west-1/{service}/aws4_request"
+    request = urllib.request.Request(
+        f"{port.url}/x", method="POST", data=body, headers={"Authorization": credential, **headers}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    with caught.value:
+        assert 400 <= caught.value.code < 500 or caught.value.code == 501
+
+
+def test_uploads_do_not_wait(client: Client) -> None:
+    """A client that expects 100 Continue before its body gets it at once."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    began = time.monotonic()
+    s3.put_object(Bucket="uploads", Key="a/b", Body=b"hello")
+    assert s3.get_object(Bucket="uploads", Key="a/b")["Body"].read() == b"hello"
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_failure_of_moto_is_an_answer(port: Port, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What breaks inside moto is a 500 in AWS's shape that says so, and the record knows it."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    monkeypatch.setattr(port.moto, "forward", broken)
+    with pytest.raises(ClientError, match="The sandbox failed in iam ListRoles: RuntimeError"):
+        client("iam").list_roles()
+    assert list(port.world.calls.find(service="iam", outcome="InternalFailure"))
 
 
 def test_assumed_roles_are_callers(port: Port, client: Client) -> None:

@@ -57,7 +57,7 @@ class JsonCodec:
         """Parse the body; an empty one means no parameters."""
         try:
             return json.loads(body) if body else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AwsError("SerializationException", f"malformed JSON: {error}") from error
 
     def accept(self, operation: Operation, params: Value) -> Params:
@@ -81,12 +81,12 @@ class QueryCodec:
 
     def operation_name(self, path: str, headers: Mapping[str, str], body: bytes) -> str:  # noqa: ARG002
         """Return the form's Action."""
-        action = query.form(body.decode()).get("Action", "")
+        action = query.form(body.decode(errors="replace")).get("Action", "")
         return action if isinstance(action, str) else ""
 
     def decode(self, operation: Operation, body: bytes) -> Value:
         """Read the form by the operation's shape."""
-        return operation.read_form(body.decode())
+        return operation.read_form(body.decode(errors="replace"))
 
     def accept(self, operation: Operation, params: Value) -> Params:
         """Check the parameters."""

@@ -10,25 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import re
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from sluice_sandbox.aws import moto_queues
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.faults import Verdict
 from sluice_sandbox.aws.moto_bridge import SERVICES as MOTO_SERVICES
-from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest, RawResponse
-from sluice_sandbox.aws.record import OK
+from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest
 from sluice_sandbox.aws.refusals import unsupported
 from sluice_sandbox.aws.service import Caller
-from sluice_sandbox.aws.wire import models, sigv4
+from sluice_sandbox.aws.wire import foreign, models, sigv4
 from sluice_sandbox.aws.wire.codecs import CBOR, JSON, QUERY, Codec, Encoded, codec_for
-from sluice_sandbox.aws.wire.models import Value
+from sluice_sandbox.aws.wire.exchange import Exchange
 from sluice_sandbox.aws.wire.operation import Operation, operation
 from sluice_sandbox.aws.world import OWN_SERVICES, World
 
@@ -39,20 +35,6 @@ CONTROL_PREFIX = "/_sandbox"
 _log = logging.getLogger(__name__)
 
 Control = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request on its way: what the record will say about it."""
-
-    caller: Caller
-    service: str
-    name: str
-    request_id: str
-    at: float
-    params: Value = None
-    outcome: str = OK
-    took_place: bool = False
 
 
 class WireServer:
@@ -92,6 +74,9 @@ class WireServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith(CONTROL_PREFIX):
             return await self._control(request) if self._control is not None else web.Response(status=404)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            # S3 clients wait a second for this before they send a body.
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.read()
         request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         try:
@@ -143,33 +128,51 @@ class WireServer:
         self, request: web.BaseRequest, body: bytes, *, caller: Caller, service: str, request_id: str
     ) -> web.StreamResponse:
         codec = codec_for(service, request.headers)
-        exchange = Exchange(
-            caller=caller,
-            service=service,
-            name=_name(request, body),
-            request_id=request_id,
-            at=self._world.clock.now(),
-        )
-        try:
+        exchange = self._exchange(caller, service, _name(request, body), request_id)
+
+        async def work() -> Encoded:
             compiled = operation(service, exchange.name)
             exchange.params = codec.decode(compiled, body)
             verdict = await self._judge(exchange)
             encoded = self._answer(exchange, codec, compiled, verdict)
             _deliver(verdict, exchange)
+            return encoded
+
+        return await self._settle(exchange, codec, work())
+
+    def _exchange(self, caller: Caller, service: str, name: str, request_id: str) -> Exchange:
+        return Exchange(
+            caller=caller, service=service, name=name, request_id=request_id, at=self._world.clock.now()
+        )
+
+    async def _settle(self, exchange: Exchange, codec: Codec, work: Awaitable[Encoded]) -> web.StreamResponse:
+        """Turn what comes of a call into an HTTP answer, and record it."""
+        try:
+            encoded = await work
         except AwsError as error:
             exchange.outcome = error.code
-            encoded = codec.refusal(service, error, request_id)
+            encoded = codec.refusal(exchange.service, error, exchange.request_id)
         except ConnectionLost:
             exchange.outcome = "ConnectionLost"
             raise
         except Exception as error:  # noqa: BLE001 - every call gets an answer
-            # A defect of the stand-in: the caller sees AWS's 500 with the cause, the log the trace.
-            _log.exception("%s %s", service, exchange.name)
+            # A defect of the stand-in or moto: the caller sees AWS's 500 with the cause, the log the trace.
+            _log.exception("%s %s", exchange.service, exchange.name)
             exchange.outcome = "InternalFailure"
-            text = f"The sandbox failed in {service} {exchange.name}: {error!r}"
-            encoded = codec.refusal(service, AwsError("InternalFailure", text, status=500), request_id)
+            text = f"The sandbox failed in {exchange.service} {exchange.name}: {error!r}"
+            failure = AwsError("InternalFailure", text, status=500)
+            encoded = codec.refusal(exchange.service, failure, exchange.request_id)
         finally:
-            self._record(exchange)
+            self._world.calls.add(
+                caller=exchange.caller,
+                service=exchange.service,
+                operation=exchange.name,
+                params=exchange.params,
+                time=exchange.at,
+                outcome=exchange.outcome,
+                took_place=exchange.took_place,
+                duration=self._world.clock.now() - exchange.at,
+            )
         return _response(encoded)
 
     async def _judge(self, exchange: Exchange) -> Verdict | None:
@@ -213,18 +216,6 @@ class WireServer:
         finally:
             timer.cancel()
 
-    def _record(self, exchange: Exchange) -> None:
-        self._world.calls.add(
-            caller=exchange.caller,
-            service=exchange.service,
-            operation=exchange.name,
-            params=exchange.params,
-            time=exchange.at,
-            outcome=exchange.outcome,
-            took_place=exchange.took_place,
-            duration=self._world.clock.now() - exchange.at,
-        )
-
     # ------------------------------------------------------------------- moto
 
     async def _foreign(
@@ -241,55 +232,17 @@ class WireServer:
         name = _name(request, body) or await asyncio.wrap_future(
             moto.submit(lambda: moto.operation_name(caller, service, raw))
         )
-        exchange = Exchange(
-            caller=caller, service=service, name=name, request_id=request_id, at=self._world.clock.now()
-        )
         codec = codec_for(service, request.headers)
-        try:
-            exchange.params = _readable(codec, exchange, body)
+        exchange = self._exchange(caller, service, name, request_id)
+
+        async def work() -> Encoded:
+            exchange.params = foreign.parameters(exchange, codec, body)
             verdict = await self._judge(exchange)
-            if codec is CBOR:
-                response = await self._translated(exchange, codec, moto)
-            else:
-                if (service, name) == ("sqs", "ReceiveMessage"):
-                    raw = await moto_queues.without_waiting(moto, caller, raw)
-                asked = raw
-                answer = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, asked)))
-                exchange.outcome = _outcome(answer)
-                response = web.Response(
-                    status=answer.status, headers=_forwardable(answer.headers), body=answer.body
-                )
-            exchange.took_place = True
+            encoded = await foreign.answer(moto, exchange, codec, raw)
             _deliver(verdict, exchange)
-        except AwsError as error:
-            exchange.outcome = error.code
-            response = _response(codec.refusal(service, error, request_id))
-        except ConnectionLost:
-            exchange.outcome = "ConnectionLost"
-            raise
-        finally:
-            self._record(exchange)
-        return response
+            return encoded
 
-    async def _translated(self, exchange: Exchange, codec: Codec, moto: MotoBridge) -> web.StreamResponse:
-        """Answer a CBOR client, whose protocol moto does not know, through a call in process."""
-        compiled = operation(exchange.service, exchange.name)
-        params = codec.accept(compiled, exchange.params)
-        answer = await asyncio.wrap_future(
-            moto.submit(lambda: moto.call(exchange.caller, exchange.service, exchange.name, params))
-        )
-        return _response(codec.success(compiled, answer, exchange.request_id))
-
-
-def _readable(codec: Codec, exchange: Exchange, body: bytes) -> Value:
-    """Return the parameters of a call to moto for the record, None where they are not in the body."""
-    if _is_rest(exchange.service):
-        return None
-    return codec.decode(operation(exchange.service, exchange.name), body)
-
-
-def _is_rest(service: str) -> bool:
-    return not {"rest-json", "rest-xml"}.isdisjoint(models.service_model(service).metadata["protocols"])
+        return await self._settle(exchange, codec, work())
 
 
 def _deliver(verdict: Verdict | None, exchange: Exchange) -> None:
@@ -320,24 +273,6 @@ def _unaddressed(request: web.BaseRequest, error: AwsError, request_id: str) -> 
 
 def _response(encoded: Encoded) -> web.Response:
     return web.Response(status=encoded.status, headers=encoded.headers, body=encoded.body)
-
-
-_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"#]*#)?([^\":]+)")
-
-
-def _outcome(answer: RawResponse) -> str:
-    """Return the error code in moto's answer for the record, its status where there is none."""
-    if answer.status < 400:
-        return OK
-    found = _CODE.search(answer.body)
-    return (found.group(1) or found.group(2)).decode() if found else str(answer.status)
-
-
-_HOP_BY_HOP = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
-
-
-def _forwardable(headers: Any) -> dict[str, str]:  # noqa: ANN401 - moto's mapping
-    return {name: str(value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
 
 
 def _request(*parts: Any) -> web.BaseRequest:  # noqa: ANN401 - aiohttp's request parts, passed through

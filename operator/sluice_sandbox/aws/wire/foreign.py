@@ -1,0 +1,63 @@
+"""Requests that moto answers: forwarded as they are, or translated where moto does not know the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+
+from sluice_sandbox.aws import moto_queues
+from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest, RawResponse
+from sluice_sandbox.aws.record import OK
+from sluice_sandbox.aws.wire import models
+from sluice_sandbox.aws.wire.codecs import CBOR, Codec, Encoded
+from sluice_sandbox.aws.wire.exchange import Exchange
+from sluice_sandbox.aws.wire.models import Value
+from sluice_sandbox.aws.wire.operation import operation
+
+_CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"#]*#)?([^\":]+)")
+_HOP_BY_HOP = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
+
+
+def parameters(exchange: Exchange, codec: Codec, body: bytes) -> Value:
+    """Return a request's parameters for the record, None where they are not in the body (REST)."""
+    protocols = models.service_model(exchange.service).metadata["protocols"]
+    if not {"rest-json", "rest-xml"}.isdisjoint(protocols):
+        return None
+    return codec.decode(operation(exchange.service, exchange.name), body)
+
+
+async def answer(moto: MotoBridge, exchange: Exchange, codec: Codec, request: RawRequest) -> Encoded:
+    """Let moto answer in its own thread; the outcome is noted in `exchange`."""
+    caller, service = exchange.caller, exchange.service
+    if codec is CBOR:
+        return await _translated(moto, exchange, codec)
+    if (service, exchange.name) == ("sqs", "ReceiveMessage"):
+        request = await moto_queues.without_waiting(moto, caller, request)
+    raw = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, request)))
+    exchange.outcome = _outcome(raw)
+    exchange.took_place = raw.status < 400
+    return Encoded(raw.status, _forwardable(raw.headers), raw.body)
+
+
+async def _translated(moto: MotoBridge, exchange: Exchange, codec: Codec) -> Encoded:
+    """Answer a CBOR client, whose protocol moto does not know, through a call in process."""
+    compiled = operation(exchange.service, exchange.name)
+    params = codec.accept(compiled, exchange.params)
+    response = await asyncio.wrap_future(
+        moto.submit(lambda: moto.call(exchange.caller, exchange.service, exchange.name, params))
+    )
+    exchange.took_place = True
+    return codec.success(compiled, response, exchange.request_id)
+
+
+def _outcome(raw: RawResponse) -> str:
+    """Return the error code in moto's answer for the record, its status where there is none."""
+    if raw.status < 400:
+        return OK
+    found = _CODE.search(raw.body)
+    return (found.group(1) or found.group(2)).decode() if found else str(raw.status)
+
+
+def _forwardable(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: str(value) for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
