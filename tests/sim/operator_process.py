@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import CollectorRegistry
-from sluice.controllers.deployment import DeploymentController
 
 from sim.cluster import Cluster, SimKubernetes
 from sluice.apply.executor import PlanExecutor
@@ -22,6 +21,7 @@ from sluice.aws.budget import Budgets
 from sluice.aws.gateway import AlwaysLeader, AwsGateway
 from sluice.aws.metrics import AwsMetrics
 from sluice.aws.transport import Answered, NoAnswer
+from sluice.controllers.deployment import DeploymentController
 from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Binding
@@ -135,7 +135,7 @@ class Operator:
             store=self.store,
             kubernetes=_Feeding(SimKubernetes(cluster, hook=hook), self.intake),
             facts=self.facts,
-            executor=PlanExecutor(gateway, self.facts),
+            executor=PlanExecutor(gateway, observer=self.facts),
             recorder=self.recorder,
             clock=self.clock,
         )

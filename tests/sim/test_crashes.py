@@ -8,13 +8,13 @@ before it, and right after it took place but before anybody heard the answer (ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from sim.universe import ROUTE, WEB, Crashes, Universe, deployment, route
+from sim.universe import LEDGER, ROUTE, WEB, Crashes, Universe, deployment, route
 
 Step = tuple[Callable[[Universe], None], Callable[[Universe], bool]]
 
@@ -61,6 +61,11 @@ def delete_both(universe: Universe) -> None:
     universe.cluster.delete(ROUTE)
 
 
+def delete_web(universe: Universe) -> None:
+    """Delete the Deployment alone."""
+    universe.cluster.delete(WEB)
+
+
 CREATED: Step = (apply(deployment(), route()), both_ready)
 STORIES = [
     Story("create", (CREATED,)),
@@ -71,7 +76,35 @@ STORIES = [
         "undo",
         (CREATED, (apply(deployment(image="web:2")), both_ready), (undo_to_first, both_ready)),
     ),
-    Story("replace", (CREATED, (apply(deployment(ecs={"launchType": "FARGATE"})), both_ready))),
+    Story("replace", (CREATED, (apply(deployment(ecs={"cluster": "second"})), both_ready))),
+    Story(
+        "two backends",
+        (
+            (
+                apply(deployment(), deployment("ledger"), route(backends={"web": 9, "ledger": 1})),
+                lambda u: u.ready(WEB, LEDGER, ROUTE),
+            ),
+            (apply(route(backends={"web": 1, "ledger": 1})), lambda u: u.ready(WEB, LEDGER, ROUTE)),
+        ),
+    ),
+    Story(
+        "another match",
+        (CREATED, (apply(route(hostnames=["shop.example.com"])), both_ready)),
+    ),
+    Story(
+        "another listener",
+        (CREATED, (apply(route(parentRefs=[{"loadBalancerName": "sandbox", "port": 8080}])), both_ready)),
+    ),
+    Story(
+        "delete while creating",
+        (
+            (apply(deployment(), route()), lambda u: bool(u.services())),
+            (delete_both, lambda u: u.gone(WEB, ROUTE)),
+        ),
+    ),
+    Story(
+        "retain", ((apply(deployment(deletionPolicy="Retain")), ready), (delete_web, lambda u: u.gone(WEB)))
+    ),
     Story("delete", (CREATED, (delete_both, lambda u: u.gone(WEB, ROUTE)))),
     Story(
         "recreate",
@@ -92,9 +125,8 @@ def tell(story: Story, crashes: Crashes) -> Universe:
     return universe
 
 
-def _cases() -> Iterator[Any]:
-    for story in STORIES:
-        yield pytest.param(story, id=story.name)
+def _cases() -> list[Any]:
+    return [pytest.param(story, id=story.name) for story in STORIES]
 
 
 @pytest.mark.parametrize("story", _cases())

@@ -21,6 +21,8 @@ from sluice_sandbox.aws.world import World
 
 WEB = Key(DEPLOYMENT, "shop", "web")
 ROUTE = Key(SERVICE_ROUTE, "shop", "web")
+LEDGER = Key(DEPLOYMENT, "shop", "ledger")
+CLUSTERS = ("sandbox", "second")
 _NOT_FOUND = {"StatusCode": "404", "ContentType": "text/plain"}
 
 
@@ -107,7 +109,8 @@ class Universe:
         self.hook = hook or Crashes()
         self.options: dict[str, Any] = {"budgets": budgets, "settings": settings}
         self.crashes = 0
-        self.aws("ecs", "CreateCluster", clusterName="sandbox")
+        for name in CLUSTERS:
+            self.aws("ecs", "CreateCluster", clusterName=name)
         balancer = self.aws(
             "elbv2",
             "CreateLoadBalancer",
@@ -227,15 +230,16 @@ class Universe:
         )
 
     def services(self) -> list[dict[str, Any]]:
-        """Return every service of the cluster that is not INACTIVE."""
-        state = self.world.services["ecs"]
-        names = sorted(service_names(state))
+        """Return every service that is not INACTIVE, DRAINING ones included."""
+        scopes = self.world.services["ecs"].state.scopes.values()
+        names = sorted({service.name for scope in scopes for service in scope.services.values()})
         found: list[dict[str, Any]] = []
-        for at in range(0, len(names), 10):
-            answer = self.aws(
-                "ecs", "DescribeServices", cluster="sandbox", services=names[at : at + 10], include=["TAGS"]
-            )
-            found += [s for s in answer["services"] if s["status"] != "INACTIVE"]
+        for cluster in CLUSTERS:
+            for at in range(0, len(names), 10):
+                answer = self.aws(
+                    "ecs", "DescribeServices", cluster=cluster, services=names[at : at + 10], include=["TAGS"]
+                )
+                found += [service for service in answer["services"] if service["status"] != "INACTIVE"]
         return found
 
     def rules(self, port: int = 80) -> list[dict[str, Any]]:
@@ -264,7 +268,7 @@ class Universe:
         families = [re.sub(r":\d+$", "", arn.rsplit("/", 1)[-1]) for arn in self.definitions()]
         return {
             "services": sorted(
-                (s["serviceName"], s["status"], s["desiredCount"], s["runningCount"], len(s["loadBalancers"]))
+                (s["clusterArn"], s["serviceName"], s["status"], s["desiredCount"], s["runningCount"])
                 for s in self.services()
             ),
             "rules": sorted(
@@ -289,12 +293,6 @@ class Universe:
 def _forwarded(rule: Mapping[str, Any]) -> list[str]:
     config = rule["Actions"][0].get("ForwardConfig", {})
     return [group["TargetGroupArn"] for group in config.get("TargetGroups", ())]
-
-
-def service_names(ecs: Any) -> list[str]:
-    """Return the names of all services of the stand-in, INACTIVE ones included."""
-    caller_services = ecs.service_names("sandbox")
-    return list(caller_services)
 
 
 def ours(tags: Mapping[str, str]) -> bool:
