@@ -147,8 +147,9 @@ class Remover:
     def _save(self, record: Record, state: State, verdict: Verdict, *, now: float) -> None:
         found = summary.judged(state, verdict, record.generation, now=now)
         kept = {name: value for name, value in record.status.items() if name not in found}
-        if not state.registering:
-            kept.pop("registering", None)
+        for name in ("registering", "rollout"):
+            if name not in found:
+                kept.pop(name, None)
         record.save({**kept, **found, "phase": "Deleting"})
 
     def _still_there(self, record: Record) -> bool:

@@ -124,10 +124,12 @@ def remove(remains: Remains, state: State, *, requested_at: float, now: float) -
             verdict=_deleting(f"tasks of ECS service {names} stop"),
             wake_at=now + _POLL,
         )
-    if waits_for := _open_intents(remains, state):
-        until = requested_at + STALE_READS
-        if now < until:
-            return Removal(verdict=_deleting(f"waiting whether {waits_for} comes to light"), wake_at=until)
+    waits_for, until = _open_intents(remains, state), requested_at + STALE_READS
+    if not waits_for and state.slot and state.rollout:  # made a moment ago, and not seen since
+        waits_for = f"ECS service {state.slot.service_name}"
+        until = state.rollout.started_at + STALE_READS
+    if waits_for and now < until:
+        return Removal(verdict=_deleting(f"waiting whether {waits_for} comes to light"), wake_at=until)
     actions += [
         Action(
             service="elbv2",
@@ -153,10 +155,11 @@ def remove(remains: Remains, state: State, *, requested_at: float, now: float) -
 
 def learn(remains: Remains, state: State) -> State:
     """Return the state with the ARNs that came to light, so that no intent stays open for nothing."""
-    slot = state.slot
+    slot, rollout = state.slot, state.rollout
     if slot:
         service = remains.observed.services.get(ServiceId(slot.cluster, slot.service_name))
         slot = seen(slot, service) if service else slot
+        rollout = None if service else rollout
     found = {
         (arn, rule["RuleArn"])
         for arn, rules in remains.observed.rules.items()
@@ -167,6 +170,7 @@ def learn(remains: Remains, state: State) -> State:
     return dataclasses.replace(
         state,
         slot=slot,
+        rollout=rollout,
         target_groups=tuple(
             dataclasses.replace(group, arn=remains.groups[group.name]["TargetGroupArn"])
             if group.name in remains.groups

@@ -58,7 +58,9 @@ def evaluate(
     alone = len(service.get("deployments") or ()) <= 1
     steady = running == want and pending == 0 and alone
     finished = state == "COMPLETED" or (state is None and steady)
-    if not finished or running < want or (count is not None and want != count):
+    # Where the spec owns the count, tasks beyond it are still on their way out.
+    off = running < want or (count is not None and (want != count or running != want))
+    if not finished or off:
         if failing:
             text = _with(f"{text}, {failing} failed", reasons)
         elif not alone and updated >= want:

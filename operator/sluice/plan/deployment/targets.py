@@ -119,8 +119,10 @@ def target_groups(desired: Desired, state: State, observed: Observed) -> Targets
         if seen is None or (seen is _UNSEEN and not group.arn):
             if backend is None or port is None:
                 continue  # deleted by hand, and nobody needs it
-            arns[group.name] = Ref(f"target-group-arn:{group.name}")
-            groups.append(_without_arn(group))
+            # A read may be stale: a group that is there after all answers with the ARN that is known,
+            # and nothing else changes. Another ARN is dealt with when this plan's answers are planned on.
+            arns[group.name] = group.arn or Ref(f"target-group-arn:{group.name}")
+            groups.append(group)
             actions += _create(desired, group, backend, port)
             continue
         arn = group.arn
@@ -159,15 +161,6 @@ def attached(desired: Desired, targets: Targets) -> list[dict[str, Any]]:
         for group in targets.groups
         if group.container_port in ports
     ]
-
-
-def _without_arn(group: TargetGroup) -> TargetGroup:
-    return TargetGroup(
-        port=group.port,
-        container_port=group.container_port,
-        load_balancer_arn=group.load_balancer_arn,
-        name=group.name,
-    )
 
 
 def _create(desired: Desired, group: TargetGroup, backend: Backend, port: Port) -> list[Action]:
