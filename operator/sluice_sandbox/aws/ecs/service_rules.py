@@ -8,6 +8,7 @@ list of what must be refused is the research's (substitutes accept 22 of 25 of t
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from sluice_sandbox.aws.ecs.clusters import FARGATE_PROVIDERS, check_strategy
@@ -36,11 +37,26 @@ class ServiceRules:
         """Ask the estate and the target groups behind `core`'s ports."""
         self._core = core
 
-    def check(self, caller: Caller, spec: Spec, definition: Definition) -> None:
-        """Check a whole service (after a creation's defaults or an update's merge)."""
+    def check(
+        self, caller: Caller, spec: Spec, definition: Definition, *, given: Container[str] | None = None
+    ) -> None:
+        """Check a service: after a creation's defaults (`given` None) or after an update's merge.
+
+        Of an update, what lies outside the service (subnets, security groups, target groups) is looked
+        up only where the request gives it: scaling a service whose rule or subnet is gone is no error
+        (from memory: AWS answers so).
+        """
         self._check_launch(spec, definition)
-        vpc = self.check_network(caller, spec.get("networkConfiguration"), definition)
-        self._check_load_balancers(caller, spec, definition, vpc)
+        network = spec.get("networkConfiguration")
+        vpc = ""
+        if given is None or "networkConfiguration" in given:
+            vpc = self.check_network(caller, network, definition)
+        else:
+            _check_mode(network, definition)
+        self._check_load_balancers(spec, definition)
+        if given is None or "loadBalancers" in given:
+            for item in spec.get("loadBalancers") or ():
+                self._check_target_group(caller, item["targetGroupArn"], definition, vpc)
         self._check_registries(spec, definition)
         check_deployment_configuration(spec)
         self._check_placement(spec)
@@ -58,19 +74,9 @@ class ServiceRules:
 
     def check_network(self, caller: Caller, configuration: Spec | None, definition: Definition) -> str:
         """Check networkConfiguration against the definition; return its VPC ('' outside awsvpc)."""
-        awsvpc = (configuration or {}).get("awsvpcConfiguration")
-        if definition.spec["networkMode"] != "awsvpc":
-            if awsvpc:
-                # Text: public issues.
-                raise invalid_parameter(
-                    "Network Configuration is not valid for the given networkMode of this task definition."
-                )
-            return ""
+        awsvpc = _check_mode(configuration, definition)
         if not awsvpc:
-            # Text: public issues.
-            raise invalid_parameter(
-                "Network Configuration must be provided when networkMode 'awsvpc' is specified."
-            )
+            return ""
         subnets = awsvpc.get("subnets") or []
         groups = awsvpc.get("securityGroups") or []
         if not subnets:
@@ -146,7 +152,8 @@ class ServiceRules:
             # botocore: tasks using Fargate or the CODE_DEPLOY/EXTERNAL controllers don't support DAEMON.
             raise invalid_parameter("The daemon scheduling strategy is not supported on Fargate.")
 
-    def _check_load_balancers(self, caller: Caller, spec: Spec, definition: Definition, vpc: str) -> None:
+    @staticmethod
+    def _check_load_balancers(spec: Spec, definition: Definition) -> None:
         balancers = spec.get("loadBalancers") or []
         if len(balancers) > MAX_TARGET_GROUPS:
             raise invalid_parameter("load balancers can have at most 5 items.")
@@ -166,7 +173,6 @@ class ServiceRules:
                 )
             if not item.get("targetGroupArn"):
                 raise invalid_parameter("targetGroupArn must be specified in a load balancer.")
-            self._check_target_group(caller, item["targetGroupArn"], definition, vpc)
             key = (item["targetGroupArn"], item["containerName"], item["containerPort"])
             if key in seen:
                 raise invalid_parameter(
@@ -250,6 +256,21 @@ class ServiceRules:
                 raise invalid_parameter(
                     f"The portName {item['portName']} does not exist in the task definition's port mappings."
                 )
+
+
+def _check_mode(configuration: Spec | None, definition: Definition) -> Spec:
+    """Return awsvpcConfiguration; refuse it outside awsvpc and its absence in it (texts: public issues)."""
+    awsvpc: Spec = (configuration or {}).get("awsvpcConfiguration") or {}
+    if definition.spec["networkMode"] != "awsvpc":
+        if awsvpc:
+            raise invalid_parameter(
+                "Network Configuration is not valid for the given networkMode of this task definition."
+            )
+    elif not awsvpc:
+        raise invalid_parameter(
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+        )
+    return awsvpc
 
 
 def check_deployment_configuration(spec: Spec) -> None:

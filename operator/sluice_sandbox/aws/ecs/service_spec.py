@@ -136,6 +136,9 @@ def merged(before: dict[str, Any], params: Params, definition: Definition) -> di
         spec.pop("capacityProviderStrategy", None)
         spec["launchType"] = "FARGATE"
     merge_plain(spec, params)
+    if params.get("loadBalancers") == [] and "healthCheckGracePeriodSeconds" not in params:
+        # A grace period has no meaning without load balancers and would be refused.
+        spec.pop("healthCheckGracePeriodSeconds", None)
     configuration = deepcopy(params.get("deploymentConfiguration") or {})
     spec["deploymentConfiguration"] = spec["deploymentConfiguration"] | configuration
     if params.get("deploymentController"):

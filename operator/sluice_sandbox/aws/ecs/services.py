@@ -208,7 +208,7 @@ class ServiceCalls:
             )
         definition = self._definition_of(caller, service, params)
         spec = merged(service.spec, params, definition)
-        self._rules.check(caller, spec, definition)
+        self._rules.check(caller, spec, definition, given=params)
         opens = params.get("forceNewDeployment") or any(
             spec.get(member) != service.spec.get(member) for member in TRIGGERS
         )

@@ -358,6 +358,23 @@ def test_a_refused_update_changes_nothing(ecs: Any, change: dict[str, Any]) -> N
     assert ecs.describe() == before
 
 
+def test_scaling_does_not_look_at_what_is_gone(ecs: Any) -> None:
+    """A service whose target group lost its load balancer still scales; giving the group again is refused."""
+    ecs.create()
+    ecs.until(ecs.completed)
+    ecs.groups.gone.add(GROUP)
+    ecs.call("UpdateService", cluster="main", service="web", desiredCount=1)
+    assert ecs.refusal("UpdateService", cluster="main", service="web", **balancer())[0] == INVALID
+
+
+def test_removing_load_balancers_removes_the_grace_period(ecs: Any) -> None:
+    """An empty list ends the grace period that only they gave a meaning."""
+    ecs.create(healthCheckGracePeriodSeconds=30)
+    shown = ecs.call("UpdateService", cluster="main", service="web", loadBalancers=[])["service"]
+    assert shown["loadBalancers"] == []
+    assert "healthCheckGracePeriodSeconds" not in shown
+
+
 def test_duplicates_and_tokens(ecs: Any, request_of: Any) -> None:
     """A name there is refused; the same token and request is answered with the service there."""
     first = ecs.create(clientToken="t-1")
