@@ -19,9 +19,7 @@ from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, UNHEALTHY, Bounds, Plan
 from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_health import HealthReader, Verdict
-
-_SCHEDULED = frozenset({"ECS", "CODE_DEPLOY"})
-"""Controllers whose tasks the scheduler starts; EXTERNAL services have only task sets."""
+from sluice_sandbox.aws.ecs.task_set_keeper import TaskSetKeeper
 
 
 class Scheduler:
@@ -35,6 +33,7 @@ class Scheduler:
         self._narrator = narrator
         self._health = HealthReader(core)
         self._placement = Placement(core, engine)
+        self._task_sets = TaskSetKeeper(core, self._placement, engine, narrator)
         self._due: dict[str, tuple[float, Timer]] = {}
         self._resting: dict[str, None] = {}
         self._sweeping = False
@@ -98,7 +97,8 @@ class Scheduler:
         if service.status == "DRAINING":
             self._drain(service)
             return
-        if not service.deployments or service.spec["deploymentController"]["type"] not in _SCHEDULED:
+        if not service.deployments:
+            self._keep_task_sets(service)
             return
         self._book.begin(service)
         tasks = self._wanted(service)
@@ -123,6 +123,15 @@ class Scheduler:
             service.steady = False
         self._settle(service, tasks, verdicts, idle=not (started or chosen.stop))
         self._watch(service, primary, blocked=chosen.blocked)
+
+    def _keep_task_sets(self, service: Service) -> None:
+        tasks = self._wanted(service)
+        service.steady = self._task_sets.keep(service, tasks, self._judge(service, tasks))
+        if service.steady:
+            self._rest(service, tasks)
+        elif service.task_sets:
+            self._resting.pop(service.arn, None)
+            self.touch(service.arn, delay=self._core.settings.watch_seconds)
 
     def _watch(self, service: Service, primary: Deployment, *, blocked: bool) -> None:
         """Ask for the next look, where time alone can change something."""
@@ -287,7 +296,7 @@ class Scheduler:
             self._engine.stop(
                 task,
                 code="ServiceSchedulerInitiated",
-                reason=f"Scaling activity initiated by (deployment {service.deployments[0].id})",
+                reason=f"Scaling activity initiated by (deployment {task.deployment_id})",
             )
         # botocore, DeleteService: INACTIVE once all tasks are STOPPING or STOPPED.
         ending = {"STOPPING", "DEPROVISIONING", "STOPPED"}

@@ -21,6 +21,7 @@ from sluice_sandbox.aws.ecs.state import EcsState
 from sluice_sandbox.aws.ecs.tags import TagCalls
 from sluice_sandbox.aws.ecs.task_calls import TaskCalls
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
+from sluice_sandbox.aws.ecs.task_sets import TaskSetCalls
 from sluice_sandbox.aws.ports import Emitter, Estate, TargetGroups, TaskRuntime
 from sluice_sandbox.aws.service import Handler
 
@@ -65,6 +66,7 @@ class EcsService:
             ServiceCalls(self._core, definitions, hands),
             DeploymentCalls(self._core, book, self.scheduler),
             TaskCalls(self._core, definitions, engine),
+            TaskSetCalls(self._core, definitions, self.scheduler),
             TagCalls(self._core),
             AccountSettingCalls(self._core),
         ):

@@ -7,9 +7,9 @@ from typing import Any
 from sluice_sandbox.aws.ecs import tags
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import service_linked_role
-from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
-
-PENDING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
+from sluice_sandbox.aws.ecs.state import Deployment, Service
+from sluice_sandbox.aws.ecs.task_set_view import Counts
+from sluice_sandbox.aws.ecs.task_set_view import render as render_task_set
 
 _OPTIONAL = (
     "launchType",
@@ -30,24 +30,6 @@ _DEPLOYMENT_MEMBERS = (
     "volumeConfigurations",
     "vpcLatticeConfigurations",
 )
-
-
-class Counts:
-    """How many tasks run and are pending."""
-
-    __slots__ = ("pending", "running")
-
-    def __init__(self) -> None:
-        """Start at nothing."""
-        self.pending = 0
-        self.running = 0
-
-    def add(self, task: Task) -> None:
-        """Count one task by its lastStatus."""
-        if task.last_status == "RUNNING":
-            self.running += 1
-        elif task.last_status in PENDING and task.desired_status == "RUNNING":
-            self.pending += 1
 
 
 def render(core: Core, service: Service, *, with_tags: bool) -> dict[str, Any]:
@@ -92,7 +74,9 @@ def render(core: Core, service: Service, *, with_tags: bool) -> dict[str, Any]:
     if "taskDefinition" in spec:
         shown["taskDefinition"] = spec["taskDefinition"]
     if spec["deploymentController"]["type"] == "EXTERNAL":
-        shown["taskSets"] = []
+        shown["taskSets"] = [
+            render_task_set(core, service, item, with_tags=False) for item in service.task_sets.values()
+        ]
     linked = any(
         spec.get(member) for member in ("networkConfiguration", "loadBalancers", "serviceRegistries")
     )

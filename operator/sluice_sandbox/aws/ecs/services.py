@@ -196,6 +196,7 @@ class ServiceCalls:
             )
         merge_plain(service.spec, params)
         service.desired_count = params.get("desiredCount", service.desired_count)
+        self._hands.scheduler.touch(service.arn)
 
     def _update_scheduled(self, caller: Caller, service: Service, params: Params) -> None:
         if service.spec["deploymentController"]["type"] == "CODE_DEPLOY" and (

@@ -7,6 +7,7 @@ Times are epoch seconds of the world's clock.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +118,25 @@ class ServiceDeployment:
 
 
 @dataclass(slots=True, kw_only=True)
+class TaskSet:
+    """One task set of an EXTERNAL service; `placed_as` is what its tasks are started from."""
+
+    arn: str
+    placed_as: Deployment
+    scale: float
+    stability_at: float
+    status: str = "ACTIVE"
+    stability: str = "STABILIZING"
+    external_id: str = ""
+    tags: Tags = field(default_factory=dict)
+    client_token: str = ""
+
+    def computed_count(self, desired: int) -> int:
+        """Return computedDesiredCount: the scale's share of the service's, rounded up (botocore)."""
+        return math.ceil(desired * self.scale / 100)
+
+
+@dataclass(slots=True, kw_only=True)
 class Service:
     """One service."""
 
@@ -139,6 +159,7 @@ class Service:
     live: dict[str, None] = field(default_factory=dict)
     """Tasks whose lastStatus is not STOPPED."""
     stopped: dict[str, None] = field(default_factory=dict)
+    task_sets: dict[str, TaskSet] = field(default_factory=dict)
     deployment_arns: list[str] = field(default_factory=list)
     """Service deployments, oldest first."""
     completed_revision_arn: str = ""
