@@ -36,8 +36,11 @@ from sluice.runtime.worker import Reconciler, Sources
 from sluice.telemetry.metrics import RuntimeMetrics
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
+from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.aws.world import World
 
+CALLER = Caller(principal="arn:aws:iam::111122223333:role/sandbox-operator")
+"""Faults that are meant for the operator alone match this principal."""
 BINDING = Binding(account="111122223333", region="eu-west-1")
 
 
@@ -81,7 +84,7 @@ class SimTransport:
         if write:
             self._hook("before", name)
         try:
-            answer = self._world.call(service, operation, dict(params))
+            answer = self._world.call(service, operation, dict(params), caller=CALLER)
         except AwsError as error:
             raise Answered(error.code, error.message, status=error.status) from error
         except ConnectionLost as error:

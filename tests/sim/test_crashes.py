@@ -8,128 +8,15 @@ before it, and right after it took place but before anybody heard the answer (ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
-from sim.universe import LEDGER, ROUTE, WEB, Crashes, Universe, deployment, route
+from sim.stories import STORIES, Story, tell
+from sim.universe import ROUTE, WEB, Crashes
 
-Step = tuple[Callable[[Universe], None], Callable[[Universe], bool]]
-
-
-@dataclass(frozen=True)
-class Story:
-    """What happens, step by step: a change and what it must lead to."""
-
-    name: str
-    steps: tuple[Step, ...]
+CASES = [pytest.param(story, id=story.name) for story in STORIES]
 
 
-def apply(*manifests: dict[str, Any]) -> Callable[[Universe], None]:
-    """Return the step of applying manifests."""
-
-    def change(universe: Universe) -> None:
-        for manifest in manifests:
-            universe.cluster.apply(manifest)
-
-    return change
-
-
-def ready(universe: Universe) -> bool:
-    """Tell whether the Deployment is Ready."""
-    return universe.ready(WEB)
-
-
-def both_ready(universe: Universe) -> bool:
-    """Tell whether Deployment and route are Ready."""
-    return universe.ready(WEB, ROUTE)
-
-
-def undo_to_first(universe: Universe) -> None:
-    """Ask for the first revision again, as `kubectl edit` of rollback.toRevision would."""
-    first = universe.status()["history"][0]["revision"]
-    oldest = min(universe.cluster.revisions.values(), key=lambda revision: int(revision["revision"]))
-    name = oldest["metadata"]["name"] or first
-    universe.cluster.edit(WEB, lambda obj: obj["spec"].update(rollback={"toRevision": name}))
-
-
-def delete_both(universe: Universe) -> None:
-    """Delete the route and the Deployment at once, as `kubectl delete -f` does."""
-    universe.cluster.delete(WEB)
-    universe.cluster.delete(ROUTE)
-
-
-def delete_web(universe: Universe) -> None:
-    """Delete the Deployment alone."""
-    universe.cluster.delete(WEB)
-
-
-CREATED: Step = (apply(deployment(), route()), both_ready)
-STORIES = [
-    Story("create", (CREATED,)),
-    Story("create without a route", ((apply(deployment()), ready),)),
-    Story("update", (CREATED, (apply(deployment(image="web:2")), both_ready))),
-    Story("scale", (CREATED, (lambda u: u.cluster.scale(WEB, 4), both_ready))),
-    Story(
-        "undo",
-        (CREATED, (apply(deployment(image="web:2")), both_ready), (undo_to_first, both_ready)),
-    ),
-    Story("replace", (CREATED, (apply(deployment(ecs={"cluster": "second"})), both_ready))),
-    Story(
-        "two backends",
-        (
-            (
-                apply(deployment(), deployment("ledger"), route(backends={"web": 9, "ledger": 1})),
-                lambda u: u.ready(WEB, LEDGER, ROUTE),
-            ),
-            (apply(route(backends={"web": 1, "ledger": 1})), lambda u: u.ready(WEB, LEDGER, ROUTE)),
-        ),
-    ),
-    Story(
-        "another match",
-        (CREATED, (apply(route(hostnames=["shop.example.com"])), both_ready)),
-    ),
-    Story(
-        "another listener",
-        (CREATED, (apply(route(parentRefs=[{"loadBalancerName": "sandbox", "port": 8080}])), both_ready)),
-    ),
-    Story(
-        "delete while creating",
-        (
-            (apply(deployment(), route()), lambda u: bool(u.services())),
-            (delete_both, lambda u: u.gone(WEB, ROUTE)),
-        ),
-    ),
-    Story(
-        "retain", ((apply(deployment(deletionPolicy="Retain")), ready), (delete_web, lambda u: u.gone(WEB)))
-    ),
-    Story("delete", (CREATED, (delete_both, lambda u: u.gone(WEB, ROUTE)))),
-    Story(
-        "recreate",
-        (
-            (apply(deployment(strategy={"type": "Recreate"}), route()), both_ready),
-            (apply(deployment(image="web:2", strategy={"type": "Recreate"}), route()), both_ready),
-        ),
-    ),
-]
-
-
-def tell(story: Story, crashes: Crashes) -> Universe:
-    """Tell the story with the given crash; return the universe at its end."""
-    universe = Universe(seed=7, hook=crashes)
-    for change, done in story.steps:
-        change(universe)
-        universe.settle(lambda done=done: done(universe))  # type: ignore[misc]
-    return universe
-
-
-def _cases() -> list[Any]:
-    return [pytest.param(story, id=story.name) for story in STORIES]
-
-
-@pytest.mark.parametrize("story", _cases())
+@pytest.mark.parametrize("story", CASES)
 def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
     """Every write of the story is the last of its process once before and once after it took place."""
     plain = tell(story, Crashes())
@@ -142,10 +29,38 @@ def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
             assert universe.picture() == expected, f"crash {when} call {at} ({calls[at - 1]})"
 
 
-@pytest.mark.parametrize("story", _cases())
+@pytest.mark.parametrize("story", CASES)
 def test_rest_writes_nothing(story: Story) -> None:
     """Fixpoint: ten minutes of drift passes after a story make no write, to AWS or to Kubernetes."""
-    universe = tell(story, Crashes())
+    universe = tell(story)
     before = len(universe.calls())
     universe.run(600)
     assert universe.calls()[before:] == []
+
+
+@pytest.mark.parametrize("story", CASES)
+def test_a_restart_writes_nothing(story: Story) -> None:
+    """A new process that finds everything in order makes no write, to AWS or to Kubernetes."""
+    universe = tell(story)
+    before = len(universe.calls())
+    universe.restart()
+    universe.run(120)
+    assert universe.calls()[before:] == []
+
+
+@pytest.mark.parametrize("story", CASES)
+def test_a_lost_status_is_found_again(story: Story) -> None:
+    """A restore (same spec, new uid, no status) ends in the same picture without a mutating AWS call.
+
+    Tags of the uid are informational and may follow it; nothing else is written (decision 16).
+    """
+    universe = tell(story)
+    expected, before = universe.picture(), len(universe.writes())
+    for key in (WEB, ROUTE):
+        if key in universe.cluster.objects:
+            universe.cluster.lose_status(key)
+    universe.restart()
+    keys = [key for key in (WEB, ROUTE) if key in universe.cluster.objects]
+    universe.settle(lambda: universe.ready(*keys) if keys else True)
+    assert universe.picture() == expected
+    assert set(universe.writes()[before:]) <= {"TagResource", "AddTags"}

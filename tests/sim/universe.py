@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.cluster import Cluster
-from sim.operator_process import Crash, Operator
+from sim.operator_process import CALLER, Crash, Operator
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.model.ownership import INSTALLATION
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.estate import EXECUTION_ROLE, SECURITY_GROUP_ID, SUBNET_IDS
+from sluice_sandbox.aws.faults import Fault
 from sluice_sandbox.aws.world import World
 
 WEB = Key(DEPLOYMENT, "shop", "web")
@@ -141,6 +142,14 @@ class Universe:
     def start(self) -> Operator:
         """Start an operator process."""
         return Operator(self.cluster, self.world, clock=self.clock, hook=self.hook, **self.options)
+
+    def fault(self, kind: str, **fields: Any) -> str:
+        """Let something go wrong for the operator's calls alone; return the fault's id."""
+        return self.world.faults.add(Fault(kind=kind, principal=CALLER.principal, **fields)).id
+
+    def heal(self) -> None:
+        """End all faults."""
+        self.world.faults.clear()
 
     def restart(self) -> None:
         """End the process without a word and start another."""

@@ -3,8 +3,10 @@
 Nothing here blocks: `take` either spends one token of every bucket that the call passes, or tells when
 to come back. Who was told to wait keeps a claim, and nobody of the same or a lower priority takes the
 token that a claim waits for; so waiters are served by priority, then in order of arrival, although
-they come back through a queue and not through a lock. Lower priorities leave a floor in each bucket,
-which is what keeps the rollback's reserve.
+they come back through a queue and not through a lock. A pass that was sent away starts again from its
+first call, so a claim is for as many tokens as the pass had spent until then and one more; otherwise
+two passes could spend on their reads for ever what their writes wait for. Lower priorities leave a
+floor in each bucket, which is what keeps the rollback's reserve.
 
 Laws (tests/unit/aws/test_budget_laws.py): within any span of t seconds at most burst + rate·t calls
 pass a bucket; a rollback waits for rollbacks only; refused takes change no token.
@@ -24,6 +26,8 @@ CLAIM_GRACE_SECONDS: Final = 5.0
 """How long after its time a claim is kept: its owner comes back through a busy queue."""
 LONGEST_WAIT_SECONDS: Final = 60.0
 """Nobody is sent away for much longer: rates recover, claims vanish, an estimate is only that."""
+PASS_GAP_SECONDS: Final = 1.0
+"""Takes of one waiter that are further apart belong to different passes."""
 _SPREAD_SECONDS: Final = 30
 """Those beyond the longest wait come back one by one instead of all in the same second."""
 _RECOVERY_SECONDS: Final = 60.0
@@ -57,12 +61,26 @@ class BucketState:
     """Claims that are neither served nor expired."""
 
 
+@dataclass(slots=True)
+class _Claim:
+    expires: float
+    need: int
+    """Tokens that the waiter's next pass is known to spend here."""
+
+
+@dataclass(slots=True)
+class _Spent:
+    count: int
+    last: float
+
+
 class Bucket:
     """One token bucket with floors and claims. Not thread-safe: its AccountBudget holds a lock."""
 
     __slots__ = (
         "_claims",
         "_factor",
+        "_spent",
         "_swept",
         "_throttled",
         "_updated",
@@ -82,8 +100,9 @@ class Bucket:
         self._factor = 1.0
         self._throttled = float("-inf")
         self._swept = now
-        # Per priority, in order of arrival: waiter → when the claim expires.
-        self._claims: dict[Priority, dict[Hashable, float]] = {priority: {} for priority in Priority}
+        # Per priority, in order of arrival.
+        self._claims: dict[Priority, dict[Hashable, _Claim]] = {priority: {} for priority in Priority}
+        self._spent: dict[Hashable, _Spent] = {}
 
     def refill(self, now: float) -> None:
         """Add what `now` brings; a clock that went back brings nothing."""
@@ -95,8 +114,11 @@ class Bucket:
         if now - self._swept >= 1:
             self._swept = now
             for claims in self._claims.values():
-                for waiter in [waiter for waiter, expires in claims.items() if expires < now]:
+                for waiter in [waiter for waiter, claim in claims.items() if claim.expires < now]:
                     del claims[waiter]
+            over = [w for w, spent in self._spent.items() if now - spent.last > PASS_GAP_SECONDS]
+            for waiter in over:
+                del self._spent[waiter]
 
     def floor(self, priority: Priority) -> float:
         """Return the tokens that a call of this priority must leave."""
@@ -107,41 +129,68 @@ class Bucket:
         return min(floor, self.capacity - 1)
 
     def ahead(self, priority: Priority, waiter: Hashable) -> int:
-        """Return how many claims are served before this waiter."""
-        count = sum(len(claims) for other, claims in self._claims.items() if other < priority)
-        own = self._claims[priority]
-        if waiter not in own:
-            return count + len(own)
-        for place, other in enumerate(own):
+        """Return how many tokens are claimed before this waiter's turn."""
+        count = sum(
+            claim.need
+            for other, claims in self._claims.items()
+            if other < priority
+            for claim in claims.values()
+        )
+        for other, claim in self._claims[priority].items():
             if other == waiter:
-                return count + place
-        raise AssertionError("unreachable: the waiter is in its own claims")
+                break
+            count += claim.need
+        return count
 
     def wait(self, priority: Priority, waiter: Hashable) -> float:
         """Return the seconds until this waiter's token; 0 when it is there. Call `refill` first."""
         ahead = self.ahead(priority, waiter)
         missing = self.floor(priority) + ahead + 1 - self.tokens
-        if missing <= _EPSILON:
-            return 0.0
+        return 0.0 if missing <= _EPSILON else self._seconds(missing, ahead)
+
+    def return_in(self, priority: Priority, waiter: Hashable, *, now: float) -> float:
+        """Return the seconds until the waiter's whole pass can spend what it is known to need."""
+        ahead = self.ahead(priority, waiter)
+        missing = self.floor(priority) + ahead + self._need(priority, waiter, now=now) - self.tokens
+        return max(0.0, self._seconds(missing, ahead))
+
+    def _seconds(self, missing: float, ahead: int) -> float:
         seconds = missing / (self.rate * self._factor)
         return seconds if seconds <= LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS + ahead % _SPREAD_SECONDS
 
-    def claim(self, priority: Priority, waiter: Hashable, *, until: float) -> None:
+    def _need(self, priority: Priority, waiter: Hashable, *, now: float) -> int:
+        spent = self._spent.get(waiter)
+        count = spent.count if spent and now - spent.last <= PASS_GAP_SECONDS else 0
+        # More than the bucket can ever hold above the floor is never there at once.
+        return max(1, min(count + 1, int(self.capacity - self.floor(priority))))
+
+    def claim(self, priority: Priority, waiter: Hashable, *, until: float, now: float) -> None:
         """Keep or take the waiter's place; a waiter whose priority changed moves to the new one."""
         for other, claims in self._claims.items():
             if other != priority:
                 claims.pop(waiter, None)
-        self._claims[priority][waiter] = until + CLAIM_GRACE_SECONDS
+        need = self._need(priority, waiter, now=now)
+        self._claims[priority][waiter] = _Claim(until + CLAIM_GRACE_SECONDS, need)
+        self._spent.pop(waiter, None)
 
     def waits(self, waiter: Hashable) -> bool:
         """Tell whether the waiter has a place here."""
         return any(waiter in claims for claims in self._claims.values())
 
-    def spend(self, waiter: Hashable) -> None:
-        """Take one token and give the waiter's place away."""
+    def spend(self, waiter: Hashable, *, now: float) -> None:
+        """Take one token; the waiter's place goes with the last token that it was kept for."""
         self.tokens -= 1
+        spent = self._spent.get(waiter)
+        if spent is None or now - spent.last > PASS_GAP_SECONDS:
+            self._spent[waiter] = _Spent(1, now)
+        else:
+            spent.count, spent.last = spent.count + 1, now
         for claims in self._claims.values():
-            claims.pop(waiter, None)
+            claim = claims.get(waiter)
+            if claim is not None:
+                claim.need -= 1
+                if claim.need <= 0:
+                    del claims[waiter]
 
     def refund(self) -> None:
         """Give one token back that was taken and not used."""
@@ -199,21 +248,17 @@ class Budgets:
             return None
         with self._lock:
             passed = self._of(service, operation, account=account, region=region, now=now)
-            slowest = Wait(until=now, bucket="")
-            short = []
+            if all(bucket.wait(priority, waiter) <= 0 for bucket in passed):
+                for bucket in passed:
+                    bucket.spend(waiter, now=now)
+                return None
+            waits = [(bucket.return_in(priority, waiter, now=now), bucket.shape.name) for bucket in passed]
+            seconds, name = max(waits, key=lambda wait: wait[0])
             for bucket in passed:
-                seconds = bucket.wait(priority, waiter)
-                if seconds > 0 or bucket.waits(waiter):
-                    short.append(bucket)
-                if now + seconds > slowest.until:
-                    slowest = Wait(until=now + seconds, bucket=bucket.shape.name)
-            if slowest.bucket:
-                for bucket in short:  # a place in the fast bucket is kept until the slow one has a token
-                    bucket.claim(priority, waiter, until=slowest.until)
-                return slowest
-            for bucket in passed:
-                bucket.spend(waiter)
-            return None
+                # A place in the fast bucket is kept until the slow one has a token.
+                if bucket.wait(priority, waiter) > 0 or bucket.waits(waiter):
+                    bucket.claim(priority, waiter, until=now + seconds, now=now)
+            return Wait(until=now + seconds, bucket=name)
 
     def refund(self, service: str, operation: str, *, account: str, region: str, now: float) -> None:
         """Give back the tokens of a call that was not sent."""

@@ -1,0 +1,100 @@
+"""AWS on a bad day: each kind of failure at each write ends as if nothing had happened, and is told.
+
+The table is made from the writes of two stories, so a new call of the operator is in it by itself.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.stories import BY_NAME, tell
+from sim.universe import ROUTE, WEB, Crashes, Universe, deployment, route
+
+STORIES = ("create", "update", "delete", "replace")
+FAULTS = ("lost-response", "error", "reset", "throttle")
+
+
+def operations(name: str) -> list[str]:
+    """Return the AWS writes of a story, each once."""
+    return sorted(set(tell(BY_NAME[name]).writes()))
+
+
+CASES = [
+    pytest.param(story, operation, fault, id=f"{story}-{operation}-{fault}")
+    for story in STORIES
+    for operation in operations(story)
+    for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize(("story", "operation", "fault"), CASES)
+def test_one_failed_write(story: str, operation: str, fault: str) -> None:
+    """The first call of an operation fails in one way; the end is the same picture, nothing twice."""
+    universe = Universe(seed=7, hook=Crashes())
+    universe.fault(fault, operation=operation, remaining=1)
+    assert tell(BY_NAME[story], universe=universe).picture() == tell(BY_NAME[story]).picture()
+
+
+@pytest.mark.parametrize(
+    ("operation", "key"),
+    [
+        pytest.param("RegisterTaskDefinition", WEB, id="register"),
+        pytest.param("CreateTargetGroup", WEB, id="target group"),
+        pytest.param("CreateService", WEB, id="service"),
+        pytest.param("CreateRule", WEB, id="anchor"),
+        pytest.param("DescribeServices", WEB, id="services"),
+        pytest.param("DescribeRules", ROUTE, id="rules"),
+    ],
+)
+def test_denied_is_told_and_heals(operation: str, key: object) -> None:
+    """A missing permission is Stalled/AccessDenied with the action's name, and heals when granted."""
+    universe = Universe()
+    universe.fault("deny", operation=operation)
+    universe.cluster.apply(deployment())
+    universe.cluster.apply(route())
+    universe.settle(lambda: universe.reason(key) == "AccessDenied", within=120)  # type: ignore[arg-type]
+    assert operation in universe.condition("Stalled", key)["message"]  # type: ignore[arg-type]
+    universe.heal()
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+
+
+def test_a_throttled_minute() -> None:
+    """Throttled for a minute in the middle of an update: told as waiting, never as failure, then done."""
+    universe = tell(BY_NAME["create"])
+    universe.fault("throttle", until=universe.clock.now() + 60)
+    universe.cluster.apply(deployment(image="web:2"))
+    seen: set[str] = set()
+    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(WEB, ROUTE), within=300)  # type: ignore[func-returns-value]
+    assert "WaitingForAWSBudget" in seen
+    assert seen <= {"WaitingForAWSBudget", "RollingOut", "Available"}
+    assert universe.picture() == tell(BY_NAME["update"]).picture()
+
+
+def test_throttled_reads_at_rest_change_nothing() -> None:
+    """What is Ready stays Ready while AWS does not let us look: no status write, no transition."""
+    universe = tell(BY_NAME["create"])
+    before = len(universe.calls())
+    universe.fault("throttle")
+    universe.run(300)
+    assert universe.ready(WEB, ROUTE)
+    assert universe.calls()[before:] == []
+
+
+@pytest.mark.parametrize("story", sorted(BY_NAME))
+def test_stale_reads(story: str) -> None:
+    """Reads that miss the last four seconds of writes all the time: the same end, nothing twice."""
+    universe = Universe(seed=7, hook=Crashes())
+    universe.fault("stale-read", seconds=4)
+    assert tell(BY_NAME[story], universe=universe).picture() == tell(BY_NAME[story]).picture()
+
+
+def test_published_buckets_are_kept() -> None:
+    """With the stand-in enforcing the published token buckets, thirty Deployments meet no throttling."""
+    universe = Universe(budgets=True)
+    universe.fault("buckets")
+    for number in range(30):
+        universe.cluster.apply(deployment(f"web-{number:02d}"))
+    keys = sorted(universe.cluster.objects)
+    universe.settle(lambda: universe.ready(*keys), within=600)
+    throttled = [call for call in universe.world.calls.find() if "Throttl" in call.outcome]
+    assert throttled == []
