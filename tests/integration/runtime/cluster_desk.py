@@ -32,6 +32,27 @@ def until(condition: Callable[[], Any], what: str, *, seconds: float = 15.0) -> 
     return found
 
 
+def deployment_body(name: str, **metadata: Any) -> dict[str, Any]:
+    """Return a small valid Deployment."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": DEPLOYMENT,
+        "metadata": {"name": name, **metadata},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "web", "image": IMAGE}]},
+            },
+            "ecs": {
+                "cluster": "sandbox",
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"]}},
+            },
+        },
+    }
+
+
 class Desk:
     """Store, queue, intake, client, sweep, and an informer on demand; objects of one namespace."""
 
@@ -41,6 +62,7 @@ class Desk:
         self.namespace = namespace
         self.clock = SystemClock()
         self.metrics = RuntimeMetrics(CollectorRegistry())
+        self._clients: list[ApiServer] = []
         self.server = self.connect()
         self.store = ObjectStore(self.clock)
         self.queue = WorkQueue(self.clock)
@@ -54,8 +76,10 @@ class Desk:
         self._informers: list[Informer] = []
 
     def connect(self) -> ApiServer:
-        """Return another client."""
-        return ApiServer(configuration(str(self.cluster.kubeconfig)), pool=4, metrics=self.metrics)
+        """Return another client, closed with the desk."""
+        client = ApiServer(configuration(str(self.cluster.kubeconfig)), pool=4, metrics=self.metrics)
+        self._clients.append(client)
+        return client
 
     def watch(self) -> Informer:
         """Start an informer on the namespace."""
@@ -74,7 +98,8 @@ class Desk:
         """Stop what was started."""
         for informer in self._informers:
             informer.stop(10)
-        self.server.close()
+        for client in self._clients:
+            client.close()
 
     def key(self, name: str, kind: Kind = DEPLOYMENT) -> Key:
         """Return a key of the namespace."""
@@ -87,23 +112,7 @@ class Desk:
 
     def create(self, name: str, **metadata: Any) -> dict[str, Any]:
         """Create a small valid Deployment."""
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": DEPLOYMENT,
-            "metadata": {"name": name, **metadata},
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": {"app": name}},
-                "template": {
-                    "metadata": {"labels": {"app": name}},
-                    "spec": {"containers": [{"name": "web", "image": IMAGE}]},
-                },
-                "ecs": {
-                    "cluster": "sandbox",
-                    "network": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]},
-                },
-            },
-        }
+        body = deployment_body(name, **metadata)
         created: dict[str, Any] = self.cluster.request("POST", self.path(), body=body)
         return created
 
