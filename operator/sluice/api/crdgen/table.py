@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, get_args, get_origin
 
+from sluice.api.v1alpha1.container import Container
 from sluice.api.v1alpha1.pod import PodTemplateSpec
 from sluice.api.v1alpha1.schema import Answer, Typed, answers
 
@@ -54,7 +55,7 @@ class Line:
 
 def lines() -> list[Line]:
     """Return every line of the table; init containers only where they differ from containers."""
-    return list(_walk(PodTemplateSpec, "spec.template", ()))
+    return list(_walk(PodTemplateSpec, "spec.template"))
 
 
 def translation_table() -> str:
@@ -79,23 +80,19 @@ def _cell(line: Line) -> str:
     return line.answer.text.replace("|", "\\|")
 
 
-def _walk(kind: type[Typed], path: str, seen: tuple[type[Typed], ...]) -> Iterator[Line]:
-    if kind in seen:
-        return
-    base = next(
-        (parent for parent in kind.__mro__[1:] if issubclass(parent, Typed) and parent is not Typed), None
-    )
+def _walk(kind: type[Typed], path: str) -> Iterator[Line]:
+    """Yield a type's lines; of a type made from another one (init containers) only what differs."""
+    special = kind.__mro__[1] is Container
     for name, field in kind.model_fields.items():
-        inherited = base is not None and base.__name__ == "Container" and name not in kind.__annotations__
-        if inherited:
+        if special and name not in kind.__annotations__:
             continue
-        nested = _typed(field.annotation)
         marker = "[]" if _is_list(field.annotation) else ""
         here = f"{path}.{field.alias or name}{marker}"
         for answer in answers(kind, name):
             yield Line(here, answer)
+        nested = None if special else _typed(field.annotation)
         if nested is not None:
-            yield from _walk(nested, here, (*seen, kind))
+            yield from _walk(nested, here)
 
 
 def _typed(annotation: Any) -> type[Typed] | None:  # noqa: ANN401 - an annotation is any type form
