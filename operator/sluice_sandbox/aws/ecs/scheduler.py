@@ -49,6 +49,10 @@ class Scheduler:
             pending[1].cancel()
         self._due[service_arn] = (when, self._core.clock.call_at(when, partial(self._pass, service_arn)))
 
+    def busy(self) -> bool:
+        """Tell whether any pass is asked for: False when all services are at rest."""
+        return bool(self._due)
+
     def _task_changed(self, task: Task) -> None:
         if not task.service_arn:
             return

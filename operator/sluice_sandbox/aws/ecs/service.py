@@ -96,6 +96,20 @@ class EcsService:
             task, code="EssentialContainerExited", reason="Essential container in task exited"
         )
 
+    def lose_zone(self, zone: str) -> int:
+        """End every running task of a zone and refuse new ones there; return how many ended.
+
+        `limit_capacity(zone, reason=None)` brings the zone back.
+        """
+        self.limit_capacity(zone, reason=f"Availability Zone {zone} is impaired")
+        arns = [
+            task.arn
+            for scope in self.state.scopes.values()
+            for task in scope.tasks.values()
+            if task.zone == zone
+        ]
+        return sum(self.crash_task(arn) for arn in arns)
+
     def limit_capacity(self, where: str, *, reason: str | None) -> None:
         """Let placement fail in a provider (FARGATE, FARGATE_SPOT) or a zone; None ends it."""
         if reason is None:

@@ -292,3 +292,9 @@ def register() -> Callable[..., dict[str, Any]]:
 def request_of() -> Callable[..., dict[str, Any]]:
     """Give the maker of CreateService's parameters."""
     return service
+
+
+@pytest.fixture(scope="session")
+def new_ecs() -> type[Ecs]:
+    """Give the maker of stand-ins, for laws that need a fresh one per example."""
+    return Ecs

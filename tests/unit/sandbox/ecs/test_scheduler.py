@@ -341,12 +341,17 @@ def test_capacity_shortage_is_told_and_heals(ecs: Any) -> None:
     ecs.until(ecs.completed)
 
 
-def test_a_lost_zone_is_avoided(ecs: Any) -> None:
-    """Tasks are placed in the zones that have capacity."""
-    ecs.service.limit_capacity("eu-west-1a", reason="zone lost")
+def test_a_lost_zone_is_left_and_comes_back(ecs: Any) -> None:
+    """Its tasks end and are replaced elsewhere; once it is back, it is used again."""
     ecs.create(desiredCount=3)
     ecs.until(ecs.completed)
+    assert ecs.service.lose_zone("eu-west-1a") == 1
+    ecs.until(ecs.stable)
     assert {task["availabilityZone"] for task in ecs.tasks()} == {"eu-west-1b", "eu-west-1c"}
+    ecs.service.limit_capacity("eu-west-1a", reason=None)
+    ecs.call("UpdateService", cluster="main", service="web", desiredCount=4)
+    ecs.until(ecs.stable)
+    assert "eu-west-1a" in {task["availabilityZone"] for task in ecs.tasks()}
 
 
 def test_a_role_that_does_not_exist_starts_no_task(ecs: Any) -> None:
@@ -478,4 +483,4 @@ def test_services_at_rest_cost_a_sweep_and_no_more(ecs: Any) -> None:
     ecs.groups.health = counted
     ecs.run(20)
     assert readings == 100 * 10
-    assert not ecs.service.scheduler._due
+    assert not ecs.service.scheduler.busy()
