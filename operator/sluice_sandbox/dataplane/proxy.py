@@ -177,7 +177,7 @@ class _Exchange:
             started = time.perf_counter()
             response = await self._response_head(decision, upstream)
             if response is None:
-                return False
+                return self.stays
             seconds = (time.perf_counter() - started) * self._around.speed
             self._router.finish(decision, status=response.status, seconds=seconds)
             if response.status == 101:

@@ -47,9 +47,9 @@ def _check(shape: Any, value: Any, where: str) -> None:
 class Elb:
     """The service under test, with short forms of the calls that every test needs."""
 
-    def __init__(self, settings: Elbv2Settings | None = None) -> None:
-        """Start with no load balancers, on virtual time."""
-        self.clock = VirtualClock()
+    def __init__(self, settings: Elbv2Settings | None = None, *, clock: Any = None) -> None:
+        """Start with no load balancers, on virtual time unless another clock is given."""
+        self.clock = clock or VirtualClock()
         self.caller = Caller()
         self.network = TaskNetwork()
         rng = random.Random(7)
@@ -58,6 +58,7 @@ class Elb:
         self.service = Elbv2Service(
             self.clock, estate=FixedEstate(), network=self.network, rng=rng, settings=settings
         )
+        self.services = {"elbv2": self.service}
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Call a handler; the answer must fit botocore's model."""
