@@ -41,6 +41,8 @@ class ClusterCalls:
             "PutClusterCapacityProviders": self.put_cluster_capacity_providers,
             "DeleteCluster": self.delete_cluster,
             "DescribeCapacityProviders": self.describe_capacity_providers,
+            "ListContainerInstances": self.list_container_instances,
+            "DescribeContainerInstances": self.describe_container_instances,
         }
 
     def create_cluster(self, caller: Caller, params: Params) -> Response:
@@ -142,6 +144,19 @@ class ClusterCalls:
             if last_segment(name) not in FARGATE_PROVIDERS
         ]
         return {"capacityProviders": shown, "failures": failures}
+
+    def list_container_instances(self, caller: Caller, params: Params) -> Response:
+        """List the cluster's container instances: this estate has none."""
+        self._core.cluster(caller, params.get("cluster"))
+        return {"containerInstanceArns": []}
+
+    def describe_container_instances(self, caller: Caller, params: Params) -> Response:
+        """Describe container instances: all are MISSING."""
+        self._core.cluster(caller, params.get("cluster"))
+        return {
+            "containerInstances": [],
+            "failures": [{"arn": name, "reason": "MISSING"} for name in params["containerInstances"]],
+        }
 
     def _tasks(self, caller: Caller, cluster: Cluster) -> list[Task]:
         return [task for task in self._core.scope(caller).tasks.values() if task.cluster_arn == cluster.arn]

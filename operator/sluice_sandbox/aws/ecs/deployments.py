@@ -38,6 +38,7 @@ REVISION_MEMBERS = (
     "serviceConnectConfiguration",
     "volumeConfigurations",
     "vpcLatticeConfigurations",
+    "monitoring",
 )
 """What a service revision fixes (botocore, ServiceRevision)."""
 

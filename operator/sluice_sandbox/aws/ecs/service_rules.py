@@ -53,6 +53,11 @@ class ServiceRules:
             vpc = self.check_network(caller, network, definition)
         else:
             _check_mode(network, definition)
+        if network and spec.get("role"):
+            # Text: public issues; the rule: botocore, CreateServiceRequest.role.
+            raise invalid_parameter(
+                "You cannot specify an IAM role for services that require a service linked role."
+            )
         self._check_load_balancers(spec, definition)
         if given is None or "loadBalancers" in given:
             for item in spec.get("loadBalancers") or ():
@@ -323,6 +328,12 @@ def _check_container_port(item: Spec, definition: Definition) -> None:
 
 def _has_health_checks(definition: Definition) -> bool:
     return any(container.get("healthCheck") for container in definition.spec["containerDefinitions"])
+
+
+def refuse_unmodelled(params: Spec) -> None:
+    """Refuse members that the stand-in would otherwise drop without a word."""
+    if params.get("gatewayConnectors"):
+        raise unsupported("gatewayConnectors are not modelled by this stand-in of Amazon ECS.")
 
 
 def refuse_definition(message: str) -> AwsError:

@@ -17,7 +17,13 @@ from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.identity import arn, last_segment
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
-from sluice_sandbox.aws.ecs.service_rules import NAME, TOKEN, ServiceRules, refuse_definition
+from sluice_sandbox.aws.ecs.service_rules import (
+    NAME,
+    TOKEN,
+    ServiceRules,
+    refuse_definition,
+    refuse_unmodelled,
+)
 from sluice_sandbox.aws.ecs.service_spec import TRIGGERS, choose_launch, defaults, merge_plain, merged
 from sluice_sandbox.aws.ecs.service_view import render
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, Service
@@ -57,6 +63,7 @@ class ServiceCalls:
 
     def create_service(self, caller: Caller, params: Params) -> Response:
         """Create a service and its first deployment; a repeated clientToken returns the service there is."""
+        refuse_unmodelled(params)
         cluster = self._core.cluster(caller, params.get("cluster"))
         name, token = params["serviceName"], params.get("clientToken") or ""
         if not NAME.fullmatch(name):
@@ -173,6 +180,7 @@ class ServiceCalls:
 
     def update_service(self, caller: Caller, params: Params) -> Response:
         """Merge, check, keep; open a deployment where a member that triggers one differs or it is forced."""
+        refuse_unmodelled(params)
         cluster = self._core.cluster(caller, params.get("cluster"))
         service = self._find(caller, cluster, params["service"])
         if service is None:

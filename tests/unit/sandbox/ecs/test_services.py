@@ -202,6 +202,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         INVALID,
         "Health check grace period is only valid for services configured to use load balancers",
     ),
+    "role-with-awsvpc": (
+        {"role": "ecsServiceRole"},
+        INVALID,
+        "You cannot specify an IAM role for services that require a service linked role.",
+    ),
+    "gateway-not-modelled": (
+        {"gatewayConnectors": [{"portName": "http"}]},
+        "UnsupportedFeatureException",
+        "not modelled by this stand-in",
+    ),
     "reserved-tag": ({"tags": [{"key": "aws:x", "value": "y"}]}, INVALID, "reserved"),
     "external-with-definition": ({"deploymentController": {"type": "EXTERNAL"}}, INVALID, "task sets"),
 }
