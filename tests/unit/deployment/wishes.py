@@ -98,32 +98,33 @@ def desired(
 
 def answer(action: Action, params: Mapping[str, Any], seen: Observed) -> dict[str, Any]:
     """Return what AWS would answer to an action, as far as the planner looks."""
+    found: dict[str, Any] = {}
     match action.operation:
         case "RegisterTaskDefinition":
             digest = ownership.from_ecs(params["tags"])[ownership.DEFINITION_HASH]
-            return {"taskDefinition": {"taskDefinitionArn": f"{ARN}:task-definition/web:{digest}"}}
+            found = {"taskDefinition": {"taskDefinitionArn": f"{ARN}:task-definition/web:{digest}"}}
         case "CreateService" | "UpdateService":
             name = params.get("serviceName") or params["service"]
             before = seen.services.get(ServiceId(params["cluster"], name)) or {}
-            return {"service": service(params, before=before)}
+            found = {"service": service(params, before=before)}
         case "DeleteService":
             before = seen.services[ServiceId(params["cluster"], params["service"])] or {}
-            return {"service": {**before, "status": "DRAINING", "desiredCount": 0}}
+            found = {"service": {**before, "status": "DRAINING", "desiredCount": 0}}
         case "CreateTargetGroup":
             group = {name: value for name, value in params.items() if name not in ("Name", "Tags")}
             arn = f"{ELB}:targetgroup/{params['Name']}/1"
-            return {"TargetGroups": [{**group, "TargetGroupName": params["Name"], "TargetGroupArn": arn}]}
+            found = {"TargetGroups": [{**group, "TargetGroupName": params["Name"], "TargetGroupArn": arn}]}
         case "ModifyTargetGroup":
-            return {"TargetGroups": [dict(params)]}
+            found = {"TargetGroups": [dict(params)]}
         case "ModifyTargetGroupAttributes":
-            return {"Attributes": params["Attributes"]}
+            found = {"Attributes": params["Attributes"]}
         case "CreateRule":
             arn = f"{params['ListenerArn']}/{params['Priority']}".replace(":listener/", ":listener-rule/")
             rule = {name: params[name] for name in ("Conditions", "Actions")}
-            return {"Rules": [{**rule, "RuleArn": arn, "Priority": str(params["Priority"])}]}
+            found = {"Rules": [{**rule, "RuleArn": arn, "Priority": str(params["Priority"])}]}
         case "ModifyRule":
-            return {"Rules": [dict(params)]}
-    return {}
+            found = {"Rules": [dict(params)]}
+    return found
 
 
 def service(params: Mapping[str, Any], *, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
