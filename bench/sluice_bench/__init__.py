@@ -1,0 +1,1 @@
+"""Measures the operator as its users run it; see docs/bench.md."""
