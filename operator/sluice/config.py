@@ -139,6 +139,7 @@ class RuleSettings(_Section):
     service_account_roles: dict[str, str] = {}
     listeners: tuple[GrantSettings, ...] = ()
     hostnames: tuple[str, ...] = ()
+    default_network_configuration: dict[str, Any] = {}
     secret_sync: bool = False
 
     def rule(self) -> TenancyRule:

@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+
 from sluice_sandbox.controlplane import ledger, provision
 from sluice_sandbox.controlplane.ledger import ProcessEntry
 from sluice_sandbox.controlplane.pins import REQUIRED
@@ -29,7 +31,7 @@ from sluice_sandbox.controlplane.plane import ControlPlane, stop_in
 
 AWS = "aws"
 MARKER = ".sluice-sandbox"
-WRITTEN = ("kubeconfig", "env", "estate.json", "certificate.pem")
+WRITTEN = ("kubeconfig", "env", "estate.json", "operator.yaml", "certificate.pem")
 """What a person or a script reads; gone once the sandbox is down."""
 _AWS_READY_S = 60.0
 _GRACE_S = 8.0
@@ -174,6 +176,8 @@ class Sandbox:
         _write(self.directory / "certificate.pem", estate.pop("certificate"))
         estate = {"endpoint": endpoint, **estate}
         _write(estate_file, json.dumps(estate, indent=2) + "\n")
+        settings = yaml.safe_dump(_operator_settings(estate), sort_keys=False)
+        _write(self.directory / "operator.yaml", settings)
         shutil.copyfile(self.kubernetes / "kubeconfig", self.directory / "kubeconfig")
         (self.directory / "kubeconfig").chmod(0o600)
         variables = {
@@ -285,3 +289,23 @@ def _healthy(endpoint: str) -> bool:
             return int(answer.status) == 200
     except (OSError, ValueError):
         return False
+
+
+def _operator_settings(estate: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with which `sluice operator` serves this sandbox.
+
+    What a platform team would decide is decided: cluster, execution role, subnets and security group, so
+    that a manifest needs nothing of the estate but the load balancer's name.
+    """
+    subnets = {"subnets": estate["subnetIds"], "securityGroups": estate["securityGroupIds"]}
+    rule = {
+        "name": "sandbox",
+        "defaultCluster": estate["cluster"]["name"],
+        "taskRoles": ["*"],
+        "executionRoles": ["*"],
+        "defaultExecutionRole": estate["roles"]["execution"],
+        "defaultNetworkConfiguration": {"awsvpcConfiguration": subnets},
+        "listeners": [{"loadBalancer": estate["loadBalancer"]["name"], "priorities": [1, 50_000]}],
+        "hostnames": ["*"],
+    }
+    return {"installationId": "sandbox", "region": estate["region"], "tenancy": [rule]}

@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sluice.api.v1alpha1.deployment import DeploymentSpec, parse_deployment
 from sluice.controllers.parents import resolve_parent
@@ -231,6 +232,7 @@ class Wishes:
                 sources=sources,
             ),
         )
+        spec = _placed(spec, tenant.rule, translated.body)
         cluster = spec.settings.cluster or tenant.rule.default_cluster
         # The roles of the finished body count: taskDefinition may name some of its own.
         permit.permit_deployment(
@@ -253,6 +255,15 @@ class Wishes:
             raw_spec=obj.get("spec") or {},
             suspended=self._settings.suspended,
         )
+
+
+def _placed(spec: DeploymentSpec, rule: TenancyRule, body: Mapping[str, Any]) -> DeploymentSpec:
+    """Return the spec with the tenancy's subnets and security groups where it names none of its own."""
+    own, default = spec.settings.network_configuration, rule.default_network_configuration
+    if own or not default or body.get("networkMode") != "awsvpc":
+        return spec
+    ecs = spec.settings.model_copy(update={"network_configuration": dict(default)})
+    return spec.model_copy(update={"ecs": ecs})
 
 
 def _remember(cache: OrderedDict[_K, _V], key: _K, value: _V) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from sluice.model.binding import Binding
 
@@ -69,6 +69,8 @@ class TenancyRule:
     listeners: tuple[ListenerGrant, ...] = ()
     hostnames: tuple[str, ...] = ()
     """Patterns over host names; a route without host names needs `*`."""
+    default_network_configuration: Mapping[str, Any] = field(default_factory=dict)
+    """ECS NetworkConfiguration of an awsvpc task whose spec has none; part of the revision like any other."""
     secret_sync: bool = False
     """Whether Kubernetes Secrets may be copied to Secrets Manager."""
 
