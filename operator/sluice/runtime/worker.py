@@ -19,6 +19,7 @@ pass is a plain function call, so simulation runs `Reconciler.run_one` by itself
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -45,6 +46,10 @@ SLOW_KINDS: Final = frozenset({"denied", "rejected", "quota"})
 SLOW_SECONDS: Final = 30.0
 _LANE_NAMES: Final = {lane: lane.name.lower() for lane in Lane}
 
+# Unique enough across replicas and restarts, without the system call of a random number in each pass.
+_PROCESS: Final = uuid.uuid4().hex[:5]
+_passes = itertools.count(1)
+
 _log = logger(__name__)
 
 
@@ -64,6 +69,8 @@ class Sources:
     """The object for the log's context; never raises."""
     refresh: Callable[[Key], object]
     """Reads the object from the API server into the store."""
+    report: Callable[[Object, str, str], None] = lambda _obj, _reason, _message: None
+    """Tells people of a failure that no controller could put into conditions: (object, reason, message)."""
 
 
 class Reconciler:
@@ -114,6 +121,9 @@ class Reconciler:
             except Exception:  # noqa: BLE001 - one object's defect must not end the thread that serves all
                 delay = self._queue.retry(key, work.lane)
                 _log.exception("pass_crashed", retry_seconds=round(delay, 1))
+                self._report(
+                    obj, "InternalError", "a defect of Sluice stopped the pass; see the operator's log"
+                )
                 outcome = "error"
             else:
                 self._succeeded(work, result, gone=obj is None)
@@ -162,6 +172,7 @@ class Reconciler:
             case _:
                 delay = self._queue.retry(key, lane)
                 _log.warning("pass_failed", detail=str(error), retry_seconds=round(delay, 1))
+                self._report(self._sources.peek(key), "ReconcileFailed", str(error))
                 return "retry"
 
     def _conflicted(self, key: Key, lane: Lane, error: WriteConflict) -> None:
@@ -177,6 +188,10 @@ class Reconciler:
             if self._sources.peek(key) is None:
                 self._conflicts.pop(key, None)
         self._queue.add_after(key, delay * self._rng.uniform(0.5, 1.0), lane)
+
+    def _report(self, obj: Object | None, reason: str, message: str) -> None:
+        if obj is not None:
+            self._sources.report(obj, reason, message)
 
     def _drift(self) -> float:
         return self._cadence.drift_interval * self._rng.uniform(0.8, 1.0)
@@ -222,7 +237,7 @@ def _context(key: Key, obj: Object | None) -> dict[str, str]:
         "kind": key.kind,
         "namespace": key.namespace,
         "name": key.name,
-        "reconcile_id": uuid.uuid4().hex[:10],
+        "reconcile_id": f"{_PROCESS}{next(_passes):07x}",
     }
     if obj is not None:
         context["uid"] = str(obj["metadata"].get("uid", ""))

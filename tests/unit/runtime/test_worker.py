@@ -41,13 +41,18 @@ class Desk:
         self.objects: dict[Key, Object] = {KEY: deployment(status={"rollout": {"id": "r7"}})}
         self.refreshed: list[Key] = []
         self.ran: list[Key] = []
+        self.reported: list[str] = []
         self.outcome: Result | Exception = Result()
         self.metrics = RuntimeMetrics(CollectorRegistry())
         self.reconciler = Reconciler(
             self.queue,
             {DEPLOYMENT: self, SERVICE_ROUTE: self},
             clock=clock,
-            sources=Sources(peek=self.objects.get, refresh=self.refreshed.append),
+            sources=Sources(
+                peek=self.objects.get,
+                refresh=self.refreshed.append,
+                report=lambda _obj, reason, _message: self.reported.append(reason),
+            ),
             metrics=self.metrics,
             rng=random.Random(1),
         )
@@ -116,6 +121,24 @@ def test_when_again(
     assert delay is not None
     assert first - 1e-6 <= delay <= last + 1e-6
     assert desk.counted(name) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reported"),
+    [
+        pytest.param(ValueError("defect"), ["InternalError"], id="crash"),
+        pytest.param(Retryable("the status was refused"), ["ReconcileFailed"], id="api-server"),
+        pytest.param(Refused("InvalidSpec", "m"), [], id="told-by-a-condition"),
+        pytest.param(WriteConflict("m"), [], id="conflict"),
+        pytest.param(aws("denied"), [], id="aws-told-by-a-condition"),
+    ],
+)
+def test_failures_that_no_condition_tells_are_reported(
+    desk: Desk, outcome: Exception, reported: list[str]
+) -> None:
+    """A defect or an API server's refusal becomes an Event: the controller could not write a condition."""
+    desk.run(outcome)
+    assert desk.reported == reported
 
 
 def test_a_key_without_an_object_is_not_looked_at_again(desk: Desk) -> None:
