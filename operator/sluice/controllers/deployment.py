@@ -17,7 +17,6 @@ from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.actions import Action, Note
 from sluice.model.binding import CallContext, Priority
-from sluice.model.conditions import STALLED_REASONS
 from sluice.model.desired import Desired
 from sluice.model.errors import AwsFailure, Deferred, Refused, SluiceError, WriteConflict
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
@@ -92,8 +91,8 @@ class DeploymentController:
         desired = self._wishes.effective(wish, state, key)
         desired = dataclasses.replace(desired, backends=self._wishes.backends(context, key, tenant.rule))
         mood = Mood(
-            fresh=fresh and state.lost,
-            lost=not fresh and state.lost,
+            fresh=fresh and state.slot is None,
+            lost=not fresh and state.slot is None,
             resting=rest,
             look_now=handled.look_now,
         )
@@ -256,8 +255,9 @@ class DeploymentController:
         ready = next(
             (entry for entry in record.status.get("conditions") or () if entry["type"] == "Ready"), None
         )
-        if ready and ready["reason"] == failure.reason and failure.reason not in STALLED_REASONS:
-            return
+        told = ready and (ready["reason"], ready["observedGeneration"]) == (failure.reason, record.generation)
+        if told and failure.passing:
+            return  # which bucket or call is slow changes from pass to pass; that it is slow does not
         state = State.read(record.status)
         verdict = Verdict(ready=False, reason=failure.reason, message=failure.message)
         found = summary.judged(state, verdict, record.generation, now=self._world.clock.now())

@@ -163,7 +163,9 @@ class Looks:
             and state.rollout.supersedes != deployment.get("id")
             and deployment.get("rolloutState") in {"COMPLETED", "FAILED"}
         )
-        if slot and (elsewhere or failed or forced):
+        attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
+        detached = given and any(group.arn and group.arn not in attached for group in state.target_groups)
+        if slot and (elsewhere or failed or forced or detached):
             observed = dataclasses.replace(
                 observed,
                 deployments=self._facts.service_deployments(

@@ -25,7 +25,13 @@ from sluice.plan.deployment import motion, publish, retire, slots, summary, targ
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.percentages import deployment_configuration
-from sluice.plan.deployment.progress import Progress, evaluate, rolled_back, stopped_reasons
+from sluice.plan.deployment.progress import (
+    Progress,
+    balancers_rolled_back,
+    evaluate,
+    rolled_back,
+    stopped_reasons,
+)
 from sluice.plan.deployment.register import Registration, register
 from sluice.plan.deployment.service import Difference
 from sluice.plan.deployment.state import Slot, State
@@ -195,8 +201,28 @@ def _update(work: _Pass, service: Structure, arn: str | Ref, balancers: list[dic
         work.slot = dataclasses.replace(work.slot, revision=desired.revision.name)
         work.state = dataclasses.replace(work.state, slot=work.slot)
     found = _with_count(work, service, found, body)
+    refused = _balancers_refused(work, found, balancers)
+    if refused:
+        found = tuple(entry for entry in found if entry.member != "loadBalancers")
     _send(work, service, found, body)
     _judge(work, service, found)
+    if refused and work.verdict and work.verdict.ready:
+        work.verdict = Verdict(ready=False, reason="RolledBack", message=refused)
+
+
+def _balancers_refused(work: _Pass, found: tuple[Difference, ...], balancers: list[dict[str, Any]]) -> str:
+    """Return why the target groups are not attached again, '' when they may be."""
+    settled = work.slot.revision == work.desired.revision.name and work.state.rollout is None
+    if not settled or not any(entry.member == "loadBalancers" for entry in found):
+        return ""
+    ended = balancers_rolled_back(work.observed.deployments, balancers)
+    if ended is None:
+        return ""
+    why = str(ended.get("statusReason") or "its tasks did not become healthy targets")
+    return (
+        f"ECS detached the target groups of the ServiceRoutes again: {why}; fix the health check or the "
+        "image (a new revision is tried at once)"
+    )
 
 
 def _with_count(

@@ -14,7 +14,7 @@ deployment: ECS API, ServiceDeploymentStatus.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -92,6 +92,24 @@ def rolled_back(
         created = epoch(deployment.get("createdAt"))
         fresh = since is not None and created is not None and created >= since - _CLOCK_SKEW
         return deployment if given or fresh else None
+    return None
+
+
+def balancers_rolled_back(
+    deployments: Sequence[Structure], balancers: Sequence[Mapping[str, Any]]
+) -> Structure | None:
+    """Return the newest service deployment if it tried exactly `balancers` and ECS rolled it back.
+
+    Attaching target groups is an ECS deployment of the same revision: when its tasks never become
+    healthy targets ECS detaches them again, and asking again would go on for ever.
+    """
+    for deployment in deployments[:1]:
+        target = deployment.get("targetServiceRevision")
+        if not isinstance(target, Mapping) or deployment.get("status") not in ROLLBACK_STATUSES:
+            return None
+        tried = {entry.get("targetGroupArn") for entry in target.get("loadBalancers") or ()}
+        if tried and tried == {entry["targetGroupArn"] for entry in balancers}:
+            return deployment
     return None
 
 

@@ -260,11 +260,6 @@ class State:
     """Newest first."""
     conditions: tuple[Mapping[str, Any], ...] = ()
 
-    @property
-    def lost(self) -> bool:
-        """Tell whether there is nothing to go by: a new object, or a status that was lost."""
-        return self.observed_generation is None
-
     @classmethod
     def read(cls, status: Mapping[str, Any]) -> State:
         """Read a Deployment's status."""
