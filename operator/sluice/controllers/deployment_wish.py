@@ -229,6 +229,7 @@ class Wishes:
                 region=tenant.binding.region,
                 task_role_arn=roles.task,
                 execution_role_arn=roles.execution,
+                default_network_configuration=tenant.rule.default_network_configuration,
                 sources=sources,
             ),
         )

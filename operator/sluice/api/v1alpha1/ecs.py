@@ -94,7 +94,7 @@ class EcsSettings(Typed):
     platform_version: Annotated[str, Field(max_length=32)] | None = None
     """Fargate platform version; absent: LATEST."""
     network_configuration: Annotated[Structure, ecs_shape("NetworkConfiguration")] | None = None
-    """Subnets, security groups and public address of the tasks; required for every network mode but host."""
+    """Subnets, security groups and public address of the tasks; absent: the operator's for the namespace."""
     execution_role_arn: RoleArn | None = None
     """Role that pulls images, reads secrets and writes logs; absent: the operator's default for the
     namespace."""

@@ -130,8 +130,8 @@ OPEN_LIST: Final = Schema(
         "x-kubernetes-list-type": "atomic",
     }
 )
-QUANTITY: Final = r""
-r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+_DECIMAL: Final = r"(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+QUANTITY: Final = rf"^(\+|-)?{_DECIMAL}(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?{_DECIMAL}))?$"
 """k8s.io/apimachinery resource.Quantity, as controller-gen writes it."""
 Quantity = int | str
 IntOrString = int | str

@@ -7,6 +7,7 @@ no difference, is told in a warning, or the whole spec is refused with every off
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sluice.api.v1alpha1.deployment import DeploymentSpec
@@ -50,15 +51,18 @@ def translate(spec: DeploymentSpec, context: TranslationContext) -> Translated:
         result = translate_template(spec, spec.template, context, findings)
     else:
         result = translate_definition(spec, spec.task_definition or {}, context, findings)
-    _service_rules(spec, result, findings)
+    _service_rules(spec, result, context, findings)
     if findings.problems:
         raise refuse(findings.problems)
-    return result
+    return replace(result, warnings=findings.warnings)
 
 
-def _service_rules(spec: DeploymentSpec, result: Translated, findings: Findings) -> None:
+def _service_rules(
+    spec: DeploymentSpec, result: Translated, context: TranslationContext, findings: Findings
+) -> None:
     """Check what the service needs for such a task definition."""
-    network = (spec.settings.network_configuration or {}).get("awsvpcConfiguration") or {}
+    configuration = spec.settings.network_configuration or context.default_network_configuration
+    network = configuration.get("awsvpcConfiguration") or {}
     if result.body.get("networkMode") == "awsvpc" and not network.get("subnets"):
         findings.refuse(
             "spec.ecs.networkConfiguration",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,7 +97,7 @@ class ContainerTranslator:
         if around.credentials and needs_credentials(container.image):
             result["repositoryCredentials"] = {"credentialsParameter": around.credentials}
         if around.logging:
-            result["logConfiguration"] = dict(around.logging)
+            result["logConfiguration"] = deepcopy(dict(around.logging))
         return {key: value for key, value in result.items() if value not in (None, [], {}, False)}
 
     def _sizes(self, container: Container, path: str) -> dict[str, Any]:

@@ -49,7 +49,6 @@ def translate_definition(
     return Translated(
         body=body,
         task_size=_size(body),
-        warnings=findings.warnings,
         ports=definition_ports(body, ecs, findings),
         health_check_grace_period_seconds=None,
         tags=dict(sorted(tags.items())),

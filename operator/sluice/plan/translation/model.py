@@ -44,6 +44,8 @@ class TranslationContext:
     execution_role_arn: str = ""
     default_log_group: str = ""
     """CloudWatch log group; '' for /ecs/<namespace>/<name>."""
+    default_network_configuration: Mapping[str, Any] = field(default_factory=dict)
+    """ECS NetworkConfiguration that the tenancy gives a spec without one."""
     sources: Sources = field(default_factory=Sources)
 
 
@@ -101,11 +103,12 @@ class Translated:
     """RegisterTaskDefinition's parameters without tags; `family` included."""
     task_size: TaskSize | None
     """None when neither task nor Fargate gives one (EC2)."""
-    warnings: tuple[Warning, ...]
     ports: tuple[PortSpec, ...]
     health_check_grace_period_seconds: int | None
     tags: Mapping[str, str]
     """The template's labels, or the tags of taskDefinition."""
+    warnings: tuple[Warning, ...] = ()
+    """What differs on ECS, by path."""
 
 
 class Findings:

@@ -86,7 +86,6 @@ def translate_template(
     return Translated(
         body={key: value for key, value in body.items() if value not in (None, "", [], {})},
         task_size=size,
-        warnings=findings.warnings,
         ports=template_ports([*serving, *sidecars], ecs, findings),
         health_check_grace_period_seconds=grace_period(pod.containers),
         tags=_tags(spec, findings),
