@@ -214,7 +214,8 @@ class SocketPlane:
         self._leaving.discard(server)
 
     def _target_changed(self, arn: str, health: TargetHealth, target_id: str, port: int) -> None:
-        if health.state == "unused":
+        # Not when a rule merely gives its group up: requests under way are finished then.
+        if health.reason == "Target.NotRegistered":
             self._pool.cut((arn, target_id, port))
 
     # Work under way.

@@ -202,7 +202,7 @@ class Router:
         if not candidates:
             return None
         turns = self._of(group.arn)
-        if group.attributes["stickiness.enabled"] == "true":
+        if _is_sticky(group):
             wanted = _opened(cookies.get(TARGET_COOKIE), self._now())
             for target in candidates:
                 if wanted == f"{target.id}:{target.port}":
@@ -230,8 +230,7 @@ class Router:
         stickiness = config.get("TargetGroupStickinessConfig") or {}
         if stickiness.get("Enabled"):
             cookies += self._cookie(GROUP_COOKIE, group.arn, float(stickiness["DurationSeconds"]))
-        sticky_target = group.attributes["stickiness.enabled"] == "true"
-        if sticky_target and group.attributes["stickiness.type"] == "lb_cookie":
+        if _is_sticky(group):
             seconds = float(group.attributes["stickiness.lb_cookie.duration_seconds"])
             cookies += self._cookie(TARGET_COOKIE, f"{target.id}:{target.port}", seconds)
         return tuple(cookies)
@@ -266,6 +265,11 @@ def _candidates(group: TargetGroup) -> list[Target]:
     if percentage != "off":
         wanted = max(wanted, -(-int(percentage) * len(eligible) // 100))
     return healthy if len(healthy) >= wanted else eligible
+
+
+def _is_sticky(group: TargetGroup) -> bool:
+    kind = group.attributes["stickiness.type"]
+    return group.attributes["stickiness.enabled"] == "true" and kind == "lb_cookie"
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -102,10 +102,10 @@ class HealthChecker:
             return
         in_use = bool(group.rule_arns)
         for target in list(group.targets.values()):
-            if target.state == "draining":
-                if not in_use:
-                    self._remove(group, target)
-            elif (self._unusable(group, target) is None) != (target.state not in ("unused", "unavailable")):
+            # A draining target keeps its whole delay: requests under way do not hang on any rule.
+            if target.state != "draining" and (
+                (self._unusable(group, target) is None) != (target.state not in ("unused", "unavailable"))
+            ):
                 self._enter(group, target)
         if not in_use:
             self._stop(arn)
@@ -115,7 +115,7 @@ class HealthChecker:
         self._stop(arn)
         group = self._group(arn)
         if group is not None:
-            self._wake(group)
+            self._wake(group, told=True)
 
     def rebuild(self) -> None:
         """Start anew after the books were exchanged (reset): timers follow what is written there."""

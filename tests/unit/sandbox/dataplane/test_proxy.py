@@ -419,3 +419,21 @@ def test_a_page_without_body_says_how_long_it_would_be() -> None:
     """HEAD answers of the load balancer itself follow the same rule as those of targets."""
     head = http1.parse_head(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n")
     assert http1.response_framing(head, method="HEAD").is_empty
+
+
+async def test_a_rule_that_gives_a_group_up_lets_answers_be_finished(side: Side) -> None:
+    """Requests under way do not hang on the rule that sent them; new ones follow the new rule."""
+    url, group = await _one(side)
+    task = next(iter(side.elb.runtime.running())).task_arn
+    side.elb.runtime.change(task, "app", {"SANDBOX_LATENCY_MS": "3000"})
+    line = await Line.to(url)
+    asked = asyncio.create_task(line.send())
+    server = side.plane._servers[IP, 8080]
+    await side.until(lambda: any(server._connections.values()))
+    listener = next(iter(side.plane.urls()))
+    fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    side.elb.call("ModifyListener", ListenerArn=listener, DefaultActions=[fixed])
+    assert side.elb.state(group, IP) == ("unused", "Target.NotInUse")
+    assert (await asked).status == 200
+    assert (await line.send()).status == 404
+    await line.close()

@@ -271,3 +271,13 @@ def test_a_reset_forgets_targets_and_timers_find_nothing(elb: Elb) -> None:
     elb.clock.advance(1000)
     assert elb.call("DescribeTargetGroups")["TargetGroups"] == []
     _serving(elb)
+
+
+def test_new_health_checks_wake_a_sleeping_group(elb: Elb) -> None:
+    """A matcher that the tasks do not meet turns them unhealthy, although nothing else changed."""
+    group = _serving(elb)
+    elb.target(group, IP)
+    elb.clock.advance(60)
+    elb.call("ModifyTargetGroup", TargetGroupArn=group, Matcher={"HttpCode": "201-299"})
+    elb.clock.advance(21)
+    assert elb.state(group, IP) == ("unhealthy", "Target.ResponseCodeMismatch")
