@@ -27,8 +27,6 @@ class Upstream:
     place: Place
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    used: bool = False
-    """Whether it carried a request before the present one."""
 
     @property
     def is_usable(self) -> bool:
@@ -77,7 +75,6 @@ class UpstreamPool:
                 del self._busy[upstream.place]
         idle = self._idle[upstream.place]
         if reusable and upstream.is_usable and len(idle) < MAX_IDLE:
-            upstream.used = True
             idle.append(upstream)
         else:
             upstream.writer.close()

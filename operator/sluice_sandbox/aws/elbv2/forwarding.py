@@ -141,12 +141,6 @@ class Router:
         else:
             self.counters.failed(forward.listener_arn, forward.group_arn, status=status)
 
-    def is_registered(self, forward: Forward) -> bool:
-        """Tell whether a target still has a right to its connections (draining ones do)."""
-        region = self._desk.state.of_arn(forward.group_arn)
-        group = region.target_groups.get(forward.group_arn)
-        return group is not None and (forward.ip, forward.port) in group.targets
-
     def reset(self) -> None:
         """Forget counts and turns."""
         self.counters = Counters()
