@@ -69,13 +69,12 @@ def write_chart_files(chart: Path) -> list[Path]:
 
 
 def _paths(line: Line) -> Iterator[str]:
-    """Yield the line's path, and its twin of init containers unless the table has one of its own."""
+    """Yield the line's path, and its twin of init containers unless the table has a line for that."""
     yield line.path
     if line.path.startswith(_CONTAINERS):
-        rest = line.path.removeprefix(_CONTAINERS)
-        own = _INIT_CONTAINERS + rest.split(".")[0].removesuffix("[]")
-        if not any(other.path.startswith((own + ".", own + "[")) or other.path == own for other in lines()):
-            yield _INIT_CONTAINERS + rest
+        twin = _INIT_CONTAINERS + line.path.removeprefix(_CONTAINERS)
+        if not any(other.path == twin for other in lines()):
+            yield twin
 
 
 def _unused(parent: str, segments: Sequence[str], *, schema: Schema, answer: Answer) -> str:
