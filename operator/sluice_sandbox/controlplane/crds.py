@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from sluice_sandbox.controlplane.cluster import Cluster
+from sluice_sandbox.controlplane.errors import ControlPlaneError
+
+_PAUSE_S: Final = 0.05
 
 
 def crd_files(folder: Path) -> list[Path]:
@@ -20,16 +25,28 @@ def apply_crds(cluster: Cluster, paths: Iterable[Path], *, deadline_s: float = 3
     Returns what was applied as `customresourcedefinition.apiextensions.k8s.io/NAME`.
 
     Raises:
-        CommandFailed: the API server refused one, or it was not Established within `deadline_s` seconds.
+        CommandFailed: the API server refused one.
+        ControlPlaneError: one was not Established within `deadline_s` seconds.
     """
     files = [argument for path in paths for argument in ("-f", str(path))]
     if not files:
         return []
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-o", "name", *files).split()
-    definitions = [name for name in applied if name.startswith("customresourcedefinition")]
-    if definitions:
-        timeout = f"--timeout={deadline_s:g}s"
-        cluster.kubectl(
-            "wait", "--for=condition=Established", timeout, *definitions, timeout_s=deadline_s + 10
-        )
+    end = time.monotonic() + deadline_s
+    for definition in applied:
+        kind, _, name = definition.partition("/")
+        while kind.startswith("customresourcedefinition") and not _established(cluster, name):
+            if time.monotonic() > end:
+                raise ControlPlaneError(f"{name} is not served {deadline_s:g} s after it was applied")
+            time.sleep(_PAUSE_S)
     return applied
+
+
+def _established(cluster: Cluster, name: str) -> bool:
+    """Tell whether the API server serves a definition.
+
+    Not `kubectl wait`: it ends with an error when it looks before the first condition is written.
+    """
+    definition = cluster.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return any(entry["type"] == "Established" and entry["status"] == "True" for entry in conditions)
