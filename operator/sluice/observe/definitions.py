@@ -1,4 +1,9 @@
-"""Task definitions: immutable but for their status, so cached by ARN (decision 7)."""
+"""Task definitions: immutable but for their status, so cached by ARN (decision 7).
+
+For the consistency window after a write of ours a read might contradict it (not found though just
+registered, ACTIVE though just deregistered), and who believed it would register the same body a second
+time. So within it the write's own response is the answer, even after `forget`.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +35,8 @@ class DefinitionFacts:
         hit = self._cache.get((context.binding, arn), max_age=age, now=now)
         if hit is not None:
             return hit.value
+        if (own := self._source.writes.recent(_subject(context.binding, arn))) is not None:
+            return own.value
         order = tick()
         try:
             response = self._source.read(
@@ -64,6 +71,7 @@ class DefinitionFacts:
             self._cache.drop((binding, arn))
             return
         value = {**definition, "tags": tags}
+        self._source.writes.add(_subject(binding, arn), value)
         self._cache.put((binding, arn), value, order=tick(), read_at=self._source.clock.monotonic())
 
     def failed(self, binding: Binding, params: Mapping[str, Any]) -> None:
@@ -73,3 +81,8 @@ class DefinitionFacts:
     def forget(self, binding: Binding, arn: str) -> None:
         """Read the status again at the next look."""
         self._cache.drop((binding, arn))
+
+
+def _subject(binding: Binding, arn: str) -> tuple[str, Binding, str]:
+    """Return the key of an own write: one that no other collector's `forget` drops."""
+    return ("task-definition", binding, arn)

@@ -52,6 +52,21 @@ def test_a_registered_definition_is_known_without_a_read(rig: Any) -> None:
     assert rig.aws.calls == []
 
 
+def test_a_registration_outlives_a_stale_read_and_a_forget(rig: Any) -> None:
+    """Not found a moment after our own registration is a stale read; five seconds later it is believed."""
+
+    def refuse(_params: object) -> dict[str, Any]:
+        raise rig.fail("ClientException", "not-found")
+
+    rig.aws.table["DescribeTaskDefinition"] = refuse
+    response = {"taskDefinition": {"taskDefinitionArn": ARN, "status": "ACTIVE"}, "tags": []}
+    rig.facts.wrote(rig.binding, "RegisterTaskDefinition", {"family": "checkout"}, response)
+    rig.facts.forget(rig.binding, ARN)
+    assert rig.facts.task_definition(rig.context, ARN)["status"] == "ACTIVE"
+    rig.clock.seconds += 5
+    assert rig.facts.task_definition(rig.context, ARN) is None
+
+
 def test_a_deregistered_definition_is_inactive_at_once_and_keeps_its_tags(rig: Any) -> None:
     """Our own write is the newest status there is."""
     active = {"taskDefinition": {"taskDefinitionArn": ARN, "status": "ACTIVE"}, "tags": [{"key": "k"}]}
