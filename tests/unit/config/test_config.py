@@ -81,7 +81,12 @@ def test_external_ids_are_not_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "environment", "expected"),
     [
-        pytest.param("", {}, "installationId: is mandatory [SLUICE_INSTALLATION_ID or --installation-id]", id="mandatory"),
+        pytest.param(
+            "",
+            {},
+            "installationId: is mandatory [SLUICE_INSTALLATION_ID or --installation-id]",
+            id="mandatory",
+        ),
         pytest.param("worker: 3", MINIMAL, "worker: is no setting", id="unknown"),
         pytest.param("aws: {budget: 1}", MINIMAL, "aws.budget: is no setting", id="unknown-nested"),
         pytest.param(
