@@ -59,7 +59,7 @@ def test_a_registration_outlives_a_stale_read_and_a_forget(rig: Any) -> None:
         raise rig.fail("ClientException", "not-found")
 
     rig.aws.table["DescribeTaskDefinition"] = refuse
-    response = {"taskDefinition": {"taskDefinitionArn": ARN, "status": "ACTIVE"}, "tags": []}
+    response = {"taskDefinition": {"taskDefinitionArn": ARN, "status": "ACTIVE"}, "tags": [{"key": "k"}]}
     rig.facts.wrote(rig.binding, "RegisterTaskDefinition", {"family": "checkout"}, response)
     rig.facts.forget(rig.binding, ARN)
     assert rig.facts.task_definition(rig.context, ARN)["status"] == "ACTIVE"
