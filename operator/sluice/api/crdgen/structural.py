@@ -62,6 +62,8 @@ class _Inliner:
             for key in sorted(schema)
             if key.startswith("x-kubernetes-") and key != API_DEFAULT
         }
+        if "description" in result:
+            result["description"] = " ".join(result["description"].split())
         if API_DEFAULT in schema:
             result["default"] = schema[API_DEFAULT]
         if "const" in schema:
