@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
+PYTEST_ARGS ?=
 
 .PHONY: help setup demo test lint generate lock bench soak clean
 
@@ -22,6 +24,27 @@ $(STAMP): requirements.lock pyproject.toml
 
 setup: $(STAMP) ## Virtual environment, locked dependencies, control-plane binaries
 	@$(BIN)/python -m sluice_sandbox.controlplane ensure --with helm,kube-controller-manager
+
+demo: setup ## Apply, update under load, roll back, scale, repair, delete: shown and measured (about two minutes)
+	@$(BIN)/sluice sandbox demo
+
+test: setup lint ## Lint, types and every level of tests
+	@$(BIN)/pytest -n $(WORKERS) -m "not soak" $(PYTEST_ARGS)
+
+lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+bench: setup ## The figures of architecture.md, measured here: bench/out/*.json and a table
+	@$(BIN)/python bench/run.py
+
+soak: setup ## Hours of random schedules; seeds are printed and can be replayed
+	@$(BIN)/pytest -m soak -s --timeout 0 $(PYTEST_ARGS)
+
+generate: $(STAMP) ## Write crds/, the chart's copies and docs/reference.md from the types
+	@$(BIN)/python -m sluice.api.crdgen --out crds
 
 lock: $(STAMP) ## Resolve the dependencies again into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

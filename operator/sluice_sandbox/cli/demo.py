@@ -42,7 +42,7 @@ def demo(*, examples: Path, quick: bool, as_json: bool) -> None:
         ):
             pace = Pace.quick() if quick else Pace()
             Story(stage, report, examples=examples, crds=crds, pace=pace).play()
-    except (DemoFailed, SandboxError, ControlPlaneError, subprocess.CalledProcessError) as error:
+    except (DemoFailed, SandboxError, ControlPlaneError, OSError, subprocess.SubprocessError) as error:
         raise click.ClickException(str(error)) from error
     report.end()
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sluice_sandbox.cli.demo import demo
 from sluice_sandbox.cli.down import down
 from sluice_sandbox.cli.faults import faults
 from sluice_sandbox.cli.load import load
@@ -16,5 +17,5 @@ def sandbox() -> None:
     """A real Kubernetes control plane and a stand-in for AWS, on this machine."""
 
 
-for verb in (up, down, status, load, faults):
+for verb in (up, down, status, load, faults, demo):
     sandbox.add_command(verb)

@@ -52,11 +52,12 @@ class Served:
     failed: int
     by_status: dict[str, int]
     by_image: dict[str, int]
+    p99_seconds: float
 
     @classmethod
     def of(cls, report: dict[str, Any]) -> Served:
         """Read the JSON of `sluice sandbox load --json`."""
-        statuses = {str(code): int(count) for code, count in report["statuses"].items()}
+        statuses = {str(code): int(count) for code, count in report["statusCodes"].items()}
         sent = int(report["sent"])
         good = sum(count for code, count in statuses.items() if code.startswith("2"))
         return cls(
@@ -64,4 +65,5 @@ class Served:
             failed=sent - good,
             by_status=statuses,
             by_image={str(image): int(count) for image, count in report["images"].items()},
+            p99_seconds=float(report["latencySeconds"]["p99"]),
         )

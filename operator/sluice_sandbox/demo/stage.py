@@ -136,13 +136,18 @@ class Stage:
             aws_secret_access_key=self._environment["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def calls(self, **query: str) -> list[dict[str, Any]]:
-        """Return the AWS calls that the stand-in recorded."""
-        url = (
-            f"{self.estate['endpoint']}/_sandbox/calls?{urllib.parse.urlencode({'limit': '100000'} | query)}"
-        )
+    def calls(self, *, since: int = 0) -> list[dict[str, Any]]:
+        """Return the AWS calls that the stand-in recorded, from number `since` on."""
+        return list(self._recorded(since=since)["calls"])
+
+    def calls_made(self) -> int:
+        """Return how many AWS calls were recorded so far."""
+        return int(self._recorded(limit=1)["total"])
+
+    def _recorded(self, **query: int) -> dict[str, Any]:
+        url = f"{self.estate['endpoint']}/_sandbox/calls?{urllib.parse.urlencode(query)}"
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback server
-            return list(json.load(answer)["calls"])
+            return dict(json.load(answer))
 
     def url(self, port: int) -> str:
         """Return the loopback URL of the load balancer's listener."""
