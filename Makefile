@@ -35,7 +35,7 @@ lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: setup ## The figures of architecture.md, measured here: bench/out/*.json and a table
 	@$(BIN)/python bench/run.py

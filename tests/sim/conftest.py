@@ -1,4 +1,4 @@
-"""Simulation is quiet: a story makes thousands of passes, and what they log says nothing that a test needs."""
+"""Simulation is quiet: what thousands of passes log says nothing that a test needs."""
 
 from __future__ import annotations
 
