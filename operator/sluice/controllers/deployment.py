@@ -27,7 +27,7 @@ from sluice.plan.deployment.planner import DeploymentPlan, plan
 from sluice.plan.deployment.service import cluster_account
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
-from sluice.plan.failures import failure_of
+from sluice.plan.failures import Failure, failure_of
 from sluice.ports import Result, World
 
 
@@ -224,7 +224,10 @@ class DeploymentController:
         status = {**known.status, **state.write(), "conditions": known.status["conditions"]}
         if not state.registering:
             status.pop("registering", None)
-        if failure and not (
+        if failure and failure.passing and _told(work.record, failure):
+            status["conditions"] = work.record.status["conditions"]
+            status["phase"] = work.record.status.get("phase", status["phase"])
+        elif failure and not (
             failure.passing and summary.ready_now(work.record.status, work.record.generation)
         ):
             verdict = Verdict(ready=False, reason=failure.reason, message=failure.message)
@@ -252,12 +255,8 @@ class DeploymentController:
         failure = failure_of(error)
         if failure is None or (failure.passing and summary.ready_now(record.status, record.generation)):
             return
-        ready = next(
-            (entry for entry in record.status.get("conditions") or () if entry["type"] == "Ready"), None
-        )
-        told = ready and (ready["reason"], ready["observedGeneration"]) == (failure.reason, record.generation)
-        if told and failure.passing:
-            return  # which bucket or call is slow changes from pass to pass; that it is slow does not
+        if failure.passing and _told(record, failure):
+            return
         state = State.read(record.status)
         verdict = Verdict(ready=False, reason=failure.reason, message=failure.message)
         found = summary.judged(state, verdict, record.generation, now=self._world.clock.now())
@@ -281,6 +280,18 @@ def _stopped(first: DeploymentPlan, observed: Observed, work: _Pass, *, now: flo
     if state.registering is None:
         status.pop("registering", None)
     return DeploymentPlan(state=state, status=status, wake_at=now)
+
+
+def _told(record: Record, failure: Failure) -> bool:
+    """Whether the status says the same reason already, whatever its message.
+
+    Which bucket or call is slow changes from pass to pass; that AWS is slow does not.
+    """
+    return any(
+        entry["type"] == "Ready"
+        and (entry["reason"], entry["observedGeneration"]) == (failure.reason, record.generation)
+        for entry in record.status.get("conditions") or ()
+    )
 
 
 def _did_not_happen(cause: SluiceError) -> bool:

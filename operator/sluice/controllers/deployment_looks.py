@@ -119,7 +119,8 @@ class Looks:
         if not entries:
             return observed
         observed = dataclasses.replace(observed, target_groups=self._groups(entries, state))
-        rules: dict[str, Sequence[Structure]] = {}
+        rules = self._rules_everywhere(entries)
+        observed = dataclasses.replace(observed, rules=rules)
         lost: set[str] = set()
         placed = {
             (anchor.listener_arn, anchor.container_port): bool(anchor.rule_arn) for anchor in state.anchors
@@ -136,6 +137,16 @@ class Looks:
                     lost.add(listener)
                     observed = dataclasses.replace(observed, lost_listeners=frozenset(lost))
         return dataclasses.replace(observed, rules=rules)
+
+    def _rules_everywhere(self, entries: Sequence[TargetGroup]) -> dict[str, Sequence[Structure]]:
+        """Read every listener of the load balancers when the status is lost: an anchor may be on any."""
+        if not self._mood.lost:
+            return {}
+        return {
+            listener["ListenerArn"]: self._facts.rules(self._context, listener["ListenerArn"], max_age=0)
+            for balancer in sorted({group.load_balancer_arn for group in entries})
+            for listener in self._facts.listeners(self._context, balancer)
+        }
 
     def _groups(self, entries: Sequence[TargetGroup], state: State) -> Mapping[str, Structure | None]:
         """Read the groups that may exist: a wish of this pass alone does not."""

@@ -50,7 +50,10 @@ def host(desired: Desired, group: TargetGroup) -> str:
 
 
 def listener_for(desired: Desired, state: State, observed: Observed, group: TargetGroup) -> str:
-    """Return the listener for a group's anchor: where it is, else the first that a route uses, else ''."""
+    """Return the listener for a group's anchor: where it is, else the first that a route uses, else ''.
+
+    "Where it is" comes from status, or from the rules that were read when the status was lost.
+    """
     for anchor in state.anchors:
         place = (anchor.load_balancer_arn, anchor.container_port)
         if (
@@ -58,6 +61,10 @@ def listener_for(desired: Desired, state: State, observed: Observed, group: Targ
             and anchor.listener_arn not in observed.lost_listeners
         ):
             return anchor.listener_arn
+    name = host(desired, group)
+    for listener, rules in sorted(observed.rules.items()):
+        if _find(desired, rules, None, name):
+            return listener
     listeners = sorted(
         backend.listener_arn
         for backend in desired.backends
