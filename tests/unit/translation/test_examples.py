@@ -1,0 +1,38 @@
+"""The examples mean what they show."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from api_samples import SUBNETS
+from translation_cases import CONTEXT
+
+from sluice.api.v1alpha1.deployment import parse_deployment
+from sluice.api.v1alpha1.route import parse_route
+from sluice.plan.translation import translate
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+IN_A_SANDBOX = dataclasses.replace(CONTEXT, default_network_configuration=SUBNETS)
+OBJECTS: dict[str, dict[str, Any]] = {
+    file.name: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(EXAMPLES.glob("*.yaml"))
+}
+
+
+@pytest.mark.parametrize("name", [name for name, obj in OBJECTS.items() if obj["kind"] == "Deployment"])
+def test_an_example_deployment_translates_without_a_warning(name: str) -> None:
+    """What a newcomer applies first is not answered with warnings, and has the port that routes name."""
+    translated = translate(parse_deployment(OBJECTS[name]), IN_A_SANDBOX)
+    assert translated.warnings == ()
+    assert [port.name for port in translated.ports] == ["http"]
+    assert translated.ports[0].health_check["HealthCheckPath"] == "/healthz"
+
+
+def test_the_example_route_names_the_example_deployments() -> None:
+    """Every backend is one of the other examples."""
+    names = {obj["metadata"]["name"] for obj in OBJECTS.values() if obj["kind"] == "Deployment"}
+    route = parse_route(OBJECTS["route.yaml"])
+    assert {ref.name for rule in route.rules for ref in rule.backend_refs} == names
