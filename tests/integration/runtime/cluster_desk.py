@@ -22,7 +22,7 @@ from sluice_sandbox.controlplane.cluster import Cluster
 IMAGE = "public.ecr.aws/docker/library/nginx:1.27"
 
 
-def until(condition: Callable[[], Any], what: str, *, seconds: float = 15.0) -> Any:
+def until(condition: Callable[[], Any], what: str, *, seconds: float = 30.0) -> Any:
     """Wait for a condition with a deadline and return what it gave."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
