@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
-from api_samples import SUBNETS
-from translation_cases import CONTEXT
 
+from api_samples import SUBNETS
 from sluice.api.v1alpha1.deployment import parse_deployment
 from sluice.api.v1alpha1.route import parse_route
 from sluice.plan.translation import translate
+from translation_cases import CONTEXT
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 IN_A_SANDBOX = dataclasses.replace(CONTEXT, default_network_configuration=SUBNETS)

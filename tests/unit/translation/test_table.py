@@ -12,7 +12,10 @@ from api_samples import EXECUTION_ROLE, Json, deployment, sample_of, schema_at, 
 from sluice.api.crdgen.table import lines
 from sluice.api.v1alpha1.deployment import parse_deployment
 from sluice.model.errors import Refused
+from sluice.plan.canonical import definition_hash
 from sluice.plan.translation import Translated, TranslationContext, translate
+from sluice_sandbox.aws.clock import VirtualClock
+from sluice_sandbox.aws.world import World
 from translation_cases import CONDITIONAL, CONTEXT, COVERED_BY, PORT, STARTING, TRANSLATED
 
 
@@ -162,3 +165,18 @@ def test_the_smallest_deployment() -> None:
         ],
     }
     assert translated.warnings == ()
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """The stand-in's AWS, in process; it refuses what AWS refuses."""
+    return World.build(clock=VirtualClock())
+
+
+@pytest.mark.parametrize("case", TRANSLATED, ids=lambda case: f"{case[0]}={str(case[1])[:40]}")
+def test_every_example_is_a_task_definition_that_ecs_takes(case: tuple[Any, ...], world: World) -> None:
+    """What comes out is valid by botocore's model and the rules around it, and is registered as it is."""
+    path, value, _, _, *base = case
+    body = result(with_field(path, value, *base)).body
+    registered = world.call("ecs", "RegisterTaskDefinition", dict(body))["taskDefinition"]
+    assert definition_hash(registered) == definition_hash(body)
