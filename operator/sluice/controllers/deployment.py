@@ -10,15 +10,16 @@ from __future__ import annotations
 import dataclasses
 
 from sluice.apply.errors import ApplyFailed
+from sluice.controllers.deployment_failures import Failures, known_since, retrying
 from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
-from sluice.model.actions import Action, Note
+from sluice.model.actions import Note
 from sluice.model.binding import CallContext, Priority
 from sluice.model.desired import Desired
-from sluice.model.errors import AwsFailure, Deferred, Refused, SluiceError, WriteConflict
+from sluice.model.errors import Refused, SluiceError, WriteConflict
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
 from sluice.model.observed import Observed
 from sluice.plan.deployment import history, revision, summary, verbs
@@ -26,8 +27,6 @@ from sluice.plan.deployment.absorb import absorb
 from sluice.plan.deployment.planner import DeploymentPlan, plan
 from sluice.plan.deployment.service import cluster_account
 from sluice.plan.deployment.state import State
-from sluice.plan.deployment.summary import Verdict
-from sluice.plan.failures import Failure, failure_of
 from sluice.ports import Result, World
 
 
@@ -55,6 +54,7 @@ class DeploymentController:
         self._settings = settings
         self._wishes = Wishes(world, settings)
         self._remover = Remover(world, settings, self._wishes)
+        self._failures = Failures(world)
 
     def reconcile(self, key: Key) -> Result:
         """Make ECS equal to the Deployment as far as one pass can; raises SluiceError."""
@@ -71,8 +71,10 @@ class DeploymentController:
             return self._converge(self._look(record, fresh=fresh))
         except WriteConflict:
             raise
+        except ApplyFailed as failed:
+            raise failed.cause from failed  # told already, with what took place before
         except SluiceError as error:
-            self._tell(record, error)
+            self._failures.tell(record, error)
             raise
 
     # Looking.
@@ -95,6 +97,7 @@ class DeploymentController:
             lost=not fresh and state.slot is None,
             resting=rest,
             look_now=handled.look_now,
+            register_unsent=self._failures.register_unsent(key, state),
         )
         looks = Looks(self._world.facts, context, self._settings, mood)
         return _Pass(
@@ -129,7 +132,8 @@ class DeploymentController:
         first = self._plan(work, work.state, work.observed)
         if not first.actions:
             return self._finish(work, first, first.notes)
-        work.record.save(first.status)
+        self._keep(work, first)
+        work.record.save(retrying(work.record, first.status))
         try:
             applied = self._world.executor.run(
                 first.actions,
@@ -138,11 +142,18 @@ class DeploymentController:
                 still_current=lambda: self._still_current(work),
             )
         except ApplyFailed as failed:
-            self._partly(work, first, failed)
-            raise failed.cause from failed
+            self._failures.partly(
+                work.record,
+                failed,
+                desired=work.desired,
+                observed=work.observed,
+                first=first,
+                binding=work.context.binding,
+            )
+            raise
         observed = absorb(work.observed, first.actions[: applied.done], applied.outputs)
         if applied.superseded:
-            self._finish(work, _stopped(first, observed, work, now=self._world.clock.now()), first.notes)
+            self._finish(work, known_since(first, work.desired, observed), first.notes)
             return Result(wake_at=self._world.clock.now())
         second = self._plan(work, first.state, observed)
         second = dataclasses.replace(second, completed=first.completed or second.completed)
@@ -157,11 +168,8 @@ class DeploymentController:
 
     def _finish(self, work: _Pass, done: DeploymentPlan, notes: tuple[Note, ...]) -> Result:
         """Keep the revision, write the outcome, tell, and collect old revisions."""
-        record, desired = work.record, work.desired
-        if done.keep:
-            self._world.kubernetes.create_revision(
-                record.obj, done.keep.name, number=desired.generation, data=revision.to_data(done.keep)
-            )
+        record = work.record
+        self._keep(work, done)
         traffic = record.status.get("traffic")
         record.save(done.status)
         for note in dict.fromkeys((*work.notes, *notes)):
@@ -174,6 +182,16 @@ class DeploymentController:
             urgent=self._routes(record.key) if changed else (),
             rollback=done.rollback,
         )
+
+    def _keep(self, work: _Pass, done: DeploymentPlan) -> None:
+        """Keep the revision before a status says that the service has it: a crash does it again."""
+        if done.keep:
+            self._world.kubernetes.create_revision(
+                work.record.obj,
+                done.keep.name,
+                number=work.desired.generation,
+                data=revision.to_data(done.keep),
+            )
 
     def _collect(self, work: _Pass, state: State) -> None:
         """Delete ControllerRevisions beyond the history limit."""
@@ -205,98 +223,6 @@ class DeploymentController:
             and now.get("annotations") == then.get("annotations")
             and bool(now.get("deletionTimestamp")) == bool(then.get("deletionTimestamp"))
         )
-
-    # Failing.
-
-    def _partly(self, work: _Pass, first: DeploymentPlan, failed: ApplyFailed) -> None:
-        """Write what is known of actions that took place before the one that failed."""
-        cause, action = failed.cause, first.actions[failed.applied.done]
-        observed = absorb(work.observed, first.actions[: failed.applied.done], failed.applied.outputs)
-        now = self._world.clock.now()
-        known = _stopped(first, observed, work, now=now)
-        state = known.state
-        if action.operation == "RegisterTaskDefinition" and _did_not_happen(cause):
-            state = dataclasses.replace(state, registering=None)
-        self._after_failure(work, action, cause)
-        if isinstance(cause, Deferred) and action.priority is Priority.GARBAGE:
-            return  # collection waits for spare tokens; nobody needs to know
-        failure = failure_of(cause)
-        status = {**known.status, **state.write(), "conditions": known.status["conditions"]}
-        if not state.registering:
-            status.pop("registering", None)
-        if failure and failure.passing and _told(work.record, failure):
-            status["conditions"] = work.record.status["conditions"]
-            status["phase"] = work.record.status.get("phase", status["phase"])
-        elif failure and not (
-            failure.passing and summary.ready_now(work.record.status, work.record.generation)
-        ):
-            verdict = Verdict(ready=False, reason=failure.reason, message=failure.message)
-            status["conditions"] = summary.judged(
-                state, verdict, work.record.generation, now=now, warnings="\n".join(work.desired.warnings)
-            )["conditions"]
-            status["phase"] = summary.phase(verdict, None)
-        if not isinstance(cause, WriteConflict):
-            work.record.save(status)
-
-    def _after_failure(self, work: _Pass, action: Action, cause: SluiceError) -> None:
-        """Look again at what turned out to be different: somebody was there first, or it is gone."""
-        if isinstance(cause, AwsFailure) and cause.kind in {"conflict", "not-found", "unknown-outcome"}:
-            names = {
-                str(action.params[name])
-                for name in ("ListenerArn", "RuleArn", "TargetGroupArn", "Name", "serviceName", "service")
-                if isinstance(action.params.get(name), str)
-            }
-            for group in work.state.target_groups:
-                names |= {group.name, group.arn}
-            self._world.facts.forget(work.context.binding, *sorted(names))
-
-    def _tell(self, record: Record, error: SluiceError) -> None:
-        """Put an error of the looking or planning into the conditions; what is only slow stays Ready."""
-        failure = failure_of(error)
-        if failure is None or (failure.passing and summary.ready_now(record.status, record.generation)):
-            return
-        if failure.passing and _told(record, failure):
-            return
-        state = State.read(record.status)
-        verdict = Verdict(ready=False, reason=failure.reason, message=failure.message)
-        found = summary.judged(state, verdict, record.generation, now=self._world.clock.now())
-        record.save({**record.status, **found, "phase": summary.phase(verdict, None)})
-
-
-def _stopped(first: DeploymentPlan, observed: Observed, work: _Pass, *, now: float) -> DeploymentPlan:
-    """Return the first plan's intent with what became known since; nothing new is decided."""
-    state = first.state
-    found = {name: group["TargetGroupArn"] for name, group in observed.target_groups.items() if group}
-    digest = work.desired.revision.definition_hash
-    arn = observed.definitions.get(digest)
-    if arn and digest not in dict(state.definitions):
-        state = dataclasses.replace(state, definitions=(*state.definitions, (digest, arn)), registering=None)
-    groups = tuple(
-        dataclasses.replace(group, arn=found.get(group.name, group.arn)) for group in state.target_groups
-    )
-    state = dataclasses.replace(state, target_groups=groups)
-    written = state.write()
-    status = {**first.status, **written, "conditions": first.status["conditions"]}
-    if state.registering is None:
-        status.pop("registering", None)
-    return DeploymentPlan(state=state, status=status, wake_at=now)
-
-
-def _told(record: Record, failure: Failure) -> bool:
-    """Whether the status says the same reason already, whatever its message.
-
-    Which bucket or call is slow changes from pass to pass; that AWS is slow does not.
-    """
-    return any(
-        entry["type"] == "Ready"
-        and (entry["reason"], entry["observedGeneration"]) == (failure.reason, record.generation)
-        for entry in record.status.get("conditions") or ()
-    )
-
-
-def _did_not_happen(cause: SluiceError) -> bool:
-    """Whether a failed call certainly changed nothing in AWS."""
-    return not (isinstance(cause, AwsFailure) and cause.kind == "unknown-outcome")
 
 
 def _same_account(state: State, tenant: Tenant) -> None:

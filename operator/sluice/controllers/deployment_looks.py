@@ -42,6 +42,8 @@ class Mood:
     """Ready for this generation and nothing in motion."""
     look_now: bool = False
     """A person asked for it."""
+    register_unsent: bool = False
+    """The open register intent is this process's own, and its call was refused before it was made."""
 
 
 class Looks:
@@ -57,7 +59,7 @@ class Looks:
     def look(self, desired: Desired, state: State) -> Observed:
         """Return what the plan needs."""
         services = self._services(desired, state)
-        observed = Observed(services=services)
+        observed = Observed(services=services, register_unsent=self._mood.register_unsent)
         service = _current(state, services)
         observed = self._definitions(desired, state, observed, service)
         observed = self._balancing(desired, state, observed)
@@ -96,7 +98,8 @@ class Looks:
         self, desired: Desired, state: State, observed: Observed, service: Structure | None
     ) -> Observed:
         digest = desired.revision.definition_hash
-        if register.needs_family(state, digest, lost=self._mood.lost):
+        open_intent = register.needs_family(state, digest, lost=self._mood.lost)
+        if open_intent and not self._mood.register_unsent:
             found: dict[str, str] = {}
             for body in self._facts.find_task_definitions(self._context, desired.family, limit=_FAMILY):
                 tags = ownership.from_ecs(body.get("tags") or ())

@@ -30,6 +30,8 @@ class Observed:
     """Definition hash → ARN of an ACTIVE task definition of ours, from the family's list."""
     family_read: bool = False
     """Whether the family's list was read in this pass."""
+    register_unsent: bool = False
+    """Whether the open register intent is known not to have been sent."""
     inactive: frozenset[str] = frozenset()
     """ARNs of task definitions that AWS says cannot be deployed any more."""
     target_groups: Mapping[str, Structure | None] = field(default_factory=dict)

@@ -33,6 +33,8 @@ class Anchors:
 
     anchors: tuple[Anchor, ...]
     actions: tuple[Action, ...]
+    repaired: tuple[str, ...] = ()
+    """What a hand edit had changed, for events."""
 
 
 def host(desired: Desired, group: TargetGroup) -> str:
@@ -78,6 +80,7 @@ def anchors(desired: Desired, state: State, observed: Observed, targets: Targets
     """Decide about anchors; raises Refused when the reserved range has no free priority."""
     found: list[Anchor] = []
     actions: list[Action] = []
+    repaired: list[str] = []
     taken: dict[str, set[int]] = {
         listener: {int(rule["Priority"]) for rule in rules if str(rule.get("Priority", "")).isdigit()}
         for listener, rules in observed.rules.items()
@@ -114,9 +117,12 @@ def anchors(desired: Desired, state: State, observed: Observed, targets: Targets
                     rule_arn=rule["RuleArn"],
                 )
             )
-            if set(_forwarded(rule)) != set(arns):
-                actions.append(_modify(rule, arns))
+            fix, texts = _repair(rule, arns, host(desired, groups[0]))
+            actions += fix
+            repaired += [f"anchor rule of port {port}: {text}" for text in texts]
             continue
+        if known and known.rule_arn:
+            repaired.append(f"anchor rule of port {port}: was deleted")
         priority = _priority(desired, listener, known, taken[listener])
         taken[listener].add(priority)
         anchor = Anchor(
@@ -132,7 +138,7 @@ def anchors(desired: Desired, state: State, observed: Observed, targets: Targets
         and anchor.listener_arn not in observed.lost_listeners
         and (anchor.load_balancer_arn, anchor.container_port) in places
     )
-    return Anchors(anchors=(*found, *others), actions=tuple(actions))
+    return Anchors(anchors=(*found, *others), actions=tuple(actions), repaired=tuple(repaired))
 
 
 def is_anchor(rule: Structure, installation: str, key: Key) -> bool:
@@ -180,7 +186,7 @@ def _create(desired: Desired, anchor: Anchor, name: str, arns: Sequence[str | Re
         params={
             "ListenerArn": anchor.listener_arn,
             "Priority": anchor.priority,
-            "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": [name]}}],
+            "Conditions": _conditions(name),
             "Actions": [_forward(arns)],
             "Tags": ownership.to_elb(tags),
         },
@@ -190,15 +196,34 @@ def _create(desired: Desired, anchor: Anchor, name: str, arns: Sequence[str | Re
     )
 
 
-def _modify(rule: Structure, arns: Sequence[str | Ref]) -> Action:
-    return Action(
+def _repair(rule: Structure, arns: Sequence[str | Ref], name: str) -> tuple[list[Action], list[str]]:
+    """Return the write that makes an anchor what it should be, and what is different.
+
+    Its number may be any: no request meets it.
+    """
+    params: dict[str, Any] = {}
+    texts: list[str] = []
+    if set(_forwarded(rule)) != set(arns):
+        params["Actions"] = [_forward(arns)]
+        texts.append("target groups changed")
+    if _hosts(rule) != [name] or len(rule.get("Conditions", ())) != 1:
+        params["Conditions"] = _conditions(name)
+        texts.append("conditions changed")
+    if not params:
+        return [], []
+    action = Action(
         service="elbv2",
         operation="ModifyRule",
-        params={"RuleArn": rule["RuleArn"], "Actions": [_forward(arns)]},
+        params={"RuleArn": rule["RuleArn"], **params},
         subject=f"anchor rule {rule['RuleArn']}",
-        reason="associates the present target groups with the load balancer",
+        reason=", ".join(texts),
         outputs={f"rule:{rule['RuleArn']}": "Rules[0]"},
     )
+    return [action], texts
+
+
+def _conditions(name: str) -> list[dict[str, Any]]:
+    return [{"Field": "host-header", "HostHeaderConfig": {"Values": [name]}}]
 
 
 def _forward(arns: Sequence[str | Ref]) -> dict[str, Any]:

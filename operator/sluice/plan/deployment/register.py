@@ -9,6 +9,7 @@ RegisterTaskDefinition has no client token, and a lost answer leaves a revision 
 | open intent or lost status | look at the family by definition-hash tag; found: adopt the newest |
 | ... not found, intent younger than 30 s | wait: the list may be stale |
 | ... not found, older, or no intent at all | intent renewed, register |
+| open intent that this process knows was never sent | register at once, intent as it is |
 """
 
 from __future__ import annotations
@@ -63,9 +64,11 @@ def register(desired: Desired, state: State, observed: Observed, *, now: float) 
         rest = tuple(entry for entry in definitions if entry[0] != digest)
         return Registration(arn=arn, definitions=(*rest, (digest, arn)))
     intent = state.registering
+    same = intent is not None and intent.definition_hash == digest
     if (
         intent
-        and intent.definition_hash == digest
+        and same
+        and not observed.register_unsent
         and (not observed.family_read or now < intent.since + STALE_READS)
     ):
         return Registration(
@@ -91,6 +94,8 @@ def register(desired: Desired, state: State, observed: Observed, *, now: float) 
     return Registration(
         arn=Ref(output),
         action=action,
-        registering=Registering(definition_hash=digest, family=desired.family, since=float(int(now))),
+        registering=intent
+        if same and observed.register_unsent
+        else Registering(definition_hash=digest, family=desired.family, since=float(int(now))),
         definitions=definitions,
     )

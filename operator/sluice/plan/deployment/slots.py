@@ -69,7 +69,7 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
         )
     ecs.check_ours(desired, service)
     why = ecs.replaced_by(desired, slot, service)
-    if why:
+    if why and not desired.paused:
         note = Note(
             type="Normal",
             reason="ServiceReplaced",
@@ -139,5 +139,11 @@ def _numbered(desired: Desired, number: int) -> Slot:
 
 
 def _bare(slot: Slot) -> Slot:
-    """Forget what the status knew of a service that is gone."""
-    return Slot(name=slot.name, ordinal=slot.ordinal, cluster=slot.cluster, service_name=slot.service_name)
+    """Forget what the status knew of a service that is gone, but for the count that it had."""
+    return Slot(
+        name=slot.name,
+        ordinal=slot.ordinal,
+        cluster=slot.cluster,
+        service_name=slot.service_name,
+        desired=slot.desired,
+    )

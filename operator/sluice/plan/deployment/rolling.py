@@ -1,0 +1,308 @@
+"""The ECS service of one pass: created, updated, judged; and what its rollout becomes.
+
+Steps 4 to 7 of `planner`. `Work` is what the steps of one plan hand to each other; it lives for one
+plan and nobody outside sees it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.model.actions import Action, Note, Ref
+from sluice.model.desired import Desired
+from sluice.model.observed import Observed, Structure
+from sluice.plan.deployment import motion, retire, target
+from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.percentages import deployment_configuration
+from sluice.plan.deployment.progress import (
+    Progress,
+    balancers_rolled_back,
+    evaluate,
+    rolled_back,
+    stopped_reasons,
+)
+from sluice.plan.deployment.service import Difference
+from sluice.plan.deployment.state import Slot, State
+from sluice.plan.deployment.summary import Verdict
+
+
+@dataclass(slots=True)
+class Work:
+    """What the steps of one plan hand to each other."""
+
+    desired: Desired
+    observed: Observed
+    now: float
+    state: State
+    slot: Slot
+    service: Structure | None
+    actions: list[Action] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    wakes: list[float] = field(default_factory=list)
+    verdict: Verdict | None = None
+    completed: bool = False
+
+    @property
+    def rejected(self) -> bool:
+        """The effective revision itself is rejected, so it is left as it is."""
+        rejected = self.state.rejected
+        return bool(rejected and rejected.revision == self.desired.revision.name)
+
+    @property
+    def still(self) -> bool:
+        """No new ECS deployment may start."""
+        return self.desired.paused or self.rejected
+
+
+def _body(
+    work: Work, arn: str | Ref, balancers: list[dict[str, Any]], *, count: int | None, tasks: int
+) -> dict[str, Any]:
+    return ecs.update_body(
+        work.desired,
+        task_definition=arn,
+        load_balancers=balancers,
+        deployment_configuration=deployment_configuration(work.desired.strategy, tasks),
+        count=count,
+    )
+
+
+def create(work: Work, arn: str | Ref, balancers: list[dict[str, Any]]) -> None:
+    """Plan CreateService, and the rollout that begins with it."""
+    work.state = motion.start(work.desired, work.state, work.slot, (), exists=False, now=work.now)
+    rollout = work.state.rollout
+    count = work.desired.replicas
+    if count is None:
+        before = (work.slot, *work.state.retiring)
+        count = max(slot.desired for slot in before) or 1
+    body = _body(work, arn, balancers, count=None, tasks=count)
+    attempt = rollout.id if rollout else ""
+    work.actions.append(ecs.create(work.desired, work.slot, body, count=count, attempt=attempt))
+    work.verdict = Verdict(
+        ready=False,
+        reason="RollingOut",
+        message=f"ECS service {work.slot.service_name} is created for revision {work.desired.revision.name}",
+    )
+
+
+def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[str, Any]]) -> None:
+    """Plan what a service that exists lacks, and judge how far it is."""
+    desired = work.desired
+    tasks = desired.replicas if desired.replicas is not None else int(service.get("desiredCount", 0))
+    body = _body(work, arn, balancers, count=desired.replicas, tasks=tasks)
+    found = ecs.differences(service, body)
+    if _fell_back(work, found, arn):
+        return
+    if not motion.settled(desired, work.state, work.slot, found):
+        drifted = work.slot.revision == desired.revision.name and work.state.rollout is None
+        if not drifted and not work.still:
+            work.state = motion.start(desired, work.state, work.slot, found, exists=True, now=work.now)
+            move = motion.recreate(desired, work.state, service)
+            work.state = move.state
+            if move.step != "go":
+                _stop_old(work, service, move.step == "scale-down")
+                return
+    elif work.slot.revision != desired.revision.name:
+        work.slot = dataclasses.replace(work.slot, revision=desired.revision.name)
+        work.state = dataclasses.replace(work.state, slot=work.slot)
+    found = _with_count(work, service, found, body)
+    refused = _balancers_refused(work, found, balancers)
+    if refused:
+        found = tuple(entry for entry in found if entry.member != "loadBalancers")
+    _send(work, service, found, body)
+    _judge(work, service, found)
+    if refused and work.verdict and work.verdict.ready:
+        work.verdict = Verdict(ready=False, reason="RolledBack", message=refused)
+
+
+def _balancers_refused(work: Work, found: tuple[Difference, ...], balancers: list[dict[str, Any]]) -> str:
+    """Return why the target groups are not attached again, '' when they may be."""
+    settled = work.slot.revision == work.desired.revision.name and work.state.rollout is None
+    if not settled or not any(entry.member == "loadBalancers" for entry in found):
+        return ""
+    ended = balancers_rolled_back(work.observed.deployments, balancers)
+    if ended is None:
+        return ""
+    why = str(ended.get("statusReason") or "its tasks did not become healthy targets")
+    return (
+        f"ECS detached the target groups of the ServiceRoutes again: {why}; fix the health check or the "
+        "image (a new revision is tried at once)"
+    )
+
+
+def _with_count(
+    work: Work, service: Structure, found: tuple[Difference, ...], body: dict[str, Any]
+) -> tuple[Difference, ...]:
+    """Bring back the tasks that a Recreate took away, where the spec does not own the count."""
+    rollout = work.state.rollout
+    if (
+        work.desired.replicas is None
+        and rollout
+        and rollout.replicas
+        and not int(service.get("desiredCount", 0))
+    ):
+        body["desiredCount"] = rollout.replicas
+        return (*found, Difference(member="desiredCount", text=f"desiredCount 0 → {rollout.replicas}"))
+    return found
+
+
+def _fell_back(work: Work, found: tuple[Difference, ...], arn: str | Ref) -> bool:
+    """Recognise ECS's own rollback of the effective revision, and reject the revision."""
+    desired, rollout = work.desired, work.state.rollout
+    name = desired.revision.name
+    moving = rollout is not None and rollout.candidate == name
+    given = work.slot.revision == name
+    forced = moving and rollout is not None and bool(rollout.supersedes)
+    if not isinstance(arn, str) or not (any(entry.of_revision for entry in found) or forced):
+        return False
+    since = rollout.started_at if rollout and moving else None
+    ended = rolled_back(
+        work.observed.deployments,
+        task_definition=arn,
+        given=given and not forced,
+        since=since,
+    )
+    if ended is None:
+        return False
+    why = str(ended.get("statusReason") or (ended.get("rollback") or {}).get("reason") or "")
+    reasons = stopped_reasons(work.observed.stopped)
+    work.state, note = motion.fall_back(
+        desired, work.state, work.slot, why=why, reasons=reasons, now=work.now
+    )
+    work.notes.append(note)
+    work.wakes.append(work.now)
+    work.verdict = rejection(work)
+    return True
+
+
+def rejection(work: Work) -> Verdict:
+    """Return what to tell of a rejected revision."""
+    hold = target.choose(work.state, wanted=work.desired.spec_revision, paused=False).hold
+    if hold is None:  # the rejected revision is not the spec's any more
+        return Verdict(ready=False, reason="RollingOut", message="another revision follows")
+    return Verdict(ready=False, reason=hold.reason, message=hold.message)
+
+
+def _stop_old(work: Work, service: Structure, send: bool) -> None:  # noqa: FBT001 - private, one caller
+    name = work.desired.revision.name
+    if send:
+        work.actions.append(motion.scale_down(work.slot, name))
+    left = int(service.get("runningCount", 0))
+    work.verdict = Verdict(
+        ready=False,
+        reason="RollingOut",
+        message=f"Recreate: {left} tasks of the old revision stop before revision {name} starts",
+    )
+
+
+def _send(work: Work, service: Structure, found: tuple[Difference, ...], body: Mapping[str, Any]) -> None:
+    """Step 6 for a service that exists."""
+    desired, rollout = work.desired, work.state.rollout
+    if work.still:
+        started = work.slot.revision == desired.revision.name and rollout is None and not work.rejected
+        blocked = {"loadBalancers"} if started else ecs.REVISION_MEMBERS | ecs.TRIGGERING
+        found = tuple(entry for entry in found if entry.member not in blocked)
+    force = bool(
+        rollout and rollout.supersedes and rollout.supersedes == work.slot.deployment_id and not work.still
+    )
+    tags = ecs.tag_actions(desired, work.slot, service)
+    work.actions += tags
+    if work.slot.revision == desired.revision.name:  # a new revision's tag is no news
+        changed(work, *(action.reason for action in tags))
+    if not found and not force:
+        return
+    work.actions.append(ecs.update(work.slot, body, found, force=force))
+    changed(work, *([", ".join(entry.text for entry in found)] if found else []))
+
+
+def changed(work: Work, *texts: str) -> None:
+    """Tell what is different in AWS: drift, unless the spec, a route or a rollout asks for it."""
+    if work.state.rollout is not None:
+        return
+    asked = work.state.observed_generation != work.desired.generation or any(
+        action.operation == "CreateTargetGroup" for action in work.actions
+    )
+    reason = "ServiceUpdated" if asked else "DriftRepaired"
+    work.notes += [Note(type="Normal", reason=reason, message=text) for text in texts]
+
+
+def _judge(work: Work, service: Structure, found: tuple[Difference, ...]) -> None:
+    """Step 7: what is true of the service as it was seen."""
+    desired = work.desired
+    if work.slot.revision != desired.revision.name:
+        name = desired.revision.name
+        work.verdict = Verdict(
+            ready=False,
+            reason="Paused" if desired.paused else "RollingOut",
+            message=f"revision {name} {'waits until the pause ends' if desired.paused else 'is rolled out'}",
+        )
+        if work.rejected:
+            work.verdict = rejection(work)
+        return
+    stopped = work.observed.stopped
+    progress = evaluate(desired, service, count=desired.replicas, stopped=stopped, now=work.now)
+    if progress.ready_at:
+        work.wakes.append(progress.ready_at)
+    if progress.state == "Failed" and not work.rejected and _final(work):
+        work.state, note = motion.fail(
+            desired, work.state, work.slot, progress, reasons=stopped_reasons(stopped), now=work.now
+        )
+        work.notes.append(note)
+        work.verdict = rejection(work)
+    elif progress.state == "Complete" and not found:
+        _complete(work, progress)
+    else:
+        work.verdict = _moving(work, progress)
+
+
+def _final(work: Work) -> bool:
+    """Whether a FAILED deployment stays as it is: nothing to roll back to, or no rollback asked for."""
+    breaker = work.desired.strategy.circuit_breaker
+    return work.state.live is None or not breaker.get("rollback", True)
+
+
+def _complete(work: Work, progress: Progress) -> None:
+    desired = work.desired
+    work.completed = work.state.rollout is not None
+    work.state, notes = motion.finish(desired, work.state, work.slot, now=work.now)
+    work.notes += notes
+    successor = work.slot.service_name
+    if work.state.retiring:
+        proof = retire.carries_load(work.observed, work.state.target_groups, running=int(work.slot.running))
+        ready_to_go = proof and not work.still
+        if ready_to_go:
+            work.actions += retire.retire(work.state.retiring, work.observed, successor=successor)
+        names = ", ".join(slot.service_name for slot in work.state.retiring)
+        what = "stops" if ready_to_go else "stays until the new tasks are healthy targets"
+        work.verdict = Verdict(
+            ready=False,
+            reason="Draining",
+            message=f"{progress.message}; replaced ECS service {names} {what}",
+        )
+        return
+    if desired.hold:
+        work.verdict = Verdict(ready=False, reason=desired.hold.reason, message=desired.hold.message)
+        return
+    if not work.actions:
+        work.actions += retire.garbage(desired, work.state)
+    reason = "Paused" if desired.paused else "Available"
+    work.verdict = Verdict(ready=True, reason=reason, message=progress.message)
+
+
+def _moving(work: Work, progress: Progress) -> Verdict:
+    desired, rollout = work.desired, work.state.rollout
+    if desired.hold and desired.hold.reason != "Paused":
+        return Verdict(ready=False, reason=desired.hold.reason, message=desired.hold.message)
+    deadline = rollout.deadline_at if rollout else None
+    if deadline is not None:
+        if work.now > deadline:
+            limit = desired.strategy.progress_deadline_seconds
+            return Verdict(
+                ready=False,
+                reason="ProgressDeadlineExceeded",
+                message=f"{progress.message}; longer than progressDeadlineSeconds ({limit})",
+            )
+        work.wakes.append(deadline + 1)
+    return Verdict(ready=False, reason="RollingOut", message=progress.message)
