@@ -56,18 +56,7 @@ class _Inliner:
     def node(self, schema: Json) -> Json:
         """Return the structural form of one node."""
         schema = self._flat(schema)
-        result: Json = {key: value for key, value in schema.items() if key in _KEPT and value is not None}
-        result |= {
-            key: schema[key]
-            for key in sorted(schema)
-            if key.startswith("x-kubernetes-") and key != API_DEFAULT
-        }
-        if "description" in result:
-            result["description"] = " ".join(result["description"].split())
-        if API_DEFAULT in schema:
-            result["default"] = schema[API_DEFAULT]
-        if "const" in schema:
-            result["enum"] = [schema["const"]]
+        result = _keywords(schema)
         if "anyOf" in schema:
             if schema["anyOf"] != _INT_OR_STRING:
                 raise TypeError(f"a union that a CRD cannot say: {schema['anyOf']}")
@@ -110,6 +99,19 @@ class _Inliner:
                 return _merged(self._flat(branches[0]), beside)
             return beside | {"anyOf": [{"type": branch.get("type")} for branch in branches]}
         return schema
+
+
+def _keywords(schema: Json) -> Json:
+    """Return what a node says about itself, without what it contains."""
+    result: Json = {key: value for key, value in schema.items() if key in _KEPT and value is not None}
+    result |= {key: schema[key] for key in sorted(schema) if key.startswith("x-kubernetes-")}
+    if "description" in result:
+        result["description"] = " ".join(result["description"].split())
+    if API_DEFAULT in schema:
+        result["default"] = schema[API_DEFAULT]
+    if "const" in schema:
+        result["enum"] = [schema["const"]]
+    return result
 
 
 def _merged(inner: Json, beside: Json) -> Json:

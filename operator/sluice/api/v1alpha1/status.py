@@ -331,7 +331,7 @@ class ParentStatus(Typed):
     """Listener."""
     load_balancer_arn: str | None = None
     """Load balancer."""
-    rules: Annotated[list[ParentRule], list_map("name", most=256)] | None = None
+    rules: Annotated[list[ParentRule], atomic(most=1000)] | None = None
     """ALB rules."""
 
 
@@ -376,7 +376,7 @@ class ServiceRouteStatus(Typed):
     """Generation of the spec that this status is about."""
     conditions: Annotated[list[Condition], list_map("type", most=8)] | None = None
     """Ready, Reconciling, Stalled, Warnings."""
-    parents: Annotated[list[ParentStatus], list_map("name", most=16)] | None = None
+    parents: Annotated[list[ParentStatus], atomic(most=64)] | None = None
     """Listeners and our rules on them."""
     backends: Annotated[list[BackendStatus], list_map("name", most=64)] | None = None
     """Acknowledged weights."""

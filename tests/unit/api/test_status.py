@@ -1,0 +1,95 @@
+"""What the controllers write into status is in the schema: the API server would prune the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from sluice.api.v1alpha1.status import DeploymentStatus, ServiceRouteStatus
+from sluice.model.conditions import conditions
+from sluice.model.traffic import SlotTarget, Traffic
+from sluice.plan.deployment.history import entry
+from sluice.plan.deployment.state import (
+    Anchor,
+    Live,
+    Registering,
+    Rejected,
+    Rollout,
+    Slot,
+    State,
+    TargetGroup,
+)
+
+NOW = 1_790_000_000.0
+
+
+def filled(kind: type[Any], **members: Any) -> Any:
+    """Return a dataclass with a value in every field."""
+    samples = {"str": "x", "int": 7, "float": NOW, "bool": True}
+    values = {
+        field.name: members.get(
+            field.name, samples.get(str(field.type).split(" |", maxsplit=1)[0], "Starting")
+        )
+        for field in dataclasses.fields(kind)
+    }
+    return kind(**values)
+
+
+def test_a_full_deployment_status_is_in_the_schema() -> None:
+    """Every member that the planner's state can hold has a field, and no list has too many items."""
+    target = filled(SlotTarget)
+    rollout = filled(Rollout)
+    state = State(
+        observed_generation=3,
+        live=filled(Live),
+        slot=filled(Slot),
+        retiring=(filled(Slot),),
+        rollout=rollout,
+        registering=filled(Registering),
+        definitions=(("hash", "arn"),),
+        traffic=Traffic(
+            uid="u", rollout_id="r", seq=1, weights={"a": 100}, targets=(target,), verify_after=NOW
+        ),
+        target_groups=(filled(TargetGroup),),
+        anchors=(filled(Anchor), filled(Anchor)),
+        routes=({"name": "web", "uid": "u", "seq": 1, "verifiedAt": NOW},),
+        intents={"promote": "r"},
+        rejected=filled(Rejected),
+        history=(entry(rollout, outcome="Failed", reason="r", by="ECS", evidence=("e",), now=NOW),),
+        conditions=tuple(conditions(ready=True, reason="Available", message="m", generation=3, now=NOW)),
+    )
+    parsed = DeploymentStatus.model_validate(state.write())
+    assert parsed.model_dump(by_alias=True, exclude_none=True) == state.write()
+
+
+def test_a_full_route_status_is_in_the_schema() -> None:
+    """The members of interfaces and of the traffic contract are fields of the type."""
+    status = {
+        "observedGeneration": 2,
+        "conditions": conditions(ready=False, reason="RollingOut", message="m", generation=2, now=NOW),
+        "parents": [
+            {
+                "name": "sandbox:80",
+                "listenerArn": "arn",
+                "loadBalancerArn": "arn",
+                "rules": [{"name": "main/0", "ruleArn": "arn", "priority": 7, "role": "production"}],
+            }
+        ],
+        "backends": [
+            {
+                "name": "web",
+                "uid": "u",
+                "rolloutId": "r",
+                "seq": 1,
+                "hash": "h",
+                "routeGeneration": 2,
+                "desired": {"a": 100},
+                "configured": {"a": 100},
+                "verifiedAt": NOW,
+            }
+        ],
+        "intents": {"reconcile-now": "1"},
+        "summary": {"hosts": "*", "backends": "web", "weights": "web=100"},
+    }
+    parsed = ServiceRouteStatus.model_validate(status)
+    assert parsed.model_dump(by_alias=True, exclude_none=True) == status
