@@ -347,11 +347,14 @@ class RouteController:
         previous, generation = record.status, record.generation
         if failure.passing and is_ready(previous, generation=generation):
             return
-        problem = Problem(reason=failure.reason, message=failure.message)
+        self._tell_problem(record, Problem(reason=failure.reason, message=failure.message))
+
+    def _tell_problem(self, record: Record, problem: Problem) -> None:
+        """Put a problem into the conditions and leave the rest of the status as it is."""
         status = with_conditions(
-            previous,
-            previous=previous,
-            generation=generation,
+            record.status,
+            previous=record.status,
+            generation=record.generation,
             now=self._world.clock.now(),
             problem=problem,
         )
@@ -363,6 +366,10 @@ class RouteController:
         """Delete the route's rules wherever they are, then let the object go."""
         key = record.key
         if FINALIZER not in record.finalizers:
+            return Result()
+        if self._settings.suspended:
+            waits = Problem(reason="Paused", message="suspended; the deletion waits")
+            self._tell_problem(record, waits)
             return Result()
         binding = binding_for(self._settings.tenancy, self._tenant(key), "")
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
