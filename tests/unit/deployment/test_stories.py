@@ -6,6 +6,7 @@ collectors and the stand-in's scheduler. Crashes are tests/sim's subject.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from sim.universe import ROUTE, WEB, Universe, deployment, route
 from sluice.model import ownership
+from sluice.model.binding import Binding
+from sluice.model.tenancy import Tenancy, permissive_rule
 from sluice_sandbox.aws.faults import Fault
 
 BROKEN = {"SANDBOX_EXIT": "1"}
@@ -402,3 +405,99 @@ def test_progress_deadline_and_min_ready_seconds() -> None:
     universe.settle(lambda: universe.ready(WEB))
     universe.cluster.apply(deployment(image="web:2", minReadySeconds=30))
     assert universe.settle(lambda: universe.ready(WEB)) >= 30
+
+
+def test_at_most_two_status_writes_a_pass() -> None:
+    """Intent and outcome, whatever the pass does: create, update, scale, fail, delete (decision 11)."""
+    universe = Universe()
+    most = 0
+
+    def step() -> bool:
+        nonlocal most
+        before = len(universe.calls())
+        went_on = Universe.step(universe)
+        most = max(most, universe.calls()[before:].count("kube PatchStatus"))
+        return went_on
+
+    universe.step = step  # type: ignore[method-assign]
+    universe.cluster.apply(deployment())
+    universe.cluster.apply(route())
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    universe.world.faults.add(Fault(kind="deny", operation="UpdateService", remaining=1))
+    universe.cluster.apply(deployment(image="web:2", replicas=3))
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    universe.cluster.delete(ROUTE)
+    universe.cluster.delete(WEB)
+    universe.settle(lambda: universe.gone(WEB, ROUTE))
+    assert most == 2
+
+
+def test_waiting_for_a_budget_costs_no_status_writes() -> None:
+    """Refused again and again by the pace of AWS: told once, then silence until it goes on."""
+    universe = Universe()
+    universe.world.faults.add(Fault(kind="throttle", operation="RegisterTaskDefinition"))
+    universe.cluster.apply(deployment())
+    universe.settle(says(universe, "WaitingForAWSBudget"))
+    before = universe.calls().count("kube PatchStatus")
+    tries = universe.calls().count("aws RegisterTaskDefinition")
+    universe.run(120)
+    assert universe.calls().count("aws RegisterTaskDefinition") > tries
+    assert universe.calls().count("kube PatchStatus") == before
+    universe.world.faults.clear()
+    assert universe.settle(lambda: universe.ready(WEB)) < 90
+    assert len(universe.definitions()) == 1
+
+
+def test_a_refused_call_keeps_the_warnings() -> None:
+    """A failure is told beside what a person has been warned of."""
+    universe = Universe()
+    universe.world.faults.add(Fault(kind="deny", operation="CreateService"))
+    manifest = deployment()
+    manifest["spec"]["template"]["spec"]["serviceAccountName"] = "web"
+    universe.cluster.apply(manifest)
+    universe.settle(says(universe, "AccessDenied"))
+    warned = universe.condition("Warnings")["message"]
+    assert "serviceAccountName" in warned
+    universe.run(100)
+    assert universe.condition("Warnings")["message"] == warned
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        pytest.param({"clusters": ("prod-*",)}, "may not use cluster sandbox", id="cluster"),
+        pytest.param({"execution_roles": ()}, "may not use execution role", id="role"),
+        pytest.param({"namespaces": ("other",)}, "no tenancy rule", id="namespace"),
+    ],
+)
+def test_what_the_tenancy_does_not_allow(rule: dict[str, Any], text: str) -> None:
+    """NotPermitted names what is not allowed, and AWS is not called at all."""
+    allowed = dataclasses.replace(permissive_rule(), **rule)
+    tenancy = Tenancy(rules=(allowed,), default_binding=Binding(account="", region="eu-west-1"))
+    universe = Universe(settings={"tenancy": tenancy})
+    universe.cluster.apply(deployment())
+    universe.settle(says(universe, "NotPermitted"))
+    assert text in universe.condition("Stalled")["message"]
+    assert universe.writes() == []
+
+
+def test_a_role_inside_the_task_definition_is_permitted_too() -> None:
+    """TaskDefinition may name roles of its own: they pass the same gate."""
+    allowed = dataclasses.replace(permissive_rule(), task_roles=("arn:aws:iam::111122223333:role/app-*",))
+    tenancy = Tenancy(rules=(allowed,), default_binding=Binding(account="", region="eu-west-1"))
+    universe = Universe(settings={"tenancy": tenancy})
+    manifest = deployment()
+    del manifest["spec"]["template"]
+    del manifest["spec"]["selector"]
+    manifest["spec"]["taskDefinition"] = {
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "taskRoleArn": "arn:aws:iam::111122223333:role/admin",
+        "containerDefinitions": [{"name": "app", "image": "web:1"}],
+    }
+    universe.cluster.apply(manifest)
+    universe.settle(says(universe, "NotPermitted"))
+    assert "role/admin" in universe.condition("Stalled")["message"]
+    assert universe.writes() == []

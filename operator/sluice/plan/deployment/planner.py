@@ -134,7 +134,8 @@ def _conclude(work: Work, *, kept: str) -> DeploymentPlan:
     state = work.state
     wakes = list(work.wakes)
     if not verdict.ready and verdict.reason != "Paused":
-        wakes.append(summary.poll_after(state, now=work.now))
+        soon = summary.poll_after(state, now=work.now)
+        wakes += [soon] if soon is not None else []
     name = desired.revision.name
     now_given = bool(state.slot and state.slot.revision == name)
     state = dataclasses.replace(state, observed_generation=desired.generation)

@@ -71,7 +71,7 @@ def _body(
 
 def create(work: Work, arn: str | Ref, balancers: list[dict[str, Any]]) -> None:
     """Plan CreateService, and the rollout that begins with it."""
-    work.state = motion.start(work.desired, work.state, work.slot, (), exists=False, now=work.now)
+    _start(work, (), exists=False)
     rollout = work.state.rollout
     count = work.desired.replicas
     if count is None:
@@ -87,6 +87,17 @@ def create(work: Work, arn: str | Ref, balancers: list[dict[str, Any]]) -> None:
     )
 
 
+def _start(work: Work, found: tuple[Difference, ...], *, exists: bool) -> None:
+    """Begin a rollout to the effective revision, if it has not begun."""
+    before = work.state.rollout
+    work.state = motion.start(work.desired, work.state, work.slot, found, exists=exists, now=work.now)
+    rollout = work.state.rollout
+    if rollout and (before is None or before.id != rollout.id):
+        source = f" from {rollout.source}" if rollout.source else ""
+        message = f"rollout {rollout.id} to revision {rollout.candidate}{source}"
+        work.notes.append(Note(type="Normal", reason="RolloutStarted", message=message))
+
+
 def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[str, Any]]) -> None:
     """Plan what a service that exists lacks, and judge how far it is."""
     desired = work.desired
@@ -98,7 +109,7 @@ def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[
     if not motion.settled(desired, work.state, work.slot, found):
         drifted = work.slot.revision == desired.revision.name and work.state.rollout is None
         if not drifted and not work.still:
-            work.state = motion.start(desired, work.state, work.slot, found, exists=True, now=work.now)
+            _start(work, found, exists=True)
             move = motion.recreate(desired, work.state, service)
             work.state = move.state
             if move.step != "go":

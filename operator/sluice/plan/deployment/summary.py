@@ -13,6 +13,7 @@ from sluice.plan.deployment.service import primary
 from sluice.plan.deployment.state import State
 
 _FAST, _MEDIUM, _SLOW = 2.0, 5.0, 15.0
+_PATIENCE: Final = 600.0
 _PHASES: Final = {
     "Paused": "Paused",
     "RolledBack": "Degraded",
@@ -79,8 +80,11 @@ def phase(verdict: Verdict, service: Structure | None) -> str:
     return _PHASES.get(verdict.reason, "Degraded")
 
 
-def poll_after(state: State, *, now: float) -> float:
-    """Return when to look again while something moves: often at first, seldom after minutes."""
+def poll_after(state: State, *, now: float) -> float | None:
+    """Return when to look again while something moves: often at first, seldom after minutes.
+
+    None after ten minutes without a rollout: only a person can help, and the drift resync is enough.
+    """
     since = now
     if state.rollout:
         since = state.rollout.started_at
@@ -89,6 +93,8 @@ def poll_after(state: State, *, now: float) -> float:
             if condition["type"] == READY and condition["status"] == "False":
                 since = parse_timestamp(condition["lastTransitionTime"])
     age = now - since
+    if state.rollout is None and not state.retiring and age >= _PATIENCE:
+        return None
     return now + (_FAST if age < 30 else _MEDIUM if age < 180 else _SLOW)
 
 
