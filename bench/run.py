@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,35 +68,49 @@ def run(scope: Scope, *, say: Callable[[str], None], profile: Path | None = None
     }
     for latency in scope.single_latencies:
         heard = _prefixed(say, f"first write, {latency * 1000:g} ms")
-        with World(Plan(latency_seconds=latency, profile=_named(profile, "first")), say=heard) as world:
-            found = figures.first_write(world, count=scope.singles, say=heard)
-        results["firstWrite"].append(_at(latency, found))
+        plan = Plan(latency_seconds=latency, profile=_named(profile, "first"))
+        with World(plan, say=heard) as world, _noted(results["firstWrite"], world, latency) as found:
+            found.update(figures.first_write(world, count=scope.singles, say=heard))
     for count, latency in scope.converge:
         heard = _prefixed(say, f"{count:,} Deployments, {latency * 1000:g} ms")
         plan = Plan(latency_seconds=latency, profile=_named(profile, f"converge-{count}"))
         with World(plan, say=heard) as world:
-            results["converge"].append(_at(latency, figures.converge(world, count=count, say=heard)))
+            with _noted(results["converge"], world, latency) as found:
+                found.update(figures.converge(world, count=count, say=heard))
             if (count, latency) == scope.restart:
                 _afterwards(world, results, scope, say=heard)
     if scope.budgeted:
         heard = _prefixed(say, f"{scope.budgeted} with budgets")
-        with World(Plan(budgets=True), say=heard) as world:
-            found = figures.budgeted(world, count=scope.budgeted, say=heard)
-        results["budgeted"].append(_at(0.0, found))
+        with (
+            World(Plan(budgets=True), say=heard) as world,
+            _noted(results["budgeted"], world, 0.0) as found,
+        ):
+            found.update(figures.budgeted(world, count=scope.budgeted, say=heard))
     return results
 
 
 def _afterwards(world: World, results: dict[str, Any], scope: Scope, *, say: Callable[[str], None]) -> None:
     count, latency = scope.restart
     say(f"at rest for {scope.rest_seconds:g} s")
-    results["rest"].append(_at(latency, figures.at_rest(world, seconds=scope.rest_seconds, count=count)))
+    with _noted(results["rest"], world, latency) as found:
+        found.update(figures.at_rest(world, seconds=scope.rest_seconds, count=count))
     for kill in (False, True) if scope.crash else (False,):
         say("killed and started" if kill else "restarted")
-        results["restart"].append(_at(latency, figures.restart(world, count=count, kill=kill)))
+        with _noted(results["restart"], world, latency) as found:
+            found.update(figures.restart(world, count=count, kill=kill))
 
 
-def _at(latency: float, found: dict[str, Any]) -> dict[str, Any]:
-    return {"latencyMs": latency * 1000, **found}
+@contextmanager
+def _noted(into: list[dict[str, Any]], world: World, latency: float) -> Iterator[dict[str, Any]]:
+    """Add a figure with its latency, and with what share of the machine others took meanwhile."""
+    found: dict[str, Any] = {"latencyMs": latency * 1000}
+    began, (machine, own) = time.monotonic(), world.busy()
+    yield found
+    machine_after, own_after = world.busy()
+    room = (time.monotonic() - began) * (os.cpu_count() or 1)
+    others = max(0.0, (machine_after - machine) - (own_after - own))
+    found["othersPercentOfMachine"] = round(others / room * 100, 1)
+    into.append(found)
 
 
 def _named(profile: Path | None, name: str) -> Path | None:

@@ -24,6 +24,8 @@ NAMESPACE: Final = "bench"
 API: Final = "sluice.dev/v1alpha1"
 _GROUP: Final = f"/apis/{API}"
 _CREATORS: Final = 8
+_BUSY: Final = 429  # also right after a CRD was established: "storage is (re)initializing"
+_PATIENCE: Final = 50
 _TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 Json = dict[str, Any]
@@ -92,7 +94,20 @@ class ApiServer:
     def request(
         self, method: str, path: str, body: bytes | None = None, *, accept: str = "application/json"
     ) -> bytes:
-        """Send one request on this thread's connection. Raises RuntimeError unless the status is 2xx."""
+        """Send one request on this thread's connection; a 429 is tried again for some seconds.
+
+        Raises RuntimeError unless the status is 2xx.
+        """
+        for _ in range(_PATIENCE):
+            status, text = self._exchange(method, path, body, accept)
+            if status != _BUSY:
+                break
+            time.sleep(0.2)
+        if not 200 <= status < 300:
+            raise RuntimeError(f"{method} {path}: {status} {text[:500].decode()}")
+        return text
+
+    def _exchange(self, method: str, path: str, body: bytes | None, accept: str) -> tuple[int, bytes]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = http.client.HTTPSConnection(
@@ -103,10 +118,7 @@ class ApiServer:
             method, path, body=body, headers={"Content-Type": "application/json", "Accept": accept}
         )
         answer = connection.getresponse()
-        text: bytes = answer.read()
-        if not 200 <= answer.status < 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500].decode()}")
-        return text
+        return answer.status, answer.read()
 
     def create_namespace(self) -> None:
         """Make the namespace that everything goes into."""

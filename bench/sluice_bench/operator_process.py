@@ -90,9 +90,13 @@ class Operator:
     # What the kernel says.
 
     def cpu_seconds(self) -> float:
-        """Return user and system time since the process began (proc(5), fields 14 and 15)."""
-        fields = self._proc("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        """Return user and system time since the process began."""
+        self._proc("stat")
+        return self.cpu_or_none()
+
+    def cpu_or_none(self) -> float:
+        """Return the same, 0 when it does not run."""
+        return cpu_seconds(self._child.pid) if self._child is not None else 0.0
 
     def memory_mb(self) -> float:
         """Return the resident set in MB (10^6 bytes)."""
@@ -133,6 +137,16 @@ class Operator:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"“{what}” not within {within:g} s; logs are in {self.directory}")
             time.sleep(every)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return a process's user and system time, 0 when there is none (proc(5), fields 14 and 15)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return 0.0
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def samples_of(text: str) -> Samples:

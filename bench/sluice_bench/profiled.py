@@ -1,112 +1,79 @@
-"""`python -m sluice_bench.profiled operator …`: the command `sluice` with a sampling profiler inside.
+"""`python -m sluice_bench.profiled operator …`: the command `sluice` with a profiler in every thread.
 
-Every few milliseconds each thread's stack is noted and given the CPU time that this thread used since the
-last look (its own CPU clock, so waiting threads weigh nothing). The report, at the end of the process or at
-SIGUSR2, has CPU by thread group, by function with its callees, and by function alone. It costs some percent
-of a core; times of a profiled run are not figures.
+cProfile counts the calls of each function and the CPU time of its thread (so waiting weighs nothing); the
+threads' profiles are added up at the end. It makes everything slower, small functions most: call counts and
+proportions are what it is for, not times.
 """
 
 from __future__ import annotations
 
 import atexit
+import cProfile
+import io
 import os
+import pstats
 import re
-import signal
-import sys
 import threading
 import time
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Final
+from typing import Any, Final
 
-INTERVAL: Final = 0.004
-_TOP: Final = 70
-_DEPTH: Final = 60
-_ROOTS: Final = re.compile(r".*/(?:site-packages|operator|python3\.\d+)/")
+_TOP: Final = 90
+_ROOTS: Final = re.compile(r"/\S*/(?:site-packages|operator|python3\.\d+)/")
 
 
-class Sampler:
-    """Collects; `report` may be asked at any time."""
+class Profiles:
+    """One profile per thread, by the thread's name without its number."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
-        self._groups: Counter[str] = Counter()
-        self._own: Counter[str] = Counter()
-        self._within: Counter[str] = Counter()
-        self._clocks: dict[int, float] = {}
-        self._lines: Counter[str] = Counter()
+        """Start with none."""
+        self._lock = threading.Lock()
+        self._found: list[tuple[str, cProfile.Profile]] = []
 
-    def run(self) -> None:
-        """Sample for ever; for a thread of its own."""
-        me = threading.get_ident()
-        while True:
-            time.sleep(INTERVAL)
-            names = {thread.ident: thread.name for thread in threading.enumerate()}
-            for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the documented way to see other threads
-                if ident != me:
-                    self._note(ident, names.get(ident, "?"), frame)
+    def begin(self, name: str) -> None:
+        """Profile the calling thread from here on."""
+        profile = cProfile.Profile(time.thread_time)
+        with self._lock:
+            self._found.append((re.sub(r"[-_ (]*\d+.*", "", name), profile))
+        profile.enable()
 
-    def _note(self, ident: int, name: str, frame: FrameType) -> None:
-        try:
-            clock = time.clock_gettime(time.pthread_getcpuclockid(ident))
-        except OSError:
-            return
-        used = clock - self._clocks.get(ident, 0.0)
-        self._clocks[ident] = clock
-        if used <= 0:
-            return
-        self._groups[re.sub(r"[-_ (]*\d+.*", "", name)] += used
-        self._lines[f"{_place(frame)}:{frame.f_lineno}"] += used
-        seen: set[str] = set()
-        current: FrameType | None = frame
-        for depth in range(_DEPTH):
-            if current is None:
-                break
-            place = _place(current)
-            if depth == 0:
-                self._own[place] += used
-            if place not in seen:
-                seen.add(place)
-                self._within[place] += used
-            current = current.f_back
+    def follow(self, run: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+        """Return `Thread.run` that begins a profile."""
+
+        def profiled(thread: threading.Thread) -> None:
+            self.begin(thread.name)
+            run(thread)
+
+        return profiled
 
     def report(self) -> str:
-        """Return the tables."""
-        everything = sum(self._groups.values()) or 1.0
-        parts = [f"CPU seconds seen: {everything:.2f}"]
-        tables = (
-            ("by thread", self._groups),
-            ("within (with callees)", self._within),
-            ("alone", self._own),
-            ("by line", self._lines),
-        )
-        for title, table in tables:
-            parts.append(f"\n{title}")
-            parts += [
-                f"{used:8.3f} s {used / everything:6.1%}  {place}"
-                for place, used in Counter(table).most_common(_TOP)
-            ]
-        return "\n".join(parts) + "\n"
-
-
-def _place(frame: FrameType) -> str:
-    code = frame.f_code
-    return f"{_ROOTS.sub('', code.co_filename)} {code.co_qualname}:{code.co_firstlineno}"
+        """Return the groups' tables, the busiest first."""
+        groups: dict[str, Any] = {}
+        for name, profile in self._found:
+            if not profile.getstats():
+                continue
+            if name in groups:
+                groups[name].add(profile)
+            else:
+                groups[name] = pstats.Stats(profile, stream=io.StringIO())
+        parts = []
+        for name, stats in sorted(groups.items(), key=lambda item: -item[1].total_tt):
+            stats.stream = stream = io.StringIO()
+            for order in ("cumulative", "tottime"):
+                stats.sort_stats(order).print_stats(_TOP if stats.total_tt > 0.5 else 5)
+            parts.append(f"===== thread {name}\n{_ROOTS.sub('', stream.getvalue())}")
+        return "\n".join(parts)
 
 
 def main() -> None:
-    """Run `sluice` with the arguments given, sampled."""
+    """Run `sluice` with the arguments given, profiled."""
     target = Path(os.environ.pop("SLUICE_BENCH_PROFILE"))
-    sampler = Sampler()
-
-    def write(*_: object) -> None:
-        target.write_text(sampler.report(), encoding="utf-8")
-
-    atexit.register(write)
-    signal.signal(signal.SIGUSR2, write)
-    threading.Thread(target=sampler.run, name="sampler", daemon=True).start()
-    from sluice.cli.main import main as sluice  # noqa: PLC0415 - its import is sampled too
+    profiles = Profiles()
+    atexit.register(lambda: target.write_text(profiles.report(), encoding="utf-8"))
+    threading.Thread.run = profiles.follow(threading.Thread.run)  # type: ignore[method-assign]
+    profiles.begin("MainThread")
+    from sluice.cli.main import main as sluice  # noqa: PLC0415 - its import is profiled too
 
     sluice()
 

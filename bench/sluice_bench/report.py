@@ -59,7 +59,16 @@ def table(results: Mapping[str, Any]) -> str:
         f"Sluice benchmark, {where['date']}, {where['cores']} cores, Python {where['python']}, "
         f"load before the start {where['loadAtStart']}"
     )
-    return "\n".join([title, "", *(line.rstrip() for line in lines)]) + "\n"
+    others = [
+        figure["othersPercentOfMachine"]
+        for figures in results.values()
+        if isinstance(figures, list)
+        for figure in figures
+    ]
+    noise = (
+        f"Other processes took {min(others)} to {max(others)} % of the machine meanwhile." if others else ""
+    )
+    return "\n".join([title, noise, "", *(line.rstrip() for line in lines)]) + "\n"
 
 
 def _rows(results: Mapping[str, Any]) -> Iterable[Row]:

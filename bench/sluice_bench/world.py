@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from sluice_bench.objects import ApiServer, Json
-from sluice_bench.operator_process import Operator
+from sluice_bench.operator_process import Operator, cpu_seconds
 from sluice_sandbox.aws.record import is_read
 from sluice_sandbox.controlplane.cluster import Cluster
 from sluice_sandbox.controlplane.crds import apply_crds, crd_files
@@ -148,6 +148,19 @@ class World:
         else:
             self._folder._finalizer.detach()  # type: ignore[attr-defined]  # noqa: SLF001 - logs are wanted
             self._say(f"logs are left in {self.directory}")
+
+    def busy(self) -> tuple[float, float]:
+        """Return CPU seconds of the whole machine and of this benchmark's processes so far (proc(5)).
+
+        Between two calls in the life of one world the difference tells what else the machine did.
+        """
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+        idle = int(fields[3]) + int(fields[4])
+        machine = (sum(map(int, fields)) - idle) / os.sysconf("SC_CLK_TCK")
+        times = os.times()
+        own = times.user + times.system + times.children_user + times.children_system
+        own += sum(cpu_seconds(pid) for pid in self._sandbox.status().processes.values())
+        return machine, own + self.operator.cpu_or_none()
 
     def _environment(self) -> Mapping[str, str]:
         found = dict(os.environ)
