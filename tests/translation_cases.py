@@ -239,7 +239,7 @@ TRANSLATED: list[tuple[Any, ...]] = [
         [True, "START"],
     ),
     ("spec.volumes[]", [{"name": "v", "emptyDir": {}}], "body.volumes", [{"name": "v"}]),
-    ("spec.volumes[].name", "v", "body.volumes[0].name", "v", with_field("spec.volumes[].emptyDir", {})),
+    ("spec.volumes[].name", "v", "body.volumes[0].name", "v"),
     ("spec.volumes[].emptyDir", {}, "body.volumes", [{"name": "data"}]),
     (
         "spec.volumes[].emptyDir",

@@ -228,7 +228,6 @@ MISSING = {
         with_field("spec.imagePullSecrets", [{"name": "a"}, {"name": "b"}]),
         "one secret for each image",
     ),
-    "a volume without a source": (with_field("spec.volumes[].name", "v"), "names no source"),
 }
 
 

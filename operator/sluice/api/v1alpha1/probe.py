@@ -57,9 +57,7 @@ class HttpGetAction(Typed):
     http_headers: Annotated[
         list[HttpHeader] | None,
         atomic(most=16),
-        refused(
-            "load balancers send no headers of yours in health checks; use a path that needs none, or exec"
-        ),
+        warned("load balancers send no headers of yours: the check must pass without them"),
     ] = None
     protocol: Annotated[
         str | None, refused("load balancers choose the protocol of health checks; remove protocol")

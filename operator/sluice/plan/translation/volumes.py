@@ -55,9 +55,7 @@ def volumes(pod: PodSpec, ecs: EcsSettings, findings: Findings) -> Volumes:
         elif volume.empty_dir and volume.empty_dir.medium == "Memory":
             memory[volume.name] = _memory(volume.empty_dir, path, findings)
         else:
-            if volume.empty_dir is None:
-                findings.refuse(path, "names no source; use emptyDir or csi (efs.csi.aws.com)")
-            definitions.append({"name": volume.name})
+            definitions.append({"name": volume.name})  # without a source it is an emptyDir, as in Kubernetes
     for index, raw in enumerate(ecs.volumes or ()):
         definitions.append(dict(raw))
         if sum(item["name"] == raw["name"] for item in definitions) > 1:
