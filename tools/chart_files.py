@@ -98,7 +98,12 @@ def _harmless(value: str, schema: Schema, answer: Answer) -> str:
     if answer.unless:
         allowed = ", ".join(str(v).lower() if isinstance(v, bool) else repr(v) for v in answer.unless)
         return f"{value} in [{allowed}]"
-    empty = {"boolean": f"!{value}", "string": f"{value} == ''", "integer": f"{value} == 0"}
+    empty = {
+        "array": f"size({value}) == 0",
+        "boolean": f"!{value}",
+        "integer": f"{value} == 0",
+        "string": f"{value} == ''",
+    }
     return empty.get(schema.get("type", ""), "")
 
 

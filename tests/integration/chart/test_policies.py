@@ -28,6 +28,7 @@ WARNED = [item["message"] for item in _GENERATED]
 VALUES = {
     "exec": {"command": ["true"]},
     "httpGet": {"path": "/", "port": 8080},
+    "httpHeaders": [{"name": "Accept", "value": "text/html"}],
     "tcpSocket": {"port": 8080},
     "grpc": {"port": 8080},
     "service": "shop",
@@ -41,6 +42,7 @@ VALUES = {
 """What makes use of a field, by its last name."""
 BESIDE: dict[str, dict[str, Any]] = {
     "service": {"port": 8080},
+    "httpHeaders": {"port": 8080},
     "terminationGracePeriodSeconds": {"exec": {"command": ["true"]}},
 }
 """What a field needs beside it."""
@@ -53,7 +55,7 @@ def using(path: str, name: str, namespace: str) -> dict[str, Any]:
     pod = obj["spec"]["template"]["spec"]
     pod["initContainers"] = [{"name": "side", "image": "side:1", "restartPolicy": "Always"}]
     at: Any = obj
-    *parents, leaf = path.split(".")
+    *parents, leaf = path.removesuffix("[]").split(".")
     for parent in parents:
         at = at[parent.removesuffix("[]")][0] if parent.endswith("[]") else at.setdefault(parent, {})
     at.update(copy.deepcopy(BESIDE.get(leaf, {})) | {leaf: VALUES[leaf]})
@@ -87,9 +89,9 @@ def test_kubectl_warns_of_every_field_that_means_something_else(
     said = warnings(control_plane, *objects)
 
     missing = [message for message in WARNED if not any(message in line for line in said)]
-    more = {path: n for path in paths if (n := sum(f" {path}: " in line for line in said)) > 1}
     assert missing == []
-    assert len(said) == len(objects), (said, more)
+    # kubectl says each text once, also where a field lies inside of one that is warned of.
+    assert len(said) == len(WARNED), said
 
 
 def test_kubectl_is_quiet_about_what_means_the_same(
