@@ -92,8 +92,8 @@ def _run(work: Work) -> None:
     hung = anchors(work.desired, work.state, work.observed, targets)
     if registration.action:
         work.actions.append(registration.action)
-    work.actions += [*targets.actions, *hung.actions]
     changed(work, *(f"target group: {text}" for text in targets.repaired), *hung.repaired)
+    work.actions += [*targets.actions, *hung.actions]
     work.state = dataclasses.replace(work.state, target_groups=targets.groups, anchors=hung.anchors)
     if registration.arn is None:
         _wait_for_definition(work, registration)
@@ -165,10 +165,13 @@ def _suspended(
 ) -> DeploymentPlan:
     """Hands off: say what would be done, do nothing and remember no intent."""
     would = plan(dataclasses.replace(desired, suspended=False), observed, state, now=now, routes=routes)
+    notes: tuple[Note, ...] = ()
     if would.actions:
         texts = "; ".join(f"{action.operation}: {action.reason}" for action in would.actions[:3])
         more = f" and {len(would.actions) - 3} more" if len(would.actions) > 3 else ""
         verdict = Verdict(ready=False, reason="Paused", message=f"suspended; not done: {texts}{more}")
+        if not any(entry["message"] == verdict.message for entry in state.conditions):
+            notes = (Note(type="Warning", reason="DriftFound", message=verdict.message),)
     else:
         condition = next(entry for entry in would.status["conditions"] if entry["type"] == "Ready")
         verdict = Verdict(
@@ -179,5 +182,5 @@ def _suspended(
     quiet = dataclasses.replace(state, observed_generation=desired.generation)
     service = slots.choose(desired, state, observed).service
     return DeploymentPlan(
-        state=quiet, status=summary.status(desired, quiet, verdict, service=service, now=now)
+        state=quiet, status=summary.status(desired, quiet, verdict, service=service, now=now), notes=notes
     )

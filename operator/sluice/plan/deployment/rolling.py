@@ -233,7 +233,7 @@ def changed(work: Work, *texts: str) -> None:
     if work.state.rollout is not None:
         return
     asked = work.state.observed_generation != work.desired.generation or any(
-        action.operation == "CreateTargetGroup" for action in work.actions
+        not group.arn for group in work.state.target_groups
     )
     reason = "ServiceUpdated" if asked else "DriftRepaired"
     work.notes += [Note(type="Normal", reason=reason, message=text) for text in texts]

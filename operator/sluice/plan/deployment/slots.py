@@ -56,14 +56,13 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
     if service is None:
         if not slot.service_arn and slot.cluster != desired.cluster:
             return Slots(slot=_numbered(desired, slot.ordinal), service=None, retiring=retiring)
-        return Slots(slot=_bare(slot), service=None, retiring=retiring)
+        notes = (
+            (_deleted(slot, "was deleted by somebody else and is created again"),) if slot.service_arn else ()
+        )
+        return Slots(slot=_bare(slot), service=None, retiring=retiring, notes=notes)
     if service.get("status") == "DRAINING":
         # Deleted by hand, or by a deletion that a restored object undid: its name stays taken.
-        note = Note(
-            type="Warning",
-            reason="ServiceReplaced",
-            message=f"ECS service {slot.service_name} is being deleted; its successor is created",
-        )
+        note = _deleted(slot, "is being deleted; its successor is created")
         return Slots(
             slot=_numbered(desired, slot.ordinal + 1), service=None, retiring=retiring, notes=(note,)
         )
@@ -82,6 +81,10 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
             notes=(note,),
         )
     return Slots(slot=seen(slot, service), service=service, retiring=retiring)
+
+
+def _deleted(slot: Slot, what: str) -> Note:
+    return Note(type="Warning", reason="ServiceReplaced", message=f"ECS service {slot.service_name} {what}")
 
 
 def seen(slot: Slot, service: Structure) -> Slot:

@@ -124,6 +124,8 @@ def target_groups(desired: Desired, state: State, observed: Observed) -> Targets
             arns[group.name] = group.arn or Ref(f"target-group-arn:{group.name}")
             groups.append(group)
             actions += _create(desired, group, backend, port)
+            if group.arn:
+                repaired.append(f"{group.name} was deleted by somebody else")
             continue
         arn = group.arn
         if seen is not _UNSEEN:
