@@ -135,7 +135,7 @@ class Universe:
         )
         return str(made["Listeners"][0]["ListenerArn"])
 
-    def aws(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
+    def aws(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         """Call AWS as a person at the console would: neither recorded as ours nor crashed."""
         return dict(self.world.call(service, operation, params))
 
@@ -259,6 +259,13 @@ class Universe:
     def target_groups(self) -> list[dict[str, Any]]:
         """Return all target groups."""
         return list(self.aws("elbv2", "DescribeTargetGroups")["TargetGroups"])
+
+    def healthy(self, group: str) -> int:
+        """Return the number of healthy targets of a group."""
+        answer = self.aws("elbv2", "DescribeTargetHealth", TargetGroupArn=group)
+        return sum(
+            1 for entry in answer["TargetHealthDescriptions"] if entry["TargetHealth"]["State"] == "healthy"
+        )
 
     def definitions(self) -> list[str]:
         """Return the ARNs of all ACTIVE task definitions."""

@@ -150,6 +150,8 @@ class DeploymentController:
                 first=first,
                 binding=work.context.binding,
             )
+            # What was done before the failure is not planned again, so it would never be told.
+            self._note(work, first.notes if failed.applied.done else ())
             raise
         observed = absorb(work.observed, first.actions[: applied.done], applied.outputs)
         if applied.superseded:
@@ -172,8 +174,7 @@ class DeploymentController:
         self._keep(work, done)
         traffic = record.status.get("traffic")
         record.save(done.status)
-        for note in dict.fromkeys((*work.notes, *notes)):
-            record.note(type_=note.type, reason=note.reason, message=note.message)
+        self._note(work, notes)
         if done.completed:
             self._collect(work, done.state)
         changed = done.status.get("traffic") != traffic
@@ -182,6 +183,10 @@ class DeploymentController:
             urgent=self._routes(record.key) if changed else (),
             rollback=done.rollback,
         )
+
+    def _note(self, work: _Pass, notes: tuple[Note, ...]) -> None:
+        for note in dict.fromkeys((*work.notes, *notes)):
+            work.record.note(type_=note.type, reason=note.reason, message=note.message)
 
     def _keep(self, work: _Pass, done: DeploymentPlan) -> None:
         """Keep the revision before a status says that the service has it: a crash does it again."""
