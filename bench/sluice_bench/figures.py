@@ -81,7 +81,7 @@ def converge(world: World, *, count: int, say: Say) -> Figure:
     operator.start()
     time.sleep(1.0)  # its threads have started; the process idles
     idle_memory, cpu_before, samples_before = operator.memory_mb(), operator.cpu_seconds(), operator.samples()
-    counts_before = aws.counts()
+    counts_before, others_before = aws.counts(), world.processes()
     routed = min(ROUTED, count)
     names = [f"web-{number:04}" for number in range(count)]
     objects = [deployment(name, world.estate) for name in names]
@@ -98,7 +98,7 @@ def converge(world: World, *, count: int, say: Say) -> Figure:
     said = f"NOT everything is Ready: {unready}" if unready else "everything Ready"
     say(f"{said} after {ready - began:.1f} s")
     world.settle(quiet=_QUIET, within=20)
-    cpu = operator.cpu_seconds() - cpu_before
+    cpu, others = operator.cpu_seconds() - cpu_before, world.processes()
     calls = _minus(aws.counts(), counts_before)
     samples = operator.samples()
     everything = sum(calls.values(), Counter[str]())
@@ -115,6 +115,9 @@ def converge(world: World, *, count: int, say: Say) -> Figure:
         "awsRefusals": {outcome: dict(found) for outcome, found in calls.items() if outcome != "OK"},
         "cpuSeconds": round(cpu, 2),
         "cpuMsPerService": round(cpu / count * 1000, 1),
+        "othersCpuMsPerService": {
+            name: round((used - others_before[name]) / count * 1000, 1) for name, used in others.items()
+        },
         "memoryIdleMb": round(idle_memory),
         "memoryMb": round(operator.memory_mb()),
         "memoryPeakMb": round(operator.peak_memory_mb()),

@@ -71,7 +71,7 @@ def main() -> None:
     target = Path(os.environ.pop("SLUICE_BENCH_PROFILE"))
     profiles = Profiles()
     atexit.register(lambda: target.write_text(profiles.report(), encoding="utf-8"))
-    threading.Thread.run = profiles.follow(threading.Thread.run)  # type: ignore[method-assign]
+    threading.Thread.run = profiles.follow(threading.Thread.run)  # type: ignore[assignment, method-assign]
     profiles.begin("MainThread")
     from sluice.cli.main import main as sluice  # noqa: PLC0415 - its import is profiled too
 

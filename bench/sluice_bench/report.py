@@ -114,6 +114,8 @@ def _converge(figure: Mapping[str, Any]) -> Iterable[Row]:
     yield Row(f"{name}: everything Ready", f"{ready:.1f} s" if ready else f"no: {figure['unready']}", "all")
     yield Row(f"{name}: AWS calls per service", f"{figure['awsCallsPerService']:g}", "3", "2", "9")
     yield Row(f"{name}: CPU per service", f"{figure['cpuMsPerService']:g} ms", "15 ms", "7 ms", "39 ms")
+    server = figure["othersCpuMsPerService"]["kube-apiserver"]
+    yield Row(f"{name}: CPU of kube-apiserver per service", f"{server:g} ms")
     yield Row(
         f"{name}: memory, and its peak",
         f"{figure['memoryMb']} MB, {figure['memoryPeakMb']} MB",

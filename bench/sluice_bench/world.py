@@ -159,8 +159,12 @@ class World:
         machine = (sum(map(int, fields)) - idle) / os.sysconf("SC_CLK_TCK")
         times = os.times()
         own = times.user + times.system + times.children_user + times.children_system
-        own += sum(cpu_seconds(pid) for pid in self._sandbox.status().processes.values())
+        own += sum(self.processes().values())
         return machine, own + self.operator.cpu_or_none()
+
+    def processes(self) -> dict[str, float]:
+        """Return CPU seconds so far of etcd, kube-apiserver and the stand-in (`aws`)."""
+        return {name: cpu_seconds(pid) for name, pid in self._sandbox.status().processes.items()}
 
     def _environment(self) -> Mapping[str, str]:
         found = dict(os.environ)
