@@ -40,6 +40,8 @@ class Layout:
     directory: Path
     ports: Ports
     programs: dict[str, Path]
+    api_flags: tuple[str, ...] = ()
+    """More flags of kube-apiserver: an audit log, say."""
 
     @property
     def keys(self) -> KeyFiles:
@@ -113,6 +115,7 @@ def _kube_apiserver(layout: Layout) -> list[str]:
         "--service-cluster-ip-range=10.96.0.0/16",
         "--authorization-mode=RBAC",
         "--profiling=false",
+        *layout.api_flags,
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -53,6 +53,7 @@ class ControlPlane:
         controller_manager: bool = False,
         detached: bool = False,
         port: int = 0,
+        api_flags: Sequence[str] = (),
         ready_s: float = 90.0,
         pick_port: Callable[[], int] = free_port,
     ) -> None:
@@ -64,6 +65,7 @@ class ControlPlane:
             controller_manager: also garbage collection, deletion of namespaces, default ServiceAccounts.
             detached: outlive this process, until `stop_in(directory)`.
             port: the API server's; 0 takes a free one.
+            api_flags: more flags of kube-apiserver (an audit log, a feature gate).
             ready_s: seconds until `start` gives up.
             pick_port: names a free port; tests make it name a taken one.
         """
@@ -72,6 +74,7 @@ class ControlPlane:
         self._programs = dict(programs or {})
         self._detached = detached
         self._port = port
+        self._api_flags = tuple(api_flags)
         self._ready_s = ready_s
         self._pick_port = pick_port
         self._layout: Layout | None = None
@@ -160,7 +163,9 @@ class ControlPlane:
             ports = Ports(
                 api=self._port or self._pick_port(), etcd=self._pick_port(), etcd_peer=self._pick_port()
             )
-            self._layout = Layout(self.directory, ports=ports, programs=self._programs)
+            self._layout = Layout(
+                self.directory, ports=ports, programs=self._programs, api_flags=self._api_flags
+            )
             try:
                 self._start_once(deadline)
             except PortTaken as error:

@@ -10,6 +10,7 @@ Bounds: MAX_RATE, MAX_DURATION, MAX_IN_FLIGHT; what is due beyond the last is co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import time
@@ -25,6 +26,7 @@ from sluice_sandbox.dataplane.load_report import Report, SecondReport
 MAX_RATE = 2_000.0
 MAX_DURATION = 3_600.0
 MAX_IN_FLIGHT = 1_000
+_FAREWELL_S = 2.0
 _BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, http1.BadMessage)
 
 
@@ -133,9 +135,17 @@ class _Generator:
             await asyncio.wait(self._tasks)
         self.report.duration_seconds = time.perf_counter() - started
         self._tell(told, len(self.report.seconds), on_second)
+        await self._close()
+        return self.report
+
+    async def _close(self) -> None:
+        """Close what is open, and wait for TLS's farewell: a loop that ends before leaves open sockets."""
         for connection in self._idle:
             connection.writer.close()
-        return self.report
+        farewells = [connection.writer.wait_closed() for connection in self._idle]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await asyncio.gather(*farewells, return_exceptions=True)
 
     async def _wait_until(self, when: float) -> None:
         # At least a millisecond: several requests may leave at once, none leaves early.

@@ -1,0 +1,133 @@
+"""Clients of the load balancer: open-loop requests in a thread, and a WebSocket that talks all the time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Self
+from urllib.parse import urlsplit
+
+from e2e.waiting import until
+from sluice_sandbox.dataplane import load, websocket
+from sluice_sandbox.dataplane.load_report import Report
+
+_LONGEST_S = 240.0
+
+
+class Load:
+    """Requests at a rate from `with` to its end; then `report` has what became of each."""
+
+    def __init__(self, url: str, *, host: str, rate: float) -> None:
+        """Aim at a listener's URL with a Host header."""
+        self._plan = load.Plan(url=url, host=host, rate=rate, duration_seconds=_LONGEST_S)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._work, name=f"load {url}", daemon=True)
+        self._seconds: list[object] = []
+        self.images: dict[str, float] = {}
+        """When each image was first heard of (monotonic seconds), known a second late at most."""
+        self.report = Report(url=url, rate=rate)
+
+    def __enter__(self) -> Self:
+        """Start; the first second is over when this returns."""
+        self._thread.start()
+        until(lambda: self._seconds, "a second of load is over")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop and wait for the answers under way."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _work(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            self.report = runner.run(load.run(self._plan, on_second=self._heard, stop=self._stop))
+
+    def _heard(self, second: load.SecondReport) -> None:
+        self._seconds.append(second)
+        for image in second.images:
+            self.images.setdefault(image, time.monotonic())
+
+    def wait_for_image(self, image: str) -> None:
+        """Wait until an answer came from that image."""
+        until(lambda: image in self.images, f"{image} answers")
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Every answer that is not 2xx and every request without an answer, by what it was; {} is good."""
+        figures = self.report.to_json()
+        bad = {code: count for code, count in figures["statusCodes"].items() if not code.startswith("2")}
+        unsent = {"not sent": figures["notSent"]} if figures["notSent"] else {}
+        return bad | figures["connectionErrors"] | unsent
+
+    @property
+    def sent(self) -> int:
+        """How many requests were sent."""
+        return self.report.sent
+
+
+class Talk:
+    """A WebSocket through the load balancer that says something every 50 ms until the task says goodbye."""
+
+    def __init__(self, url: str, *, host: str) -> None:
+        """Connect and begin."""
+        parts = urlsplit(url)
+        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=20)
+        request = (
+            f"GET /talk HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Key: c2x1aWNlLWUyZS10ZXN0IQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        self._socket.sendall(request.encode())
+        self._stream = self._socket.makefile("rb")
+        self.status = int(self._stream.readline().split()[1])
+        while self._stream.readline().strip():
+            """The rest of the head says nothing that matters here."""
+        self.echoes = 0
+        self.last_echo = 0.0
+        """Monotonic seconds."""
+        self.goodbye: int | None = None
+        """The status of the close frame (RFC 6455 section 7.4), once it came."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="talk", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Go on talking."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self._stop.set()
+        self._thread.join(30)
+        self._stream.close()
+        self._socket.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still talks."""
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        with suppress(OSError):
+            while not self._stop.wait(0.05):
+                text = f"hello {self.echoes}".encode()
+                self._socket.sendall(websocket.frame(0x1, text, mask=b"abcd"))
+                if self._read() != text:
+                    return
+                self.echoes += 1
+                self.last_echo = time.monotonic()
+
+    def _read(self) -> bytes:
+        """Return the payload of the next frame, b'' at the end."""
+        head = self._stream.read(2)
+        if len(head) < 2:
+            return b""
+        payload = self._stream.read(head[1] & 0x7F)
+        if head[0] & 0x0F == websocket.CLOSE:
+            self.goodbye = int.from_bytes(payload[:2], "big")
+            return b""
+        return payload
