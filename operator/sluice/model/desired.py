@@ -122,5 +122,3 @@ class Desired:
     selector: str = ""
     warnings: tuple[str, ...] = ()
     task_size: Mapping[str, str] = field(default_factory=dict)
-    known_revisions: frozenset[str] | None = None
-    """Names of the kept revisions where they had to be read, else None."""

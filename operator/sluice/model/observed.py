@@ -47,5 +47,3 @@ class Observed:
     """The slot's newest service deployments, newest first, where they had to be read."""
     stopped: Sequence[Structure] = ()
     """The slot's stopped tasks, where they had to be read."""
-    revisions: Sequence[Structure] | None = None
-    """The kept ControllerRevisions, oldest first, where they had to be read."""
