@@ -43,13 +43,16 @@ bench: setup ## The figures of architecture.md, measured here: bench/out/*.json 
 soak: setup ## Hours of random schedules; seeds are printed and can be replayed
 	@$(BIN)/pytest -m soak -s --timeout 0 $(PYTEST_ARGS)
 
-generate: $(STAMP) ## Write crds/, the chart's copies and docs/reference.md from the types
-	@$(BIN)/python -m sluice.api.crdgen --out crds
+generate: $(STAMP) ## Write crds/, the chart's copies, the reference and the translation table from the types
+	@$(BIN)/python -m sluice.api.crdgen --out crds --reference docs/reference.md --translation docs/translation.md
+	@$(BIN)/python tools/chart_files.py
 
-lock: $(STAMP) ## Resolve the dependencies again into requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --custom-compile-command "make lock" --upgrade --group dev --extra sandbox \
-		pyproject.toml --output-file requirements.lock
+RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
+lock: $(STAMP) ## Resolve the dependencies again: for development, for the image, for building the image
+	@$(RESOLVE) --upgrade --group dev --extra sandbox pyproject.toml --output-file requirements.lock
+	@$(RESOLVE) --constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+	@printf 'hatchling>=1.27\neditables>=0.5\n' | $(RESOLVE) --constraint requirements.lock - --output-file requirements-build.lock
 
 clean: ## Remove what the targets made (not the cache of control-plane binaries)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build .sandbox bench/out
