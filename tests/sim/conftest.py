@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterator
 
-import structlog
+import pytest
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+from sim.silence import silence
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with silence():
+        yield

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from sim.silence import silence
 from sim.stories import BY_NAME, tell
 from sim.universe import ROUTE, WEB, Crashes, Universe, deployment, route
 
@@ -16,7 +17,8 @@ FAULTS = ("lost-response", "error", "reset", "throttle")
 
 def operations(name: str) -> list[str]:
     """Return the AWS writes of a story, each once."""
-    return sorted(set(tell(BY_NAME[name]).writes()))
+    with silence():
+        return sorted(set(tell(BY_NAME[name]).writes()))
 
 
 CASES = [
