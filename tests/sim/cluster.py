@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sluice.model.conditions import timestamp
 from sluice.model.errors import WriteConflict
 from sluice.model.keys import API_VERSION, Key
 
@@ -48,7 +49,7 @@ class Cluster:
             new["metadata"] |= {
                 "uid": f"uid-{next(self._uids)}",
                 "generation": 1,
-                "creationTimestamp": "2027-01-15T08:00:00Z",
+                "creationTimestamp": timestamp(self._now()),
             }
             new.pop("status", None)
             self._store(key, new)
@@ -85,7 +86,7 @@ class Cluster:
             self._remove(key)
         elif "deletionTimestamp" not in obj["metadata"]:
             new = copy.deepcopy(obj)
-            new["metadata"]["deletionTimestamp"] = "2027-01-15T09:00:00Z"
+            new["metadata"]["deletionTimestamp"] = timestamp(self._now())
             new["metadata"]["generation"] += 1
             self._store(key, new)
 
