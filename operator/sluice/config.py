@@ -26,6 +26,7 @@ from sluice.model.tenancy import ALL, PRIORITIES, ListenerGrant, Tenancy, Tenanc
 
 _PREFIX: Final = "SLUICE_"
 _WITHHELD: Final = "(set)"  # what is shown instead of a value that could open a door
+_LONGEST_WRITE: Final = 10.0  # an AWS write: connect 2 s, read 8 s (aws.gateway.CALL_SECONDS)
 _INSTALLATION = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
 
 
@@ -77,6 +78,9 @@ class LeaseSettings(_Section):
     def _ordered(self) -> LeaseSettings:
         if not self.retry_period * 2 < self.renew_deadline < self.duration:
             raise ValueError("needs 2 x retryPeriod < renewDeadline < duration")
+        if self.duration < _LONGEST_WRITE + self.retry_period:
+            # A write starts only while the Lease outlives it (decision 10): none would ever start.
+            raise ValueError(f"duration must be at least {_LONGEST_WRITE:g}s plus retryPeriod")
         return self
 
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.integration
 
 DEFAULT = "sluice.dev/v1alpha1/namespaces/default"
 QUICK = {
-    "SLUICE_LEASE_DURATION": "6s",
-    "SLUICE_LEASE_RENEW_DEADLINE": "5s",
+    "SLUICE_LEASE_DURATION": "11s",
+    "SLUICE_LEASE_RENEW_DEADLINE": "8s",
     "SLUICE_LEASE_RETRY_PERIOD": "500ms",
 }
 

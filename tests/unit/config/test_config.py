@@ -144,3 +144,10 @@ def test_every_option_is_a_setting(option: object) -> None:
     for part in option.path:  # type: ignore[attr-defined]
         assert isinstance(shown, dict)
         shown = shown[part]
+
+
+def test_a_lease_shorter_than_a_write_is_refused() -> None:
+    """No AWS write would ever start under it, so the operator says so instead of waiting for ever."""
+    settings = {"installation_id": "a", "lease_duration": "6s", "lease_renew_deadline": "4s"}
+    with pytest.raises(ConfigError, match=r"duration must be at least 10s plus retryPeriod"):
+        load(environment={}, flags=settings | {"lease_retry_period": "500ms"})
