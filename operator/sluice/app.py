@@ -34,6 +34,7 @@ from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE
 from sluice.observe.facts import AwsFacts
+from sluice.observe.source import FactsSettings
 from sluice.ports import World
 from sluice.runtime.apiserver import ApiServer, KubernetesFailure, configuration
 from sluice.runtime.clock import SystemClock
@@ -233,7 +234,8 @@ def _world(
         metrics=AwsMetrics(registry),
         dry_run=settings.dry_run,
     )
-    facts = AwsFacts(gateway, clock=clock)
+    ages = FactsSettings(attributes=settings.drift_attributes_interval)
+    facts = AwsFacts(gateway, clock=clock, settings=ages)
     return World(
         store=store,
         kubernetes=kubernetes,

@@ -45,6 +45,11 @@ class Audit:
         self._at = 0
         self._schemas = {kind: schema for file in sorted(_CRDS.iterdir()) for kind, schema in _status(file)}
 
+    @property
+    def fields(self) -> dict[str, set[str]]:
+        """The fields that the schemas give to a status, by plural."""
+        return {plural: set(schema["properties"]) for plural, schema in self._schemas.items()}
+
     def news(self) -> list[dict[str, Any]]:
         """Return the events since the last call."""
         if not self._file.exists():

@@ -1,0 +1,100 @@
+"""What Prometheus scrapes: well-formed, conventional, bounded, and without series of what is gone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import Counter
+from typing import Final
+
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from e2e.desk import Desk
+from e2e.waiting import until
+
+pytestmark = pytest.mark.e2e
+OF_THE_PROCESS: Final = ("process_", "python_")
+LABELS: Final = {
+    "account", "backend", "bucket", "code", "generation", "implementation", "kind", "lane", "le",
+    "major", "minor", "name", "namespace", "operation", "outcome", "patchlevel", "phase", "priority",
+    "reason", "region", "resource", "revision", "route", "service", "slot", "verb", "method", "version",
+    "what",
+}  # fmt: skip
+"""Each from a closed set, or a name of a custom resource that exists."""
+SCALING: Final = {
+    "sluice_object_ready", "sluice_deployment_info", "sluice_deployment_replicas",
+    "sluice_deployment_ready_replicas", "sluice_deployment_updated_replicas",
+    "sluice_route_desired_weight", "sluice_route_configured_weight",
+}  # fmt: skip
+"""The only series that grow with the number of objects."""
+
+
+def families(desk: Desk) -> list[Metric]:
+    """Scrape the operator."""
+    return list(text_string_to_metric_families(desk.world.operator().exposition()))
+
+
+def of_namespace(desk: Desk) -> Counter[str]:
+    """Return the number of series of each metric that carry the desk's namespace in any label."""
+    return Counter(
+        sample.name
+        for family in families(desk)
+        for sample in family.samples
+        if any(desk.namespace in value for value in sample.labels.values())
+    )
+
+
+def test_metrics_follow_the_conventions(desk: Desk) -> None:
+    """Names, help texts, units and labels are those that Prometheus' own linter asks for."""
+    desk.apply_and_wait(desk.deployment(), desk.route())
+    found = families(desk)
+    own = [family for family in found if not family.name.startswith(OF_THE_PROCESS)]
+    assert all(family.name.startswith("sluice_") for family in own)
+    for family in own:
+        assert family.documentation.strip(), family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
+        assert not family.name.endswith(("_milliseconds", "_count", "_total", "_bytes_total")), family.name
+        if family.type == "counter":
+            assert all(sample.name == f"{family.name}_total" for sample in family.samples), family.name
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds"), family.name
+    labels = {label for family in found for sample in family.samples for label in sample.labels}
+    assert labels - LABELS == set()
+    if promtool := shutil.which("promtool"):
+        text = desk.world.operator().exposition()
+        subprocess.run([promtool, "check", "metrics"], input=text, text=True, check=True)
+
+
+def test_what_the_demo_of_a_dashboard_needs_is_there(desk: Desk) -> None:
+    """Readiness, replicas, weights, AWS calls and API-server requests of one Deployment and its route."""
+    desk.apply_and_wait(desk.deployment(), desk.route())
+    operator = desk.world.operator()
+    mine = {"namespace": desk.namespace}
+    ready = until(
+        lambda: operator.samples("sluice_object_ready", **mine, kind="ServiceRoute", reason="Available"),
+        "the route's series",
+    )
+    assert [value for _, value in ready] == [1.0]
+    assert [value for _, value in operator.samples("sluice_deployment_ready_replicas", **mine)] == [2.0]
+    (weight,) = operator.samples("sluice_route_configured_weight", **mine)
+    assert weight[0]["slot"] == "a"
+    assert weight[1] > 0
+    assert operator.samples("sluice_aws_calls_total", operation="CreateService", outcome="ok")
+    assert operator.samples("sluice_kubernetes_requests_total", resource="ecsdeployments/status", code="200")
+    assert operator.samples("sluice_reconciles_total", kind="Deployment")
+
+
+def test_series_are_bounded_and_go_with_their_object(desk: Desk) -> None:
+    """An object has a fixed number of series; nothing else names it, and none is left when it is gone."""
+    objects = [desk.deployment(), desk.deployment("ledger"), desk.route(backends={"web": 1, "ledger": 1})]
+    desk.apply_and_wait(*objects)
+    until(lambda: set(of_namespace(desk)) == SCALING, "all series are shown")
+    assert dict(of_namespace(desk)) == {
+        name: 3 if name == "sluice_object_ready" else 2 for name in sorted(SCALING)
+    }
+    desk.apply_and_wait(desk.deployment(image="2.0.0"), *objects[1:])
+    assert sum(of_namespace(desk).values()) == 2 * len(SCALING) + 1
+    desk.delete(*objects)
+    until(lambda: not of_namespace(desk), "no series is left")

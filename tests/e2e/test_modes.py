@@ -1,0 +1,60 @@
+"""Looking without touching: dry run and suspension of the whole operator, and what happens when they end."""
+
+from __future__ import annotations
+
+import pytest
+
+from e2e.desk import DEPLOYMENT, ROUTE, Desk
+from e2e.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_dry_run_logs_what_it_would_do(desk: Desk) -> None:
+    """The first write of each chain is logged and counted, AWS hears of none; afterwards all is made."""
+    objects = [desk.deployment(), desk.route()]
+    with desk.world.configured(dryRun=True):
+        operator = desk.world.operator()
+        since = desk.aws.calls_made()
+        desk.apply(*objects)
+        until(
+            lambda: operator.samples(
+                "sluice_aws_dry_run_writes_total", operation="RegisterTaskDefinition", service="ecs"
+            ),
+            "a write is withheld",
+        )
+        withheld = [line for line in operator.lines("aws_write") if line["namespace"] == desk.namespace]
+        assert {line["outcome"] for line in withheld} == {"dry-run"}
+        assert withheld[0]["operation"] == "RegisterTaskDefinition"
+        assert not desk.ready(*objects)
+        assert desk.aws.writes(since=since, principal=operator.principal) == []
+    desk.wait_ready(*objects)
+
+
+def test_a_suspended_operator_only_reports(desk: Desk) -> None:
+    """Drift is told and not repaired, new objects and deletions wait; afterwards everything catches up."""
+    aws = desk.aws
+    desk.apply_and_wait(desk.deployment(), desk.route(), desk.deployment("ledger"))
+    with desk.world.configured(suspend=True):
+        operator = desk.world.operator()
+        since = aws.calls_made()
+        aws.ecs.update_service(cluster=aws.cluster, service=desk.service()["serviceName"], desiredCount=3)
+        condition = until(lambda: paused(desk, "web"), "the drift is told", seconds=60)
+        assert "desiredCount 3 → 2" in condition
+        until(lambda: any("desiredCount" in text for text in desk.events("DriftFound")), "an event tells it")
+        desk.apply(desk.deployment("new"))
+        desk.kubectl("delete", "ecsdeployment", "ledger", "--wait=false")
+        until(lambda: paused(desk, "new"), "the new one waits")
+        until(lambda: "the deletion waits" in paused(desk, "ledger"), "the deletion waits")
+        assert aws.writes(since=since, principal=operator.principal) == []
+        assert desk.service()["desiredCount"] == 3
+        assert desk.status(ROUTE)["parents"]
+    desk.wait_ready(desk.deployment(), desk.deployment("new"), desk.route())
+    until(lambda: not desk.get(DEPLOYMENT, "ledger"), "the deleted one is gone", seconds=60)
+    assert desk.service()["desiredCount"] == 2
+
+
+def paused(desk: Desk, name: str) -> str:
+    """Return what a Deployment that is paused says, '' while it says something else."""
+    condition = desk.condition(DEPLOYMENT, name)
+    return str(condition["message"]) if condition["reason"] == "Paused" else ""

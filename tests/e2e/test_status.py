@@ -1,0 +1,44 @@
+"""Every field of a status that the operator writes has a place in the schema, or it would be lost in silence.
+
+The fixture `desk` asks that of all tests; this one makes sure that the fields of this release are written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from e2e.desk import DEPLOYMENT, REPOSITORY, Desk
+from e2e.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_schema_has_every_field_that_is_written(desk: Desk) -> None:
+    """A create, a failed update, a replacement, verbs and a deletion write all fields; none is pruned."""
+    world = desk.world
+    desk.apply_and_wait(desk.deployment(), desk.route())
+    broken = desk.deployment(image="2.0.0")
+    broken["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "SANDBOX_EXIT", "value": "1"}]
+    desk.apply(broken)
+    desk.wait_reason("RolledBack")
+    for name in ("ecsdeployment/web", "serviceroute/web"):
+        desk.kubectl("annotate", name, "sluice.dev/reconcile-now=now")
+    # Another launch type cannot be changed in place: a new service takes the old one's place.
+    strategy = [{"capacityProvider": "FARGATE", "weight": 1}]
+    groups = [{"port": "http", "deregistrationDelaySeconds": 10}]
+    moved = desk.deployment(ecs={"capacityProviderStrategy": strategy, "targetGroups": groups})
+    moved["spec"]["template"]["spec"]["containers"][0]["image"] = f"{REPOSITORY}@sha256:{'a' * 64}"
+    desk.apply(moved)
+    desk.wait_ready(moved, desk.route(), seconds=90)
+    until(lambda: not desk.status(DEPLOYMENT).get("retiring"), "the old service is gone", seconds=60)
+    desk.delete(moved, desk.route())
+
+    events = world.audit.news()
+    written: dict[str, set[str]] = defaultdict(set)
+    for what, status in world.audit.statuses(events):
+        if f" {desk.namespace}/" in what:
+            written[what.split()[0]] |= set(status)
+    assert world.audit.pruned(events) == set()
+    assert dict(written) == world.audit.fields
