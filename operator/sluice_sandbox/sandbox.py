@@ -308,4 +308,10 @@ def _operator_settings(estate: dict[str, Any]) -> dict[str, Any]:
         "listeners": [{"loadBalancer": estate["loadBalancer"]["name"], "priorities": [1, 50_000]}],
         "hostnames": ["*"],
     }
-    return {"installationId": "sandbox", "region": estate["region"], "tenancy": [rule]}
+    return {
+        "installationId": "sandbox",
+        "region": estate["region"],
+        # Nobody else uses the sandbox's account, so no part of its request rates is left for others.
+        "aws": {"budgetShare": 1.0},
+        "tenancy": [rule],
+    }

@@ -189,25 +189,35 @@ def rule(priority: int, *, tags: dict[str, str] | None = None, arn: str = "forei
     }
 
 
-@pytest.mark.parametrize(
-    ("taken", "priorities", "expected"),
-    [
-        pytest.param((), (1, 50_000), 50_000, id="top"),
-        pytest.param((50_000, 49_999), (1, 50_000), 49_998, id="below-the-taken"),
-        pytest.param((300,), (200, 300), 299, id="reserved-range"),
-    ],
-)
-def test_priorities_come_from_the_top(
-    taken: tuple[int, ...], priorities: tuple[int, int], expected: int
-) -> None:
-    """The highest free number of the reserved range; what is taken is never moved."""
-    wish = desired(backends=(dataclasses.replace(BACKEND, priorities=priorities),))
+def priority_of(taken: tuple[int, ...], priorities: tuple[int, int] = (1, 50_000), name: str = "") -> int:
+    """Return the priority of a new anchor beside rules that have the numbers `taken`."""
+    key = dataclasses.replace(desired().key, name=name or desired().key.name)
+    wish = desired(key=key, backends=(dataclasses.replace(BACKEND, priorities=priorities),))
     found = plan_anchors(wish=wish, rules={LISTENER: tuple(rule(number) for number in taken)})
     (action,) = found.actions
-    assert (action.operation, action.params["Priority"]) == ("CreateRule", expected)
-    assert found.anchors[0].priority == expected
     (condition,) = action.params["Conditions"]
     assert condition["HostHeaderConfig"]["Values"][0].endswith(".anchor.sluice.invalid")
+    assert (action.operation, action.params["Priority"]) == ("CreateRule", found.anchors[0].priority)
+    return found.anchors[0].priority
+
+
+def test_priorities_come_from_the_top_eighth() -> None:
+    """Production rules have the rest of the range to themselves."""
+    assert 43_750 < priority_of(()) <= 50_000
+    assert 188 <= priority_of((), (100, 200)) <= 200
+
+
+def test_anchors_that_are_made_at_once_begin_at_places_of_their_own() -> None:
+    """Deployments that look at the same listener at the same time do not all ask for one number."""
+    assert len({priority_of((), name=f"web-{n}") for n in range(20)}) == 20
+
+
+def test_taken_numbers_are_never_moved() -> None:
+    """The next free number below is taken, and above the first when there is none below."""
+    first = priority_of(())
+    assert priority_of((first,)) == first - 1
+    alone = priority_of(tuple(range(200, 300)), (200, 300))
+    assert alone == 300
 
 
 def test_a_full_range_is_told_with_its_bounds() -> None:
@@ -220,8 +230,9 @@ def test_a_full_range_is_told_with_its_bounds() -> None:
 def test_an_intended_priority_that_was_taken_is_given_up() -> None:
     """PriorityInUse by somebody else: the next free one, the other rule stays."""
     intent = dataclasses.replace(ANCHORED, rule_arn="")
-    found = plan_anchors(known=(intent,), rules={LISTENER: (rule(50_000),)})
-    assert found.actions[0].params["Priority"] == 49_999
+    found = plan_anchors(known=(intent,), rules={LISTENER: (rule(intent.priority),)})
+    assert found.actions[0].params["Priority"] not in (intent.priority, None)
+    assert found.actions[0].operation == "CreateRule"
 
 
 def test_the_rule_of_an_unanswered_call_is_adopted() -> None:

@@ -30,7 +30,7 @@ from sluice.model.ownership import ROUTE_RULE, owner_tags, ownership, to_elb
 from sluice.plan.route.conditions import canonical
 from sluice.plan.route.desired import DesiredRule, Parent
 from sluice.plan.route.intent import PRECEDENCE
-from sluice.plan.route.priorities import Ladder
+from sluice.plan.route.priorities import Ladder, Taken
 from sluice.plan.route.weights import forward_weights, with_forward
 
 GONE = frozenset({"RuleNotFound", "ListenerNotFound"})
@@ -186,11 +186,12 @@ def plan_removal(key: Key, *, installation: str, parents: Sequence[Parent]) -> t
 
 
 def _place(rule: DesiredRule, *, ladder: Ladder, intended: int | None) -> int:
+    standing = Taken(rule.precedence, rule.conditions)
     if rule.priority is not None:
-        return ladder.claim(rule.priority, rule.precedence, field=rule.field)
-    if intended is not None and ladder.vacant(intended) and ladder.keeps(intended, rule.precedence):
+        return ladder.claim(rule.priority, standing, field=rule.field)
+    if intended is not None and ladder.vacant(intended) and ladder.keeps(intended, standing):
         return intended
-    return ladder.place(rule.precedence)
+    return ladder.place(standing)
 
 
 def _adjust(
@@ -244,15 +245,16 @@ def _adjust(
 
 
 def _moved(rule: DesiredRule, priority: int, *, ladder: Ladder) -> int:
+    standing = Taken(rule.precedence, rule.conditions)
     if rule.priority is not None:
         if rule.priority == priority:
             return priority
         ladder.free(priority)
-        return ladder.claim(rule.priority, rule.precedence, field=rule.field)
-    if ladder.keeps(priority, rule.precedence):
+        return ladder.claim(rule.priority, standing, field=rule.field)
+    if ladder.keeps(priority, standing):
         return priority
     ladder.free(priority)
-    return ladder.place(rule.precedence)
+    return ladder.place(standing)
 
 
 def _create(key: Key, rule: DesiredRule, priority: int, *, installation: str, parent: Parent) -> Action:

@@ -3,8 +3,9 @@
 Nothing is renumbered and nobody else's rule is moved. Production rules stand on every second number,
 so that the test or header twin of each fits right before it; anchors come from the top of the range.
 A rule looks for the free number nearest to where rules of its kind belong, between our rules that
-must come before it and those that must come after it, which are known by the precedence in their
-tags.
+must come before it and those that must come after it: rules that can match the same request, by the
+precedence in their tags. Rules that cannot meet are in no order, so that routes created together do not
+wedge themselves between each other.
 """
 
 from __future__ import annotations
@@ -14,23 +15,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.model.errors import Refused
+from sluice.model.names import short_hash
 from sluice.plan.route.intent import PRECEDENCE
+from sluice.plan.route.overlap import overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A number that a rule has on the listener, with its precedence when the rule is ours."""
+    """A number that a rule has on the listener; with precedence and conditions when the rule is ours."""
 
-    priority: int
     precedence: str = ""
+    conditions: tuple[Mapping[str, Any], ...] = ()
 
 
 class Ladder:
     """The numbers of one listener while a pass hands some of them out."""
 
-    def __init__(self, taken: Iterable[Taken], *, reserved: tuple[int, int], listener: str) -> None:
+    def __init__(self, taken: Mapping[int, Taken], *, reserved: tuple[int, int], listener: str) -> None:
         """Start from what stands on the listener; `reserved` is our range, both ends included."""
-        self._taken = {entry.priority: entry.precedence for entry in taken}
+        self._taken = dict(taken)
         self._low, self._high = reserved
         self._listener = listener
 
@@ -39,11 +42,11 @@ class Ladder:
         cls, rules: Iterable[Mapping[str, Any]], *, reserved: tuple[int, int], listener: str
     ) -> Ladder:
         """Start from DescribeRules' answer (with `Tags` as a mapping)."""
-        taken = (
-            Taken(int(rule["Priority"]), rule["Tags"].get(PRECEDENCE, ""))
+        taken = {
+            int(rule["Priority"]): Taken(rule["Tags"].get(PRECEDENCE, ""), tuple(rule.get("Conditions", ())))
             for rule in rules
             if not rule.get("IsDefault")
-        )
+        }
         return cls(taken, reserved=reserved, listener=listener)
 
     def free(self, priority: int) -> None:
@@ -54,15 +57,15 @@ class Ladder:
         """Tell whether nobody has `priority`."""
         return priority not in self._taken
 
-    def keeps(self, priority: int, precedence: str) -> bool:
-        """Tell whether a rule with `precedence` is in order where it stands, and note it there."""
-        low, high = self._bounds(precedence, ignoring=priority)
+    def keeps(self, priority: int, rule: Taken) -> bool:
+        """Tell whether `rule` is in order where it stands, and note it there."""
+        low, high = self._bounds(rule, ignoring=priority)
         if low < priority < high:
-            self._taken[priority] = precedence
+            self._taken[priority] = rule
             return True
         return False
 
-    def claim(self, priority: int, precedence: str, *, field: str) -> int:
+    def claim(self, priority: int, rule: Taken, *, field: str) -> int:
         """Take exactly `priority`, which the spec asks for. Raises Refused."""
         if not self._low <= priority <= self._high:
             raise Refused(
@@ -76,22 +79,22 @@ class Ladder:
                 f"{field}: priority {priority} is taken by another rule of listener {self._listener};"
                 " choose another one or leave it out",
             )
-        self._taken[priority] = precedence
+        self._taken[priority] = rule
         return priority
 
-    def place(self, precedence: str) -> int:
-        """Take the free number nearest to where `precedence` belongs. Raises Refused when full."""
-        low, high = self._bounds(precedence)
+    def place(self, rule: Taken) -> int:
+        """Take the free number nearest to where `rule` belongs. Raises Refused when full."""
+        low, high = self._bounds(rule)
         first = self._odd_from(max(low + 1, self._low))
         last = min(high - 1, self._high)
         slots = (last - first) // 2 + 1 if last >= first else 0
         if slots > 0:
-            ideal = min(max(self._ideal(precedence), first), first + 2 * (slots - 1))
+            ideal = min(max(self._ideal(rule.precedence), first), first + 2 * (slots - 1))
             ideal = self._odd_from(ideal)
             for distance in range(slots):
                 for candidate in (ideal + 2 * distance, ideal - 2 * distance):
                     if first <= candidate <= last and candidate not in self._taken:
-                        self._taken[candidate] = precedence
+                        self._taken[candidate] = rule
                         return candidate
         raise Refused(
             "QuotaExceeded",
@@ -100,15 +103,19 @@ class Ladder:
             " reserve a larger range or set spec.rules[].priority",
         )
 
-    def _bounds(self, precedence: str, *, ignoring: int = 0) -> tuple[int, int]:
-        """Return the numbers between which `precedence` keeps the order of our own rules.
+    def _bounds(self, rule: Taken, *, ignoring: int = 0) -> tuple[int, int]:
+        """Return the numbers between which `rule` is in order with ours that it can meet.
 
         Where existing rules contradict each other (explicit priorities), those before it win.
         """
         low, high = self._low - 1, self._high + 1
-        ours = {n: p for n, p in self._taken.items() if p and n != ignoring}
-        low = max((n for n, p in ours.items() if p < precedence and n >= self._low), default=low)
-        high = min((n for n, p in ours.items() if p > precedence and n > low), default=high)
+        ours = {
+            number: other.precedence
+            for number, other in self._taken.items()
+            if other.precedence and number != ignoring and overlap(rule.conditions, other.conditions)
+        }
+        low = max((n for n, p in ours.items() if p < rule.precedence and n >= self._low), default=low)
+        high = min((n for n, p in ours.items() if p > rule.precedence and n > low), default=high)
         return low, high
 
     def _ideal(self, precedence: str) -> int:
@@ -120,7 +127,9 @@ class Ladder:
         depth = max(0.0, 1 - (999 - int(path[1:] or 0)) / 60) if path[0] != "3" else 0.0
         # The top eighth stays for anchors and what sorts after everything.
         span = (self._high - self._low) * 7 // 8
-        return self._low + int(span * (int(host[0]) + within + spread * depth) / 3)
+        place = self._low + int(span * (int(host[0]) + within + spread * depth) / 3)
+        # Routes that are made at once look at the same listener: equal kinds begin at different places.
+        return place + int(short_hash(precedence), 16) % max(1, int(span * 0.55 / 180))
 
     def _odd_from(self, number: int) -> int:
         """Return the first production number at or above `number`: one after each twin."""

@@ -168,6 +168,14 @@ def summary(intent: RouteIntent, rules: Sequence[PlannedRule]) -> dict[str, str]
     }
 
 
+def _in_order(rules: int) -> str:
+    return (
+        "1 listener rule is as the spec says"
+        if rules == 1
+        else f"{rules} listener rules are as the spec says"
+    )
+
+
 def with_conditions(
     status: Mapping[str, Any],
     *,
@@ -183,7 +191,7 @@ def with_conditions(
         "conditions": conditions(
             ready=problem is None,
             reason=problem.reason if problem else "Available",
-            message=problem.message if problem else f"{total} listener rules are as the spec says",
+            message=problem.message if problem else _in_order(total),
             generation=generation,
             now=now,
             previous=previous.get("conditions", ()),
