@@ -1,4 +1,4 @@
-"""The operator dies by SIGKILL with everything under way at once; another process brings it to the same end."""
+"""The operator dies by SIGKILL with everything under way; another process brings it to the same end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def begun(desk: Desk, *operations: str, since: int) -> bool:
 
 
 def test_a_killed_operator_is_followed_to_the_same_end(desk: Desk) -> None:
-    """Killed while it creates, updates and deletes: no request fails, nothing is there twice, nothing stays."""
+    """Killed while it creates, updates and deletes: no request fails, nothing is twice, nothing stays."""
     updated = [desk.deployment(), desk.route()]
     deleted = [desk.deployment("old"), desk.route("old", path="/old")]
     created = [desk.deployment("new"), desk.route("new", path="/new")]

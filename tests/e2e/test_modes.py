@@ -5,30 +5,31 @@ from __future__ import annotations
 import pytest
 
 from e2e.desk import DEPLOYMENT, ROUTE, Desk
+from e2e.operator_process import Operator
 from e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
 
 def test_a_dry_run_logs_what_it_would_do(desk: Desk) -> None:
-    """The first write of each chain is logged and counted, AWS hears of none; afterwards all is made."""
-    objects = [desk.deployment(), desk.route()]
+    """A change and a new object: AWS hears of no write, log and metrics tell the first of each."""
+    aws = desk.aws
+    desk.apply_and_wait(desk.deployment())
     with desk.world.configured(dryRun=True):
         operator = desk.world.operator()
-        since = desk.aws.calls_made()
-        desk.apply(*objects)
-        until(
-            lambda: operator.samples(
-                "sluice_aws_dry_run_writes_total", operation="RegisterTaskDefinition", service="ecs"
-            ),
-            "a write is withheld",
-        )
-        withheld = [line for line in operator.lines("aws_write") if line["namespace"] == desk.namespace]
-        assert {line["outcome"] for line in withheld} == {"dry-run"}
-        assert withheld[0]["operation"] == "RegisterTaskDefinition"
-        assert not desk.ready(*objects)
-        assert desk.aws.writes(since=since, principal=operator.principal) == []
-    desk.wait_ready(*objects)
+        since = aws.calls_made()
+        desk.apply(desk.deployment(replicas=3), desk.deployment("new"))
+        until(lambda: withheld(operator) >= {"UpdateService", "RegisterTaskDefinition"}, "both are withheld")
+        logged = [line for line in operator.lines("aws_write") if line["namespace"] == desk.namespace]
+        assert {(line["name"], line["operation"], line["outcome"]) for line in logged} == {
+            ("web", "UpdateService", "dry-run"),
+            ("new", "RegisterTaskDefinition", "dry-run"),
+        }
+        assert not desk.ready(desk.deployment())
+        assert not desk.ready(desk.deployment("new"))
+        assert aws.writes(since=since, principal=operator.principal) == []
+    desk.wait_ready(desk.deployment())
+    assert desk.service()["runningCount"] == 3
 
 
 def test_a_suspended_operator_only_reports(desk: Desk) -> None:
@@ -52,6 +53,11 @@ def test_a_suspended_operator_only_reports(desk: Desk) -> None:
     desk.wait_ready(desk.deployment(), desk.deployment("new"), desk.route())
     until(lambda: not desk.get(DEPLOYMENT, "ledger"), "the deleted one is gone", seconds=60)
     assert desk.service()["desiredCount"] == 2
+
+
+def withheld(operator: Operator) -> set[str]:
+    """Return the operations that a dry run has not sent, as its metrics count them."""
+    return {labels["operation"] for labels, _ in operator.samples("sluice_aws_dry_run_writes_total")}
 
 
 def paused(desk: Desk, name: str) -> str:
