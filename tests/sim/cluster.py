@@ -1,9 +1,10 @@
 """A Kubernetes API in memory, as strict as the real one where the operator could get it wrong.
 
 resourceVersions and conflicts, generation that moves with spec alone, a status that only `/status`
-writes, finalizers, deletion in two phases, owned ControllerRevisions collected with their owner, and
-a watch that delivers copies in order but only when told, so that a test decides how stale the
-operator's store is. What the real API server does beyond that is proven at the integration level.
+writes and that fits the CRD's schema, finalizers, deletion in two phases, owned ControllerRevisions
+collected with their owner, and a watch that delivers copies in order but only when told, so that a
+test decides how stale the operator's store is. What the real API server does beyond that is proven at
+the integration level.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sim.schema import check_status
 from sluice.model.conditions import timestamp
 from sluice.model.errors import WriteConflict
 from sluice.model.keys import API_VERSION, Key
@@ -102,6 +104,7 @@ class Cluster:
     def patch_status(self, obj: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the status under the object's resourceVersion."""
         key, stored = self._guard(obj)
+        check_status(key.kind, status)
         new = copy.deepcopy(stored)
         new["status"] = copy.deepcopy(dict(status))
         self.writes.append(f"status {key}")

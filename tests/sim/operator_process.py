@@ -11,14 +11,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from sim.cluster import Cluster, SimKubernetes
 from sluice.apply.executor import PlanExecutor
 from sluice.aws.budget import Budgets
-from sluice.aws.gateway import AlwaysLeader, AwsGateway
+from sluice.aws.gateway import AwsGateway
 from sluice.aws.metrics import AwsMetrics
 from sluice.aws.transport import Answered, NoAnswer
 from sluice.controllers.deployment import DeploymentController
@@ -37,7 +37,6 @@ from sluice.telemetry.metrics import RuntimeMetrics
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.service import Caller
-from sluice_sandbox.aws.world import World
 
 CALLER = Caller(principal="arn:aws:iam::111122223333:role/sandbox-operator")
 """Faults that are meant for the operator alone match this principal."""
@@ -68,10 +67,31 @@ class SimClock:
         return self._clock.now()
 
 
+class SimLease:
+    """`aws.gateway.LeaseGuard` that a test can let run out."""
+
+    def __init__(self) -> None:
+        """Start as the leader."""
+        self.lost = False
+
+    def valid_for(self, seconds: float) -> bool:
+        """Tell whether this process leads."""
+        return seconds >= 0 and not self.lost
+
+
+class InProcess(Protocol):
+    """A world as the transport sees it: in process, answers as boto3 gives them."""
+
+    def call(
+        self, service: str, operation: str, params: Mapping[str, Any], *, caller: Caller
+    ) -> Mapping[str, Any]:
+        """Make one call."""
+
+
 class SimTransport:
     """`aws.transport.Transport` over World.call; writes go through the crash hook."""
 
-    def __init__(self, world: World, hook: Hook) -> None:
+    def __init__(self, world: InProcess, hook: Hook) -> None:
         """Speak to `world`."""
         self._world = world
         self._hook = hook
@@ -111,7 +131,7 @@ class Operator:
     def __init__(
         self,
         cluster: Cluster,
-        world: World,
+        world: InProcess,
         *,
         clock: VirtualClock,
         hook: Hook = lambda _when, _name: None,
@@ -122,12 +142,15 @@ class Operator:
         self.cluster = cluster
         self.clock = SimClock(clock)
         self.recorder = SilentRecorder()
+        self.lease = SimLease()
+        self.deaf_until = 0.0
+        """Until then the watch delivers nothing: the API server or the network is slow."""
         registry = CollectorRegistry()
         gateway = AwsGateway(
             SimTransport(world, hook),
             budgets=Budgets(share=1.0, enabled=budgets),
             clock=self.clock,
-            lease=AlwaysLeader(),
+            lease=self.lease,
             metrics=AwsMetrics(registry),
         )
         self.facts = AwsFacts(gateway, clock=self.clock)
@@ -162,6 +185,8 @@ class Operator:
 
     def deliver(self) -> None:
         """Let the watch deliver what is pending."""
+        if self.clock.now() < self.deaf_until:
+            return
         while self.cluster.pending:
             kind, obj = self.cluster.pending.popleft()
             key = Key(obj["kind"], obj["metadata"]["namespace"], obj["metadata"]["name"])

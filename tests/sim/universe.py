@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.cluster import Cluster
-from sim.operator_process import CALLER, Crash, Operator
+from sim.operator_process import CALLER, Crash, InProcess, Operator
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.model.ownership import INSTALLATION
 from sluice_sandbox.aws.clock import VirtualClock
@@ -108,6 +108,8 @@ class Universe:
         self.world = World.build(clock=self.clock, seed=seed)
         self.cluster = Cluster(now=self.clock.now)
         self.hook = hook or Crashes()
+        self.seen_world: InProcess = self.world
+        """The world as the operator's calls reach it: an observer may stand in between."""
         self.options: dict[str, Any] = {"budgets": budgets, "settings": settings}
         self.crashes = 0
         for name in CLUSTERS:
@@ -141,7 +143,7 @@ class Universe:
 
     def start(self) -> Operator:
         """Start an operator process."""
-        return Operator(self.cluster, self.world, clock=self.clock, hook=self.hook, **self.options)
+        return Operator(self.cluster, self.seen_world, clock=self.clock, hook=self.hook, **self.options)
 
     def fault(self, kind: str, **fields: Any) -> str:
         """Let something go wrong for the operator's calls alone; return the fault's id."""

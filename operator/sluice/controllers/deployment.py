@@ -25,6 +25,7 @@ from sluice.model.observed import Observed
 from sluice.plan.deployment import history, revision, summary, verbs
 from sluice.plan.deployment.absorb import absorb
 from sluice.plan.deployment.planner import DeploymentPlan, plan
+from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.service import cluster_account
 from sluice.plan.deployment.state import State
 from sluice.ports import Result, World
@@ -98,6 +99,7 @@ class DeploymentController:
             resting=rest,
             look_now=handled.look_now,
             register_unsent=self._failures.register_unsent(key, state),
+            just_begun=state.rollout is not None and now < state.rollout.started_at + STALE_READS,
         )
         looks = Looks(self._world.facts, context, self._settings, mood)
         return _Pass(

@@ -44,6 +44,8 @@ class Mood:
     """A person asked for it."""
     register_unsent: bool = False
     """The open register intent is this process's own, and its call was refused before it was made."""
+    just_begun: bool = False
+    """The rollout is younger than reads may be stale: what it made may not be found yet."""
 
 
 class Looks:
@@ -113,7 +115,8 @@ class Looks:
             # About to be deployed again: ECS refuses an INACTIVE one, and its body in the cache is old.
             self._facts.forget(self._context.binding, arn)
             definition = self._facts.task_definition(self._context, arn)
-            if definition is None or definition.get("status") != "ACTIVE":
+            unseen = definition is None and self._mood.just_begun
+            if not unseen and (definition is None or definition.get("status") != "ACTIVE"):
                 return dataclasses.replace(observed, inactive=frozenset({arn}))
         return observed
 

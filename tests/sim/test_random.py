@@ -1,0 +1,71 @@
+"""Whatever happens in whatever order: healed, the world is the one that the specs alone would have made.
+
+A schedule is a seed. Its failure prints the seed and what was done; `SEEDS=7,8 make soak` replays it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import time
+
+import pytest
+
+from sim.chaos import Chaos
+from sim.verdict import expected, final_specs, litter, picture
+
+SHORT = 60
+"""Schedules in `make test`."""
+STEPS = 25
+BATCHES = 6
+HOURS = float(os.environ.get("SOAK_HOURS", "2"))
+
+
+def one(seed: int, *, steps: int = STEPS) -> int:
+    """Play one schedule and check all laws; return the number of AWS writes it made."""
+    chaos = Chaos(seed)
+    specs = final_specs(random.Random(seed))
+    universe = chaos.universe
+    before = str(universe.rules())
+    try:
+        chaos.play(steps=steps)
+        chaos.heal(specs)
+        assert picture(universe) == expected(specs, seed=seed)
+        assert litter(universe) == []
+        written = len(universe.writes())
+        universe.run(200)
+        assert universe.writes()[written:] == [], "rest is not at rest"
+        assert next(rule for rule in universe.rules() if rule["Priority"] == "40000")["RuleArn"] in before
+    except BaseException as error:
+        story = "\n".join(chaos.log)
+        raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}\n{story}") from error
+    return chaos.observer.writes
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_random_schedules(batch: int) -> None:
+    """A few schedules of each length; the seeds are fixed, so a failure is a failure again."""
+    seeds = range(batch * SHORT // BATCHES, (batch + 1) * SHORT // BATCHES)
+    writes = sum(one(seed) for seed in seeds)
+    _say(f"schedules {seeds.start}-{seeds.stop - 1}: {len(seeds) * STEPS} steps, {writes} AWS writes")
+    assert writes > 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_soak() -> None:
+    """Schedules with new seeds for SOAK_HOURS hours, or those of SEEDS; each seed is printed first."""
+    given = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed]
+    start = time.time_ns() // 1_000_000_000
+    until = time.monotonic() + HOURS * 3600
+    for number, seed in enumerate(given or itertools.count(start)):
+        _say(f"schedule {number}: seed {seed}")
+        one(seed, steps=STEPS * (1 + seed % 4))
+        if not given and time.monotonic() > until:
+            return
+
+
+def _say(text: str) -> None:
+    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
+    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed
