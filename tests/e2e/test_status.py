@@ -6,13 +6,31 @@ The fixture `desk` asks that of all tests; this one makes sure that the fields o
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
+from e2e.audit import Audit
 from e2e.desk import DEPLOYMENT, REPOSITORY, Desk
 from e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
+
+
+def test_a_field_without_a_place_is_found(tmp_path: Path) -> None:
+    """The audit sees fields that are unknown at the top, inside lists and inside maps, and no others."""
+    status = {
+        "phase": "Healthy",
+        "invented": 1,
+        "slots": [{"name": "a", "ordinal": 1, "colour": "blue"}],
+        "live": {"slot": "a", "deep": {"er": 1}},
+        "intents": {"anything": "goes"},
+    }
+    where = {"resource": DEPLOYMENT, "namespace": "shop", "name": "web", "subresource": "status"}
+    change = {"op": "add", "path": "/status", "value": status}
+    event = {"verb": "patch", "objectRef": where, "requestObject": [change]}
+    names = ("status.invented", "status.slots[].colour", "status.live.deep")
+    assert Audit(tmp_path).pruned([event]) == {f"{DEPLOYMENT} {name}" for name in names}
 
 
 def test_the_schema_has_every_field_that_is_written(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from e2e.waiting import until
 from sluice_sandbox.dataplane import load, websocket
-from sluice_sandbox.dataplane.load_report import Report
+from sluice_sandbox.dataplane.load_report import Report, SecondReport
 
 _LONGEST_S = 240.0
 
@@ -47,7 +47,7 @@ class Load:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             self.report = runner.run(load.run(self._plan, on_second=self._heard, stop=self._stop))
 
-    def _heard(self, second: load.SecondReport) -> None:
+    def _heard(self, second: SecondReport) -> None:
         self._seconds.append(second)
         for image in second.images:
             self.images.setdefault(image, time.monotonic())
@@ -60,9 +60,9 @@ class Load:
     def failures(self) -> dict[str, int]:
         """Every answer that is not 2xx and every request without an answer, by what it was; {} is good."""
         figures = self.report.to_json()
-        bad = {code: count for code, count in figures["statusCodes"].items() if not code.startswith("2")}
-        unsent = {"not sent": figures["notSent"]} if figures["notSent"] else {}
-        return bad | figures["connectionErrors"] | unsent
+        found: dict[str, int] = dict(figures["connectionErrors"])
+        found |= {code: count for code, count in figures["statusCodes"].items() if not code.startswith("2")}
+        return found | ({"not sent": figures["notSent"]} if figures["notSent"] else {})
 
     @property
     def sent(self) -> int:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 _LOOK_EVERY_S = 0.1
 
 
-def until(probe: Callable[[], T], what: str, *, seconds: float = 45.0) -> T:
+def until(probe: Callable[[], T | None], what: str, *, seconds: float = 45.0) -> T:
     """Return the first true answer of `probe`; fails with `what` when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := probe()):
