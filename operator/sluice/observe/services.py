@@ -21,10 +21,10 @@ from sluice.ports import Object
 BATCH: Final = 10  # DescribeServices, services: "up to 10 services in a single operation"
 _EVENTS: Final = 10
 """AWS returns the newest hundred; they are most of a described service's size."""
-_BULKY: Final = frozenset(
-    {"networkConfiguration", "serviceConnectConfiguration", "serviceConnectResources", "volumeConfigurations"}
-)
+_REPEATED: Final = frozenset({"networkConfiguration", "serviceConnectResources"})
 """Members that each of a service's deployments repeats."""
+_PRIMARY_ONLY: Final = frozenset({"serviceConnectConfiguration", "volumeConfigurations"})
+"""Members that the service itself does not show (ECS API, Service): the PRIMARY deployment's are its own."""
 
 
 class ServiceFacts:
@@ -149,7 +149,11 @@ def trimmed(service: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(service)
     kept["events"] = list(service.get("events", []))[:_EVENTS]
     kept["deployments"] = [
-        {name: value for name, value in deployment.items() if name not in _BULKY}
+        {name: value for name, value in deployment.items() if name not in _left_out(deployment)}
         for deployment in service.get("deployments", [])
     ]
     return kept
+
+
+def _left_out(deployment: Mapping[str, Any]) -> frozenset[str]:
+    return _REPEATED if deployment.get("status") == "PRIMARY" else _REPEATED | _PRIMARY_ONLY
