@@ -19,7 +19,7 @@ OF_THE_PROCESS: Final = ("process_", "python_")
 LABELS: Final = {
     "account", "backend", "bucket", "code", "generation", "implementation", "kind", "lane", "le",
     "major", "minor", "name", "namespace", "operation", "outcome", "patchlevel", "phase", "priority",
-    "reason", "region", "resource", "revision", "route", "service", "slot", "verb", "method", "version",
+    "reason", "region", "resource", "revision", "route", "service", "slot", "verb", "version",
     "what",
 }  # fmt: skip
 """Each from a closed set, or a name of a custom resource that exists."""

@@ -40,6 +40,7 @@ class World:
         self.audit = audit.Audit(folder / "audit")
         self.cluster = self._plane.cluster
         self._values: dict[str, Any] = {}
+        self._told: set[str] = set()
         self.operators: list[Operator] = []
         """All that were started, newest last."""
 
@@ -150,6 +151,18 @@ class World:
         )
         self.operators.append(operator)
         return operator
+
+    def errors(self) -> list[str]:
+        """Return the lines of level error and above that operators logged since the last call."""
+        found = {
+            json.dumps(line)
+            for operator in self.operators
+            for line in operator.lines()
+            if line["level"] in ("error", "critical")
+        }
+        news = found - self._told
+        self._told |= news
+        return sorted(news)
 
     def end_operators(self) -> None:
         """End all replicas as the kubelet would; each gives its Lease back and ends with 0."""
