@@ -8,13 +8,16 @@
     yes           | equal             | none
     yes           | forward differs   | ModifyRule, forward's target groups only
     yes           | conditions differ | ModifyRule, conditions (only a hand edit does that)
-    yes           | order differs     | SetRulePriorities for this rule alone, AddTags
-    yes           | no                | DeleteRule, after everything else
+    yes           | order differs     | SetRulePriorities for our rules alone, AddTags
+    yes           | no                | DeleteRule, after everything else, and not while a rule that could
+                  |                   | take over its requests is still without weights
+    at its number | a number of its   | ModifyRule and AddTags: the rule that goes becomes the one that comes
+                  | own               |
     twice         | any               | the one with the lower number stays, the other is deleted
     foreign       | any               | never written
 
-Writes that change where requests go come first, deletions last (rollout.md §5, §7). Nothing here
-depends on the order of AWS's lists.
+Writes that change where requests go come first, deletions after them, tags last (rollout.md §5, §7).
+Nothing here depends on the order of AWS's lists.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from sluice.model.ownership import ROUTE_RULE, owner_tags, ownership, to_elb
 from sluice.plan.route.conditions import canonical
 from sluice.plan.route.desired import DesiredRule, Parent
 from sluice.plan.route.intent import PRECEDENCE
+from sluice.plan.route.overlap import overlap
 from sluice.plan.route.priorities import Ladder, Taken
 from sluice.plan.route.weights import forward_weights, with_forward
 
@@ -116,6 +120,8 @@ def plan_rules(
         *(action for listener in listeners for action in listener.create),
         *(action for listener in listeners for action in listener.delete),
         *left,
+        # They wait for spare tokens, and nothing that requests need may wait behind them.
+        *(action for listener in listeners for action in listener.tag),
     ]
     return RulePlan(
         rules=tuple(rule for listener in listeners for rule in listener.rules),
@@ -130,6 +136,7 @@ class _ListenerPlan:
     modify: list[Action] = field(default_factory=list)
     create: list[Action] = field(default_factory=list)
     delete: list[Action] = field(default_factory=list)
+    tag: list[Action] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
 
@@ -140,13 +147,29 @@ def _plan_listener(
     ladder = Ladder.of_rules(parent.rules, reserved=parent.reserved, listener=parent.name)
     wanted = sorted(desired, key=lambda rule: (rule.precedence, rule.name))
     seen, surplus = _match(wanted, own_rules(parent, installation=installation, key=key))
-    plan.delete = [_delete(rule, parent, reason="no rule of the route asks for it") for rule in surplus]
+    surplus = _take_over(wanted, seen, surplus)
+    missing = [rule for rule in wanted if rule.name not in seen and rule.weights is None]
+    plan.delete = [
+        _delete(rule, parent, reason="no rule of the route asks for it")
+        for rule in surplus
+        if not any(overlap(rule.get("Conditions", ()), other.conditions) for other in missing)
+    ]
+    for rule in wanted:
+        if rule.name in seen and rule.priority not in (None, int(seen[rule.name]["Priority"])):
+            ladder.free(int(seen[rule.name]["Priority"]))  # two rules may want each other's number
+    moved: list[PlannedRule] = []
     for rule in (rule for rule in wanted if rule.name in seen):
         actions, placed = _adjust(rule, seen[rule.name], ladder=ladder, parent=parent)
         plan.rules.append(placed)
-        plan.modify += actions
-        if actions and memory.settled:
-            plan.notes.append(_drift(actions, rule, parent))
+        plan.modify += [action for action in actions if action.operation != "AddTags"]
+        plan.tag += [action for action in actions if action.operation == "AddTags"]
+        reasons = [action.reason for action in actions]
+        if placed.priority != int(seen[rule.name]["Priority"]):
+            moved.append(placed)
+            reasons.append(f"priority {seen[rule.name]['Priority']} → {placed.priority}")
+        if reasons and memory.settled:
+            plan.notes.append(_drift(reasons, rule, parent))
+    plan.modify += _move(moved, parent)
     for rule in wanted:
         if rule.name in seen or rule.weights is None:
             continue
@@ -174,6 +197,39 @@ def _match(
         else:
             surplus.append(rule)
     return seen, surplus
+
+
+def _take_over(
+    wanted: Sequence[DesiredRule],
+    seen: dict[str, Mapping[str, Any]],
+    surplus: Sequence[Mapping[str, Any]],
+) -> list[Mapping[str, Any]]:
+    """Let a new rule take over the one that goes where it has the number that the spec asks for.
+
+    ALB gives a number once, so the new one could not be made beside it, and between a deletion and a
+    creation requests would be lost. Adds to `seen`; returns the surplus that is left.
+    """
+    left = {int(rule["Priority"]): rule for rule in surplus}
+    for rule in wanted:
+        if rule.name not in seen and rule.weights is not None and rule.priority in left:
+            seen[rule.name] = left.pop(rule.priority)
+    return list(left.values())
+
+
+def _move(moved: Sequence[PlannedRule], parent: Parent) -> list[Action]:
+    """Return one call for all, so that two rules can change places."""
+    if not moved:
+        return []
+    ordered = sorted(moved, key=lambda rule: rule.arn)
+    return [
+        Action(
+            service="elbv2",
+            operation="SetRulePriorities",
+            params={"RulePriorities": [{"RuleArn": rule.arn, "Priority": rule.priority} for rule in ordered]},
+            subject=", ".join(f"rule {rule.desired.name}" for rule in ordered) + f" of {parent.name}",
+            reason="priority " + ", ".join(f"{rule.desired.name} → {rule.priority}" for rule in ordered),
+        )
+    ]
 
 
 def plan_removal(key: Key, *, installation: str, parents: Sequence[Parent]) -> tuple[Action, ...]:
@@ -220,22 +276,14 @@ def _adjust(
             )
         )
     moved = _moved(rule, priority, ladder=ladder)
-    if moved != priority:
-        actions.append(
-            Action(
-                service="elbv2",
-                operation="SetRulePriorities",
-                params={"RulePriorities": [{"RuleArn": arn, "Priority": moved}]},
-                subject=subject,
-                reason=f"priority {priority} → {moved}",
-            )
-        )
-    if seen["Tags"].get(PRECEDENCE) != rule.precedence:
+    tags = {ROUTE_RULE: rule.name, PRECEDENCE: rule.precedence}
+    wrong = {name: value for name, value in tags.items() if seen["Tags"].get(name) != value}
+    if wrong:
         actions.append(
             Action(
                 service="elbv2",
                 operation="AddTags",
-                params={"ResourceArns": [arn], "Tags": to_elb({PRECEDENCE: rule.precedence})},
+                params={"ResourceArns": [arn], "Tags": to_elb(wrong)},
                 subject=subject,
                 reason="its place among the routes' rules changed",
                 priority=Priority.DRIFT,
@@ -288,8 +336,8 @@ def _delete(rule: Mapping[str, Any], parent: Parent, *, reason: str) -> Action:
     )
 
 
-def _drift(actions: Sequence[Action], rule: DesiredRule, parent: Parent) -> Note:
-    what = "; ".join(action.reason for action in actions)
+def _drift(reasons: Sequence[str], rule: DesiredRule, parent: Parent) -> Note:
+    what = "; ".join(reasons)
     text = f"rule {rule.name} of {parent.name} was changed by somebody else; repaired: {what}"
     return Note(type="Warning", reason="DriftRepaired", message=text)
 

@@ -1,0 +1,80 @@
+"""Edits of a ServiceRoute under load: what matched before and after an edit is answered all the time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim import console
+from sim.stories import BY_NAME, apply, tell
+from sim.universe import ROUTE, WEB, Universe, deployment, route
+from sim.visitors import Visitors
+from sluice.model import ownership
+
+
+def rule(name: str, *paths: str, backend: str = "web", **fields: Any) -> dict[str, Any]:
+    """Return a rule of a route."""
+    matches = [{"path": {"value": path}} for path in paths]
+    return {"name": name, "matches": matches, "backendRefs": [{"name": backend, "port": "http"}]} | fields
+
+
+def places(universe: Universe) -> dict[str, int]:
+    """Return rule name → priority of the production rules on port 80."""
+    tagged = [(console.elb_tags(universe, r["RuleArn"]), int(r["Priority"])) for r in universe.rules()]
+    return {
+        tags[ownership.ROUTE_RULE].split("/")[0]: number
+        for tags, number in tagged
+        if ownership.ROUTE_RULE in tags
+    }
+
+
+def test_a_rule_stays_until_its_successor_has_targets() -> None:
+    """Another match and a Deployment that does not exist yet: the old rule answers until the new one can."""
+    universe = tell(BY_NAME["create"])
+    visitors = Visitors(universe).start()
+    apply(route(rules=[rule("main", "/web", "/new", backend="ledger")]))(universe)
+    universe.run(60)
+    assert universe.reason(ROUTE) == "BackendNotFound"
+    apply(deployment("ledger"))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    assert visitors.stop().bad == []
+    assert list(places(universe)) == ["main"]
+
+
+def test_a_removed_rule_does_not_wait_for_another() -> None:
+    """A rule that was taken out goes, although another one that shares no request waits for its backend."""
+    universe = Universe(seed=7)
+    apply(deployment(), route(rules=[rule("main", "/web"), rule("old", "/old")]))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(route(rules=[rule("main", "/web"), rule("next", "/next", backend="ledger")]))(universe)
+    universe.run(30)
+    assert list(places(universe)) == ["main"]
+
+
+def test_priorities_change_places() -> None:
+    """Two rules whose priorities were swapped in the spec are swapped by one call."""
+    universe = Universe(seed=7)
+    apply(deployment(), route(rules=[rule("one", "/web", priority=101), rule("two", "/x", priority=201)]))(
+        universe
+    )
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    visitors = Visitors(universe).start()
+    apply(route(rules=[rule("one", "/web", priority=201), rule("two", "/x", priority=101)]))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE), within=60)
+    assert places(universe) == {"one": 201, "two": 101}
+    assert universe.writes().count("SetRulePriorities") == 1
+    assert visitors.stop().bad == []
+
+
+def test_another_match_at_the_same_priority() -> None:
+    """The rule that goes becomes the one that comes: its number is taken, and no request is lost."""
+    universe = Universe(seed=7)
+    apply(deployment(), route(rules=[rule("main", "/web", priority=101)]))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    visitors = Visitors(universe).start()
+    apply(route(rules=[rule("renamed", "/web", "/new", priority=101)]))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE), within=60)
+    assert places(universe) == {"renamed": 101}
+    assert visitors.stop().bad == []
+    before = len(universe.writes())
+    universe.run(300)
+    assert universe.writes()[before:] == []
