@@ -28,7 +28,7 @@ from sluice.plan.permit import binding_for, permit_hostname, permit_listener, ru
 from sluice.plan.route.desired import BackendFacts, Parent, Problem, desired_rules
 from sluice.plan.route.intent import RouteIntent
 from sluice.plan.route.planner import PlannedRule, RulePlan, plan_removal, plan_rules
-from sluice.plan.route.spec import intent_of
+from sluice.plan.route.spec import container_ports, intent_of
 from sluice.plan.route.status import (
     Proof,
     acknowledgements,
@@ -137,7 +137,7 @@ class RouteController:
         traffic = Traffic.from_status((obj.get("status") or {}).get("traffic"))
         # After a restore the uid is new and the traffic is another object's promise.
         current = traffic if traffic and traffic.uid == obj["metadata"]["uid"] else None
-        return BackendFacts(exists=True, traffic=current)
+        return BackendFacts(exists=True, traffic=current, ports=container_ports(obj))
 
     def _parents(
         self, context: CallContext, obj: Object, tenant: TenancyRule
@@ -328,7 +328,7 @@ class RouteController:
                 missing=absent,
                 proof=proof,
             ),
-            "summary": summary(now_seen.intent, rules),
+            "summary": summary(now_seen.intent, rules, now_seen.backends),
         }
         status = with_conditions(
             body,

@@ -20,8 +20,8 @@ class TemplateMetadata(Typed):
         dict[str, str] | None,
         Schema({"maxProperties": 128}),
         accepted(
-            "readable through fieldRef metadata.annotations['…']; sluice.dev/restartedAt (kubectl sluice "
-            "restart) makes a new revision; others have no reader on ECS"
+            "readable through fieldRef metadata.annotations['…']; sluice.dev/restartedAt "
+            "makes a new revision; others have no reader on ECS"
         ),
     ] = None
     name: Annotated[str | None, accepted("ECS names tasks itself")] = None

@@ -2,7 +2,8 @@
 
 A service's name is fixed by (slot, ordinal). The next ordinal is used when a create-only setting or the
 cluster changed, when the name is still taken by a DRAINING service (it keeps its name and cannot be
-brought back), and when a lost status makes us find what is there.
+brought back), and when a lost status makes us find what is there. Ordinals go round from 1 to SEARCHED,
+so that after any number of replacements a lost status is found again by looking at these few names.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from sluice.model.desired import Desired
 from sluice.model.names import service_name
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.progress import epoch
 from sluice.plan.deployment.state import Slot, State
 
-SEARCHED: Final = 5  # ordinals that are looked for when the status was lost
+SEARCHED: Final = 5  # ordinals there are, and that are looked for when the status was lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
         # Deleted by hand, or by a deletion that a restored object undid: its name stays taken.
         note = _deleted(slot, "is being deleted; its successor is created")
         return Slots(
-            slot=_numbered(desired, slot.ordinal + 1), service=None, retiring=retiring, notes=(note,)
+            slot=_numbered(desired, _next(slot, retiring)), service=None, retiring=retiring, notes=(note,)
         )
     ecs.check_ours(desired, service)
     why = ecs.replaced_by(desired, slot, service)
@@ -75,7 +77,7 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
             message=f"ECS service {slot.service_name} is replaced: {why}",
         )
         return Slots(
-            slot=_numbered(desired, slot.ordinal + 1),
+            slot=_numbered(desired, _next(slot, retiring)),
             service=None,
             retiring=(*retiring, seen(slot, service)),
             notes=(note,),
@@ -117,20 +119,30 @@ def remaining(
 
 def _find(desired: Desired, observed: Observed) -> tuple[Slot, tuple[Slot, ...]]:
     """Find the slot of a new object or a lost status: the newest active service of ours counts."""
-    active: list[Slot] = []
-    taken = 0
+    active: list[tuple[float, Slot]] = []
+    free: list[int] = []
     for number in range(1, SEARCHED + 1):
         slot = _numbered(desired, number)
         service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
         if service is None:
-            continue
-        taken = number
-        if service.get("status") == "ACTIVE":
+            free.append(number)
+        elif service.get("status") == "ACTIVE":
             ecs.check_ours(desired, service)
-            active.append(seen(slot, service))
+            active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
     if active:
-        return active[-1], tuple(active[:-1])
-    return _numbered(desired, taken + 1), ()
+        ordered = [slot for _, slot in sorted(active, key=lambda entry: (entry[0], entry[1].ordinal))]
+        return ordered[-1], tuple(ordered[:-1])
+    return _numbered(desired, free[0] if free else SEARCHED + 1), ()
+
+
+def _next(slot: Slot, retiring: tuple[Slot, ...]) -> int:
+    """Return the ordinal after a slot's, skipping those of services on their way out."""
+    taken = {slot.ordinal, *(other.ordinal for other in retiring)}
+    for step in range(SEARCHED):
+        number = (slot.ordinal + step) % SEARCHED + 1
+        if number not in taken:
+            return number
+    return max(taken) + 1
 
 
 def _numbered(desired: Desired, number: int) -> Slot:

@@ -120,7 +120,7 @@ def _one(
         case "pause" | "resume":
             return _pause(state, pause=intent.verb == "pause", deadline=deadline, now=now)
         case "restart":
-            return state, f"set the template annotation {GROUP}/restartedAt instead (kubectl sluice restart)"
+            return state, f"set the template annotation {GROUP}/restartedAt instead"
         case _:
             return state, "RollingUpdate and Recreate have no steps to promote"
 

@@ -40,6 +40,8 @@ class BackendFacts:
 
     exists: bool
     traffic: Traffic | None = None
+    ports: frozenset[str] = frozenset()
+    """Names and numbers of the ports that its containers have, as far as its spec says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +127,20 @@ def _parts(
 ) -> tuple[Mapping[str, int], Problem | None]:
     """Return target group ARN → parts of one backend on one load balancer."""
     subject = f"Deployment {key.namespace}/{backend.name}"
+    where = f"spec.rules[{rule.name}].backendRefs[{backend.name}]"
     if not facts.exists:
-        where = f"spec.rules[{rule.name}].backendRefs[{backend.name}]"
         text = f"{where}: {subject} does not exist; create it or correct the name"
         return {}, Problem(reason="BackendNotFound", message=text)
+    targets = facts.traffic.targets if facts.traffic else ()
+    published = {name for target in targets for name in (target.port, str(target.container_port))}
+    if facts.ports and backend.port not in facts.ports | published:
+        known = ", ".join(sorted(facts.ports))
+        text = f"{where}.port: no container of {subject} has port {backend.port}; its ports are {known}"
+        return {}, Problem(reason="InvalidSpec", message=text)
     if facts.traffic is None:
         text = f"{subject} has no healthy targets yet"
         return {}, Problem(reason="WaitingForTargets", message=text)
-    here = [t for t in facts.traffic.targets if t.load_balancer_arn == parent.load_balancer_arn]
+    here = [t for t in targets if t.load_balancer_arn == parent.load_balancer_arn]
     chosen = [t for t in here if backend.port in (t.port, str(t.container_port))]
     parts = {t.target_group_arn: facts.traffic.weights.get(t.slot, 0) for t in chosen}
     if any(parts.values()):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sluice.api.v1alpha1.route import RouteMatch, RouteRule, ServiceRouteSpec
 from sluice.model.keys import Key
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
@@ -38,3 +41,20 @@ def _match(match: RouteMatch) -> Match:
         method=match.method or "",
         source_ips=tuple(match.source_ips or ()),
     )
+
+
+def container_ports(deployment: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names and numbers of the container ports of a raw Deployment; empty when it has none."""
+    spec = deployment.get("spec") or {}
+    pod = (spec.get("template") or {}).get("spec") or {}
+    body = spec.get("taskDefinition") or {}
+    entries = [
+        *(port for container in pod.get("containers") or () for port in container.get("ports") or ()),
+        *(
+            port
+            for container in body.get("containerDefinitions") or ()
+            for port in container.get("portMappings") or ()
+        ),
+    ]
+    texts = (str(port[name]) for port in entries for name in ("name", "containerPort") if name in port)
+    return frozenset(texts)

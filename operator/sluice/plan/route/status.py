@@ -154,17 +154,28 @@ def parents_status(parents: Sequence[Parent], rules: Sequence[PlannedRule]) -> l
     ]
 
 
-def summary(intent: RouteIntent, rules: Sequence[PlannedRule]) -> dict[str, str]:
-    """Return the texts of the printer columns."""
-    weights = {
-        target_group_label(arn): weight
-        for rule in rules
-        for arn, weight in (rule.desired.weights or {}).items()
+def summary(
+    intent: RouteIntent, rules: Sequence[PlannedRule], backends: Mapping[str, BackendFacts]
+) -> dict[str, str]:
+    """Return the texts of the printer columns; weights are each distinct split over the Deployments."""
+    owners = {
+        target.target_group_arn: name
+        for name, facts in backends.items()
+        for target in (facts.traffic.targets if facts.traffic else ())
     }
+    splits: dict[str, None] = {}
+    for rule in sorted(rules, key=lambda rule: rule.desired.name):
+        shares: dict[str, int] = {}
+        for arn, weight in (rule.desired.weights or {}).items():
+            name = owners.get(arn, target_group_label(arn))
+            shares[name] = shares.get(name, 0) + weight
+        if len(shares) == 1:
+            shares = dict.fromkeys(shares, 100)
+        splits[",".join(f"{name}={weight}" for name, weight in sorted(shares.items()))] = None
     return {
         "hosts": ",".join(intent.hostnames) or "*",
         "backends": ",".join(intent.backend_names),
-        "weights": ",".join(f"{label}={weight}" for label, weight in sorted(weights.items())),
+        "weights": "; ".join(split for split in splits if split),
     }
 
 
