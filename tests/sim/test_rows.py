@@ -253,6 +253,21 @@ def test_throttled_for_minutes_is_not_time_against_the_deadline() -> None:
     assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
 
 
+def test_a_status_lost_after_many_replacements() -> None:
+    """However often the service was replaced, a restore finds it and makes no second one."""
+    universe = Universe(seed=7)
+    for number in range(7):
+        apply(deployment(ecs={"cluster": ("sandbox", "second")[number % 2]}))(universe)
+        universe.settle(universe.ready)
+    names = [service["serviceName"] for service in universe.services()]
+    before = len(universe.writes())
+    universe.cluster.lose_status(WEB)
+    universe.restart()
+    universe.settle(universe.ready)
+    assert [service["serviceName"] for service in universe.services()] == names
+    assert set(universe.writes()[before:]) <= {"TagResource"}
+
+
 def test_two_services_of_one_name() -> None:
     """A service that somebody made under our name is left alone and told; without it the way is free."""
     universe = Universe(seed=7)
