@@ -91,7 +91,7 @@ class DeploymentController:
             binding=tenant.binding, priority=Priority.DRIFT if rest else Priority.ROLLOUT, key=key
         )
         _same_account(state, tenant)
-        desired = self._wishes.effective(wish, state, key)
+        desired = self._wishes.effective(wish, state, key, rule=tenant.rule)
         desired = dataclasses.replace(desired, backends=self._wishes.backends(context, key, tenant.rule))
         mood = Mood(
             fresh=fresh and state.slot is None,

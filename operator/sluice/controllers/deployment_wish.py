@@ -152,10 +152,11 @@ class Wishes:
                     found[backend] = None
         return tuple(sorted(found, key=lambda entry: (entry.listener_arn, entry.port)))
 
-    def effective(self, wish: Wish, state: State, key: Key) -> Desired:
+    def effective(self, wish: Wish, state: State, key: Key, *, rule: TenancyRule) -> Desired:
         """Return the wish with the revision that should run (`plan.deployment.target`).
 
-        Raises Refused `InvalidSpec` when `spec.rollback.toRevision` names one that is not kept.
+        Raises Refused `InvalidSpec` when `spec.rollback.toRevision` names one that is not kept, and
+        `NotPermitted` when `rule` does not allow a role of what should run.
         """
         desired = dataclasses.replace(wish.desired, spec_revision=wish.wanted)
         choice = choose(state, wanted=wish.wanted, paused=desired.paused)
@@ -180,6 +181,7 @@ class Wishes:
                 paused = True
             else:
                 chosen = kept
+        permit.permit_revision(rule, definition=chosen.definition, service=chosen.service)
         return dataclasses.replace(desired, revision=chosen, hold=hold, paused=paused)
 
     def known(self, key: Key) -> tuple[str, ...]:

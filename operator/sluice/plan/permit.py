@@ -8,8 +8,9 @@ always allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sluice.model.binding import Binding
 from sluice.model.errors import Refused
@@ -79,6 +80,36 @@ def permit_deployment(
     """
     _permit_account(rule, account)
     _permit_cluster(rule, cluster)
+    _permit_roles(rule, task_role, execution_role)
+
+
+def permit_revision(rule: TenancyRule, *, definition: Mapping[str, Any], service: Mapping[str, Any]) -> None:
+    """Refuse a revision with a role that the rule does not allow: every role that reaches ECS with it.
+
+    `definition` is RegisterTaskDefinition's body, `service` the service's members. A role inside them
+    (`roleArn` of an EBS volume or of Service Connect's TLS: ECS itself uses it) counts as an execution
+    role. Asked for whatever is about to run: a revision that was kept may name what has been taken away
+    since.
+    """
+    task_role = str(definition.get("taskRoleArn") or "")
+    _permit_roles(rule, task_role, str(definition.get("executionRoleArn") or ""))
+    for role in sorted({*_roles_inside(definition), *_roles_inside(service)}):
+        _permit_roles(rule, "", role)
+
+
+def _roles_inside(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, entry in value.items():
+            if name == "roleArn" and isinstance(entry, str):
+                yield entry
+            else:
+                yield from _roles_inside(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _roles_inside(entry)
+
+
+def _permit_roles(rule: TenancyRule, task_role: str, execution_role: str) -> None:
     own = {rule.default_task_role, *rule.service_account_roles.values()}
     if task_role and task_role not in own and not _any(rule.task_roles, task_role):
         raise _refusal(rule, f"may not use task role {task_role}", rule.task_roles)

@@ -18,6 +18,7 @@ from sluice.plan.permit import (
     permit_deployment,
     permit_hostname,
     permit_listener,
+    permit_revision,
     roles_for,
     rule_for,
 )
@@ -129,6 +130,29 @@ def test_deployment(changes: dict[str, str], text: str) -> None:
         permit_deployment(SHOP, **values)
     else:
         assert text in refusal(permit_deployment, SHOP, **values).message
+
+
+EBS = {"managedEBSVolume": {"roleArn": "arn:aws:iam::1:role/admin", "sizeInGiB": 1}, "name": "data"}
+TLS = {"services": [{"portName": "http", "tls": {"roleArn": "arn:aws:iam::1:role/admin"}}]}
+
+
+@pytest.mark.parametrize(
+    ("definition", "service", "text"),
+    [
+        pytest.param({"taskRoleArn": "arn:aws:iam::1:role/shop-x"}, {}, "", id="task-role"),
+        pytest.param({"taskRoleArn": "arn:aws:iam::1:role/admin"}, {}, "may not use task role", id="kept"),
+        pytest.param({"executionRoleArn": "arn:aws:iam::1:role/x"}, {}, "execution role", id="execution"),
+        pytest.param({}, {"volumeConfigurations": [EBS]}, "role/admin", id="EBS-volume"),
+        pytest.param({}, {"serviceConnectConfiguration": TLS}, "role/admin", id="Service-Connect-TLS"),
+        pytest.param({"volumes": [{"x": {"roleArn": "arn:aws:iam::1:role/exec"}}]}, {}, "", id="allowed"),
+    ],
+)
+def test_revision(definition: dict[str, object], service: dict[str, object], text: str) -> None:
+    """Every role that reaches ECS with a revision is compared, wherever it stands."""
+    if not text:
+        permit_revision(SHOP, definition=definition, service=service)
+    else:
+        assert text in refusal(permit_revision, SHOP, definition=definition, service=service).message
 
 
 def test_a_missing_cluster_is_the_specs_fault() -> None:
