@@ -328,7 +328,12 @@ class RouteController:
                 missing=absent,
                 proof=proof,
             ),
-            "summary": summary(now_seen.intent, rules, now_seen.backends),
+            "summary": summary(
+                now_seen.intent,
+                rules,
+                now_seen.backends,
+                listeners=[parent.name for parent in now_seen.parents],
+            ),
         }
         status = with_conditions(
             body,

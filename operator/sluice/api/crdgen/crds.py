@@ -42,7 +42,7 @@ _COLUMNS: Final[dict[Kind, tuple[Column, ...]]] = {
         ("Backends", "string", ".status.summary.backends", 0),
         ("Weights", "string", ".status.summary.weights", 0),
         _AGE,
-        ("Listener", "string", ".status.parents[*].name", 1),
+        ("Listener", "string", ".status.summary.listeners", 1),
         ("Reason", "string", f"{_READY}.reason", 1),
     ),
 }

@@ -365,6 +365,8 @@ class RouteSummary(Typed):
     """Host names."""
     backends: str | None = None
     """Deployments."""
+    listeners: str | None = None
+    """Listeners that carry its rules."""
     weights: str | None = None
     """Configured shares."""
 

@@ -155,7 +155,11 @@ def parents_status(parents: Sequence[Parent], rules: Sequence[PlannedRule]) -> l
 
 
 def summary(
-    intent: RouteIntent, rules: Sequence[PlannedRule], backends: Mapping[str, BackendFacts]
+    intent: RouteIntent,
+    rules: Sequence[PlannedRule],
+    backends: Mapping[str, BackendFacts],
+    *,
+    listeners: Sequence[str],
 ) -> dict[str, str]:
     """Return the texts of the printer columns; weights are each distinct split over the Deployments."""
     owners = {
@@ -176,6 +180,7 @@ def summary(
         "hosts": ",".join(intent.hostnames) or "*",
         "backends": ",".join(intent.backend_names),
         "weights": "; ".join(split for split in splits if split),
+        "listeners": ",".join(sorted(listeners)),
     }
 
 
