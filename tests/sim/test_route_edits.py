@@ -6,7 +6,7 @@ from typing import Any
 
 from sim import console
 from sim.stories import BY_NAME, apply, tell
-from sim.universe import ROUTE, WEB, Universe, deployment, route
+from sim.universe import LEDGER, ROUTE, WEB, Universe, deployment, route
 from sim.visitors import Visitors
 from sluice.model import ownership
 
@@ -78,3 +78,32 @@ def test_another_match_at_the_same_priority() -> None:
     before = len(universe.writes())
     universe.run(300)
     assert universe.writes()[before:] == []
+
+
+def test_applied_again_while_the_deployment_goes() -> None:
+    """A new route makes no rule to tasks that stop: the Deployment goes, and comes back when applied."""
+    universe = tell(BY_NAME["create"])
+    universe.cluster.delete(WEB)
+    universe.cluster.delete(ROUTE)
+    universe.settle(lambda: universe.gone(ROUTE))
+    assert not universe.gone(WEB)
+    apply(route())(universe)
+    universe.run(2)
+    assert "is being deleted" in universe.condition("Ready", ROUTE)["message"]
+    universe.settle(lambda: universe.gone(WEB) and universe.reason(ROUTE) == "BackendNotFound", within=200)
+    apply(deployment())(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+
+
+def test_what_was_not_written_is_not_acknowledged() -> None:
+    """A rule that waits for one backend proves nothing of what the other one publishes meanwhile."""
+    universe = tell(BY_NAME["two backends"])
+    universe.operator.deaf_until = float("inf")
+    universe.cluster.lose_status(LEDGER)  # restored: what it publishes is not known yet
+    web = universe.obj(WEB)
+    web["status"]["traffic"]["seq"] += 1
+    for key in (WEB, LEDGER):
+        universe.operator.intake.seen(key, universe.obj(key))
+    universe.operator.reconciler._controllers["ServiceRoute"].reconcile(ROUTE)
+    seen = {entry["name"]: entry["seq"] for entry in universe.status(ROUTE)["backends"]}
+    assert seen["web"] == web["status"]["traffic"]["seq"] - 1

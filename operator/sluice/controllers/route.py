@@ -137,7 +137,12 @@ class RouteController:
         traffic = Traffic.from_status((obj.get("status") or {}).get("traffic"))
         # After a restore the uid is new and the traffic is another object's promise.
         current = traffic if traffic and traffic.uid == obj["metadata"]["uid"] else None
-        return BackendFacts(exists=True, traffic=current, ports=container_ports(obj))
+        return BackendFacts(
+            exists=True,
+            traffic=current,
+            ports=container_ports(obj),
+            going="deletionTimestamp" in obj["metadata"],
+        )
 
     def _parents(
         self, context: CallContext, obj: Object, tenant: TenancyRule
@@ -309,8 +314,13 @@ class RouteController:
         missing: Sequence[Any],
         problem: Problem | None,
     ) -> None:
-        planned = {rule.desired.name for rule in rules}
-        absent = frozenset(name for rule in missing if rule.name not in planned for name in rule.backends)
+        written = {rule.output for rule in rules if rule.desired.weights is not None}
+        absent = frozenset(
+            name
+            for rule in missing
+            if f"{rule.listener_arn}|{rule.name}" not in written
+            for name in rule.backends
+        )
         body: dict[str, Any] = {
             "intents": dict(now_seen.previous.get("intents", {})),
             "parents": parents_status(now_seen.parents, rules)

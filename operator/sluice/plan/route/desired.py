@@ -42,6 +42,8 @@ class BackendFacts:
     traffic: Traffic | None = None
     ports: frozenset[str] = frozenset()
     """Names and numbers of the ports that its containers have, as far as its spec says."""
+    going: bool = False
+    """It is being deleted: its tasks stop once no rule sends to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class DesiredRule:
     """What the spec asks for."""
     field: str = ""
     """Where the spec says so."""
+    may_begin: bool = True
+    """False while a backend is going: a rule that is there is kept up, none is made."""
 
 
 def desired_rules(
@@ -83,7 +87,8 @@ def desired_rules(
         matches = alb_matches(intent, rule, index=index)
         for parent in parents:
             weights, problem = _weights(key, rule, parent=parent, backends=backends)
-            problems += [problem] if problem else []
+            going = [_going(key, backend) for backend in rule.backends if backends[backend.name].going]
+            problems += [*([problem] if problem else []), *going]
             for number, match in enumerate(matches):
                 rules.append(
                     DesiredRule(
@@ -96,6 +101,7 @@ def desired_rules(
                         # Every second number: the one before each is its twin's.
                         priority=None if rule.priority is None else rule.priority + 2 * number,
                         field=f"spec.rules[{rule.name}].priority",
+                        may_begin=not going,
                     )
                 )
     return tuple(rules), tuple(dict.fromkeys(problems))
@@ -107,6 +113,14 @@ def conditions_digest(conditions: Sequence[Mapping[str, Any]]) -> str:
         (field, name, member, sorted(values)) for field, name, member, values in canonical(conditions)
     )
     return short_hash(json.dumps(form), length=8)
+
+
+def _going(key: Key, backend: Backend) -> Problem:
+    text = (
+        f"Deployment {key.namespace}/{backend.name} is being deleted; remove its backendRef, or apply it "
+        "again once it is gone"
+    )
+    return Problem(reason="WaitingForTargets", message=text)
 
 
 def _weights(

@@ -3,7 +3,8 @@
     seen by tag   | desired           | action
     --------------+-------------------+----------------------------------------------------------
     no            | with weights      | CreateRule (its priority is in status before: §7 point 7)
-    no            | without weights   | none: a rule without target groups is not made
+    no            | without weights,  | none: a rule without target groups is not made, nor one to tasks that
+                  | or backend going  | are about to stop
     yes           | without weights   | none: what carries requests stays until we know better
     yes           | equal             | none
     yes           | forward differs   | ModifyRule, forward's target groups only
@@ -148,7 +149,7 @@ def _plan_listener(
     wanted = sorted(desired, key=lambda rule: (rule.precedence, rule.name))
     seen, surplus = _match(wanted, own_rules(parent, installation=installation, key=key))
     surplus = _take_over(wanted, seen, surplus)
-    missing = [rule for rule in wanted if rule.name not in seen and rule.weights is None]
+    missing = [rule for rule in wanted if rule.name not in seen and not _can_be_made(rule)]
     plan.delete = [
         _delete(rule, parent, reason="no rule of the route asks for it")
         for rule in surplus
@@ -171,7 +172,7 @@ def _plan_listener(
             plan.notes.append(_drift(reasons, rule, parent))
     plan.modify += _move(moved, parent)
     for rule in wanted:
-        if rule.name in seen or rule.weights is None:
+        if rule.name in seen or not _can_be_made(rule):
             continue
         place = (rule.listener_arn, rule.name)
         priority = _place(rule, ladder=ladder, intended=memory.priorities.get(place))
@@ -199,6 +200,10 @@ def _match(
     return seen, surplus
 
 
+def _can_be_made(rule: DesiredRule) -> bool:
+    return rule.weights is not None and rule.may_begin
+
+
 def _take_over(
     wanted: Sequence[DesiredRule],
     seen: dict[str, Mapping[str, Any]],
@@ -211,7 +216,7 @@ def _take_over(
     """
     left = {int(rule["Priority"]): rule for rule in surplus}
     for rule in wanted:
-        if rule.name not in seen and rule.weights is not None and rule.priority in left:
+        if rule.name not in seen and _can_be_made(rule) and rule.priority in left:
             seen[rule.name] = left.pop(rule.priority)
     return list(left.values())
 
