@@ -19,15 +19,15 @@ from sluice.controllers.settings import ControllerSettings
 from sluice.model.actions import Note
 from sluice.model.binding import CallContext, Priority
 from sluice.model.desired import Desired
-from sluice.model.errors import Refused, SluiceError, WriteConflict
+from sluice.model.errors import SluiceError, WriteConflict
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
 from sluice.model.observed import Observed
 from sluice.plan.deployment import history, revision, summary, verbs
 from sluice.plan.deployment.absorb import absorb
 from sluice.plan.deployment.planner import DeploymentPlan, plan
 from sluice.plan.deployment.register import STALE_READS
-from sluice.plan.deployment.service import cluster_account
 from sluice.plan.deployment.state import State
+from sluice.plan.permit import permit_place
 from sluice.ports import Result, World
 
 
@@ -90,7 +90,7 @@ class DeploymentController:
         context = CallContext(
             binding=tenant.binding, priority=Priority.DRIFT if rest else Priority.ROLLOUT, key=key
         )
-        _same_account(state, tenant)
+        permit_place(tenant.binding, state.arns)
         desired = self._wishes.effective(wish, state, key, rule=tenant.rule)
         desired = dataclasses.replace(desired, backends=self._wishes.backends(context, key, tenant.rule))
         mood = Mood(
@@ -229,18 +229,4 @@ class DeploymentController:
             and now["generation"] == then["generation"]
             and now.get("annotations") == then.get("annotations")
             and bool(now.get("deletionTimestamp")) == bool(then.get("deletionTimestamp"))
-        )
-
-
-def _same_account(state: State, tenant: Tenant) -> None:
-    """Refuse to move to another account or region: the old service would be left behind."""
-    if not (state.slot and state.slot.service_arn):
-        return
-    account, region = cluster_account(state.slot.service_arn)
-    binding = tenant.binding
-    if (binding.account and account != binding.account) or (binding.region and region != binding.region):
-        raise Refused(
-            "InvalidSpec",
-            f"spec.ecs.account: the ECS service is in {account}/{region}, the account asked for is "
-            f"{binding}; an account cannot be changed, create another Deployment and delete this one",
         )

@@ -19,6 +19,7 @@ from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.plan.deployment import delete, slots, summary
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
+from sluice.plan.permit import permit_place
 from sluice.ports import Result, World
 
 _FAMILY = 100
@@ -45,6 +46,7 @@ class Remover:
             self._save(record, state, verdict, now=now)
             return Result()
         binding = self._wishes.tenant(key).binding
+        permit_place(binding, state.arns)
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
         remains = self._remains(context, record, state, cluster=cluster)
         state = delete.learn(remains, state)

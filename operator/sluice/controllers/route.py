@@ -17,14 +17,14 @@ from sluice.apply.errors import ApplyFailed
 from sluice.controllers.parents import resolve_parent
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
-from sluice.model.binding import CallContext, Priority
+from sluice.model.binding import Binding, CallContext, Priority
 from sluice.model.errors import AwsFailure, Refused, SluiceError, WriteConflict
 from sluice.model.keys import DEPLOYMENT, FINALIZER, Key
 from sluice.model.tenancy import PRIORITIES, TenancyRule
 from sluice.model.traffic import Traffic
 from sluice.plan.failures import failure_of
 from sluice.plan.parents import deployments_of, load_balancer_of, parent_refs
-from sluice.plan.permit import binding_for, permit_hostname, permit_listener, rule_for
+from sluice.plan.permit import binding_for, permit_hostname, permit_listener, permit_place, rule_for
 from sluice.plan.route.desired import BackendFacts, Parent, Problem, desired_rules
 from sluice.plan.route.intent import RouteIntent
 from sluice.plan.route.planner import PlannedRule, RulePlan, plan_removal, plan_rules
@@ -105,7 +105,7 @@ class RouteController:
         for hostname in spec.hostnames or [""]:
             permit_hostname(tenant, hostname)
         previous, generation = record.status, record.generation
-        binding = binding_for(self._settings.tenancy, tenant, "")
+        binding = self._binding(tenant, previous)
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
         intent = intent_of(spec, key, created=obj["metadata"].get("creationTimestamp", ""))
         backends = {name: self._backend(key, name) for name in intent.backend_names}
@@ -129,6 +129,12 @@ class RouteController:
     def _tenant(self, key: Key) -> TenancyRule:
         labels = self._world.kubernetes.namespace_labels(key.namespace)
         return rule_for(self._settings.tenancy, key.namespace, labels)
+
+    def _binding(self, tenant: TenancyRule, status: Mapping[str, Any]) -> Binding:
+        """Return where the rules are; raises Refused when the tenancy says another place by now."""
+        binding = binding_for(self._settings.tenancy, tenant, "")
+        permit_place(binding, [parent["listenerArn"] for parent in status.get("parents", ())])
+        return binding
 
     def _backend(self, key: Key, name: str) -> BackendFacts:
         obj = self._world.store.get(Key(DEPLOYMENT, key.namespace, name))
@@ -386,7 +392,7 @@ class RouteController:
             waits = Problem(reason="Paused", message="suspended; the deletion waits")
             self._tell_problem(record, waits)
             return Result()
-        binding = binding_for(self._settings.tenancy, self._tenant(key), "")
+        binding = self._binding(self._tenant(key), record.status)
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
         self._delete_rules(key, record.obj, context)
         record.release()

@@ -136,6 +136,33 @@ def binding_for(tenancy: Tenancy, rule: TenancyRule, account: str) -> Binding:
         ) from None
 
 
+def permit_place(binding: Binding, arns: Iterable[str]) -> None:
+    """Refuse to work in another account or region than the one that an object's AWS resources are in.
+
+    There they would not be found, so a deletion would end with all of them left behind. `arns` are what
+    the status knows; plain names and '' tell nothing. An account that is not known is not compared.
+    """
+    account = binding.account or _account_of(binding.role_arn)
+    for arn in arns:
+        parts = arn.split(":")
+        if len(parts) < 6:
+            continue
+        region, owner = parts[3:5]
+        if (account and owner != account) or (binding.region and region != binding.region):
+            raise Refused(
+                "NotPermitted",
+                f"{parts[5]} is in account {owner}, region {region}, but the tenancy's account for this "
+                f"namespace is {account or 'of the operator'} in {binding.region}; an "
+                "account cannot be changed while something is left there: put the old one back, delete "
+                "the object, and create it again",
+            )
+
+
+def _account_of(arn: str) -> str:
+    parts = arn.split(":")
+    return parts[4] if len(parts) > 5 else ""
+
+
 def permit_listener(
     rule: TenancyRule, *, load_balancer: str, listener_arn: str, port: int
 ) -> tuple[int, int]:

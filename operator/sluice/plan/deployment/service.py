@@ -275,12 +275,6 @@ def output_name(slot: Slot) -> str:
     return f"service:{slot.cluster}:{slot.service_name}"
 
 
-def cluster_account(arn: str) -> tuple[str, str]:
-    """Return (account, region) of an ARN, ('', '') for a plain name."""
-    parts = arn.split(":")
-    return (parts[4], parts[3]) if len(parts) > 5 else ("", "")
-
-
 def _canonical_differences(service: Structure, body: Mapping[str, Any]) -> list[Difference]:
     found: list[Difference] = []
     want, seen = canonical_service(body), canonical_service(service)

@@ -260,6 +260,13 @@ class State:
     """Newest first."""
     conditions: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def arns(self) -> tuple[str, ...]:
+        """Return the ARNs of what the Deployment has in AWS, as far as they are known."""
+        services = [slot.service_arn for slot in (self.slot, *self.retiring) if slot]
+        groups = [group.arn for group in self.target_groups]
+        return tuple(arn for arn in (*services, *groups, *(arn for _, arn in self.definitions)) if arn)
+
     @classmethod
     def read(cls, status: Mapping[str, Any]) -> State:
         """Read a Deployment's status."""
