@@ -257,3 +257,21 @@ def test_two_routes_fight_for_one_path() -> None:
     visitors = Visitors(universe).start()
     universe.run(20)
     assert visitors.stop().names() == {"web"}
+
+
+def test_a_replaced_service_that_is_not_ours_any_more() -> None:
+    """Somebody took our tags off the old service while its successor starts: it is left alone and told."""
+    universe = tell(BY_NAME["create without a route"])
+    slow = deployment(ecs={"cluster": "second"}, env={"SANDBOX_START_DELAY_S": "60"})
+    apply(slow)(universe)
+    universe.run(10)
+    old = next(s for s in universe.services() if s["clusterArn"].endswith("/sandbox"))
+    keys = [tag["key"] for tag in old["tags"]]
+    universe.aws("ecs", "UntagResource", resourceArn=old["serviceArn"], tagKeys=keys)
+    universe.settle(universe.ready)
+    universe.run(300)
+    assert {(s["clusterArn"].rsplit("/", 1)[-1], s["status"]) for s in universe.services()} == {
+        ("sandbox", "ACTIVE"),
+        ("second", "ACTIVE"),
+    }
+    assert any("left alone" in message for _, _, _, message in universe.operator.recorder.events)

@@ -59,17 +59,16 @@ def plan(
     if desired.suspended:
         return _suspended(desired, observed, state, now=now, routes=routes)
     chosen = slots.choose(desired, state, observed)
+    retiring, let_go = slots.remaining(desired, chosen.retiring, observed.services)
     before = state.slot.revision if state.slot else ""
     work = Work(
         desired=desired,
         observed=observed,
         now=now,
-        state=dataclasses.replace(
-            state, retiring=slots.remaining(chosen.retiring, observed.services), slot=chosen.slot
-        ),
+        state=dataclasses.replace(state, retiring=retiring, slot=chosen.slot),
         slot=chosen.slot,
         service=chosen.service,
-        notes=list(chosen.notes),
+        notes=[*chosen.notes, *let_go],
     )
     work.state = motion.clock(desired, work.state, now=now)
     if work.service is None and work.rejected:

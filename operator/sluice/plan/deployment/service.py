@@ -82,6 +82,11 @@ def tags_of(service: Structure) -> dict[str, str]:
     return ownership.from_ecs(service.get("tags") or ())
 
 
+def ours(desired: Desired, service: Structure) -> bool:
+    """Tell whether a described service's tags prove that it is this Deployment's."""
+    return ownership.ownership(tags_of(service), desired.installation, desired.key) == "ours"
+
+
 def check_ours(desired: Desired, service: Structure) -> None:
     """Refuse a service that is not ours, or whose deployments something else drives."""
     owner = ownership.ownership(tags_of(service), desired.installation, desired.key)

@@ -104,17 +104,25 @@ def seen(slot: Slot, service: Structure) -> Slot:
 
 
 def remaining(
-    state_retiring: tuple[Slot, ...], services: Mapping[ServiceId, Structure | None]
-) -> tuple[Slot, ...]:
-    """Return the retiring services that still exist, with fresh counts."""
-    found = []
-    for slot in state_retiring:
+    desired: Desired, retiring: tuple[Slot, ...], services: Mapping[ServiceId, Structure | None]
+) -> tuple[tuple[Slot, ...], tuple[Note, ...]]:
+    """Return the retiring services that still exist, with fresh counts, and what to tell.
+
+    One without our tags was given to somebody else meanwhile: it is not ours to delete.
+    """
+    found: list[Slot] = []
+    notes: list[Note] = []
+    for slot in retiring:
         key = ServiceId(slot.cluster, slot.service_name)
+        service = services.get(key)
         if key not in services:
             found.append(slot)
-        elif service := services[key]:
+        elif service and service.get("status") == "ACTIVE" and not ecs.ours(desired, service):
+            text = "does not carry this Deployment's sluice.dev tags any more and is left alone"
+            notes.append(_deleted(slot, text))
+        elif service:
             found.append(seen(slot, service))
-    return tuple(found)
+    return tuple(found), tuple(notes)
 
 
 def _find(desired: Desired, observed: Observed) -> tuple[Slot, tuple[Slot, ...]]:
