@@ -14,6 +14,7 @@ from typing import Any
 from sluice.model.actions import Action, Note, Ref
 from sluice.model.desired import Desired
 from sluice.model.observed import Observed, Structure
+from sluice.model.ownership import REVISION
 from sluice.plan.deployment import motion, retire, target
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.percentages import deployment_configuration
@@ -220,8 +221,11 @@ def _send(work: Work, service: Structure, found: tuple[Difference, ...], body: M
     )
     tags = ecs.tag_actions(desired, work.slot, service)
     work.actions += tags
-    if work.slot.revision == desired.revision.name:  # a new revision's tag is no news
-        changed(work, *(action.reason for action in tags))
+    if work.slot.revision == desired.revision.name:
+        # A new revision's tag is no news, nor is the one that stays behind when ECS rolls back.
+        behind = ecs.tags_of(service).get(REVISION) in {entry.get("revision") for entry in work.state.history}
+        old = f"tags {REVISION}" if behind else ""
+        changed(work, *(action.reason for action in tags if action.reason != old))
     if not found and not force:
         return
     work.actions.append(ecs.update(work.slot, body, found, force=force))
