@@ -107,3 +107,37 @@ def test_what_was_not_written_is_not_acknowledged() -> None:
     universe.operator.reconciler._controllers["ServiceRoute"].reconcile(ROUTE)
     seen = {entry["name"]: entry["seq"] for entry in universe.status(ROUTE)["backends"]}
     assert seen["web"] == web["status"]["traffic"]["seq"] - 1
+
+
+def with_port(name: str, number: int) -> dict[str, Any]:
+    """Return the Deployment with another container port."""
+    manifest = deployment()
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    container["ports"] = [{"name": name, "containerPort": number}]
+    container["readinessProbe"]["httpGet"]["port"] = name
+    return manifest
+
+
+def test_another_number_of_the_same_port() -> None:
+    """The new port's target group takes over alone: nothing is sent to the one whose tasks have gone."""
+    universe = tell(BY_NAME["create"])
+    apply(with_port("http", 9090))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    visitors = Visitors(universe).start()
+    universe.run(300)
+    assert visitors.stop().bad == []
+    (group,) = console.own_rule(universe, "rule")["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    assert universe.healthy(group["TargetGroupArn"]) == 2
+
+
+def test_another_name_of_the_same_port() -> None:
+    """A port that was only renamed is found by its new name, in the group that it has."""
+    universe = tell(BY_NAME["create"])
+    visitors = Visitors(universe).start()
+    backends = [{"name": "web", "port": "web"}]
+    apply(with_port("web", 8080), route(rules=[rule("main", "/web", "/more") | {"backendRefs": backends}]))(
+        universe
+    )
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    assert visitors.stop().bad == []
+    assert len(universe.target_groups()) == 1

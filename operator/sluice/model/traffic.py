@@ -41,9 +41,14 @@ class Traffic:
 
     @property
     def hash(self) -> str:
-        """Return the digest of weights and targets: equal exactly when routes have to write the same."""
+        """Return the digest of weights and targets: equal exactly when routes have to write the same.
+
+        A port's name is in it, because backendRefs choose targets by it.
+        """
         weights = ",".join(f"{slot}={parts}" for slot, parts in sorted(self.weights.items()) if parts)
-        targets = ",".join(sorted(f"{t.slot}/{t.container_port}/{t.target_group_arn}" for t in self.targets))
+        targets = ",".join(
+            sorted(f"{t.slot}/{t.port}/{t.container_port}/{t.target_group_arn}" for t in self.targets)
+        )
         return short_hash(weights, targets)
 
     def to_status(self) -> dict[str, Any]:

@@ -35,12 +35,13 @@ def publish(
     """Return what to publish now: the present traffic when nothing changed."""
     told = {target.target_group_arn for target in state.traffic.targets} if state.traffic else set()
     preferred = {group.name for group, backend, port in wanted(desired, state) if backend and port}
-    places: dict[tuple[int, str], SlotTarget] = {}
+    # One group a port: where a new one takes over (another number or protocol), it is alone from then on.
+    places: dict[tuple[str, str], SlotTarget] = {}
     for group in sorted(groups, key=lambda entry: (entry.name not in preferred, entry.name)):
         if not group.arn or not (group.arn in told or observed.healthy.get(group.arn)):
             continue
         places.setdefault(
-            (group.container_port, group.load_balancer_arn),
+            (group.port, group.load_balancer_arn),
             SlotTarget(
                 slot=group.slot,
                 port=group.port,
