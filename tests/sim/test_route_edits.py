@@ -141,3 +141,18 @@ def test_another_name_of_the_same_port() -> None:
     universe.settle(lambda: universe.ready(WEB, ROUTE))
     assert visitors.stop().bad == []
     assert len(universe.target_groups()) == 1
+
+
+def test_deleted_while_a_rule_is_not_shown_yet() -> None:
+    """CreateRule was not answered and reads are late: the deletion waits for the rule and takes it along."""
+    universe = Universe(seed=7)
+    apply(deployment(), route(rules=[rule("main", "/web")]))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    universe.fault("lost-response", operation="CreateRule", remaining=1)
+    universe.fault("stale-read", seconds=20)
+    apply(route(rules=[rule("main", "/web"), rule("second", "/x")]))(universe)
+    while len(places(universe)) == 1:
+        assert universe.step() or universe.run(0.1) is None
+    universe.cluster.delete(ROUTE)
+    universe.settle(lambda: universe.gone(ROUTE), within=120)
+    assert places(universe) == {}

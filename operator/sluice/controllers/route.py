@@ -18,16 +18,19 @@ from sluice.controllers.parents import resolve_parent
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Binding, CallContext, Priority
+from sluice.model.conditions import parse_timestamp
 from sluice.model.errors import AwsFailure, Refused, SluiceError, WriteConflict
 from sluice.model.keys import DEPLOYMENT, FINALIZER, Key
+from sluice.model.ownership import ROUTE_RULE
 from sluice.model.tenancy import PRIORITIES, TenancyRule
 from sluice.model.traffic import Traffic
+from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.failures import failure_of
 from sluice.plan.parents import deployments_of, load_balancer_of, parent_refs
 from sluice.plan.permit import binding_for, permit_hostname, permit_listener, permit_place, rule_for
 from sluice.plan.route.desired import BackendFacts, Parent, Problem, desired_rules
 from sluice.plan.route.intent import RouteIntent
-from sluice.plan.route.planner import PlannedRule, RulePlan, plan_removal, plan_rules
+from sluice.plan.route.planner import PlannedRule, RulePlan, own_rules, plan_removal, plan_rules
 from sluice.plan.route.spec import container_ports, intent_of
 from sluice.plan.route.status import (
     Proof,
@@ -394,13 +397,20 @@ class RouteController:
             return Result()
         binding = self._binding(self._tenant(key), record.status)
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
-        self._delete_rules(key, record.obj, context)
+        unanswered = self._delete_rules(key, record.obj, context)
+        until = parse_timestamp(record.obj["metadata"]["deletionTimestamp"]) + STALE_READS
+        if unanswered and self._world.clock.now() < until:
+            text = f"waiting whether rule {unanswered[0]}, whose creation was not answered, comes to light"
+            self._tell_problem(record, Problem(reason="Deleting", message=text))
+            return Result(wake_at=until)
         record.release()
         backends = sorted(deployments_of([record.obj]))
         return Result(urgent=tuple(Key(DEPLOYMENT, key.namespace, name) for name in backends))
 
-    def _delete_rules(self, key: Key, obj: Object, context: CallContext) -> None:
-        arns = {parent["listenerArn"] for parent in (obj.get("status") or {}).get("parents", ())}
+    def _delete_rules(self, key: Key, obj: Object, context: CallContext) -> tuple[str, ...]:
+        """Delete every rule that is seen; return those that were meant to be made and are not seen."""
+        meant = (obj.get("status") or {}).get("parents", ())
+        arns = {parent["listenerArn"] for parent in meant}
         for ref in parent_refs(obj):
             try:
                 arns.add(resolve_parent(self._world.facts, context, ref).listener_arn)
@@ -417,13 +427,26 @@ class RouteController:
             for arn in sorted(arns)
             if (rules := self._rules_now(context, arn)) is not None
         ]
-        actions = plan_removal(key, installation=self._settings.installation_id, parents=parents)
-        if not actions:
-            return
+        installation = self._settings.installation_id
+        actions = plan_removal(key, installation=installation, parents=parents)
         try:
             self._world.executor.run(actions, key=key, binding=context.binding, still_current=lambda: True)
         except ApplyFailed as failed:
             raise failed.cause from failed
+        seen = {
+            parent.listener_arn: {
+                rule["Tags"][ROUTE_RULE] for rule in own_rules(parent, installation=installation, key=key)
+            }
+            for parent in parents
+        }
+        return tuple(
+            rule["name"]
+            for parent in meant
+            for rule in parent.get("rules", ())
+            if not rule.get("ruleArn")
+            and parent["listenerArn"] in seen
+            and rule["name"] not in seen[parent["listenerArn"]]
+        )
 
     def _rules_now(self, context: CallContext, listener_arn: str) -> Sequence[Object] | None:
         try:
