@@ -62,22 +62,35 @@ class Helm:
         """Remove all releases, custom resources (without asking their finalizers) and definitions."""
         for item in json.loads(self.run("list", "--all", "--all-namespaces", "-o", "json")):
             self.run("uninstall", item["name"], "--namespace", item["namespace"], "--no-hooks")
+        # Objects first: the API server looks every five seconds, for a minute at most, whether a deleted
+        # definition has any left (apiextensions, finalizer controller), and then begins anew.
         for name in definitions(self.cluster):
+            eventually(lambda name=name: self._emptied(name), f"no {name} are left")  # type: ignore[misc]
             self.cluster.request("DELETE", f"{CRD_PATH}/{name}.sluice.dev")
-        eventually(self._forgotten, "the definitions are gone")
+        eventually(self._forgotten, "the definitions are gone", seconds=150.0)
 
     def _forgotten(self) -> bool:
         """Free what waits for a finalizer; tell whether no definition is left."""
         left = definitions(self.cluster)
         for name in left:
-            try:
-                for item in self.cluster.request("GET", f"{GROUP_PATH}/{name}")["items"]:
-                    path = f"{GROUP_PATH}/namespaces/{item['metadata']['namespace']}/{name}"
-                    remove_finalizer(self.cluster, f"{path}/{item['metadata']['name']}")
-            except RequestRefused as refused:
-                if refused.status not in PASSING:
-                    raise
+            self._emptied(name)
         return not left
+
+    def _emptied(self, plural: str) -> bool:
+        """Delete the objects of a kind without asking their finalizers; tell whether there were none."""
+        try:
+            items = self.cluster.request("GET", f"{GROUP_PATH}/{plural}")["items"]
+            for item in items:
+                path = f"{GROUP_PATH}/namespaces/{item['metadata']['namespace']}/{plural}"
+                path = f"{path}/{item['metadata']['name']}"
+                if item["metadata"].get("finalizers"):
+                    remove_finalizer(self.cluster, path)
+                self.cluster.request("DELETE", path)
+        except RequestRefused as refused:
+            if refused.status not in PASSING:
+                raise
+            return False
+        return not items
 
 
 def definitions(cluster: Cluster) -> list[str]:
