@@ -207,10 +207,13 @@ class RouteController:
                 )
         return tuple(found)
 
-    def _rules(self, context: CallContext, listener_arn: str) -> Sequence[Object] | None:
-        """Return a listener's rules, None when the listener is gone."""
-        resting = context.priority is Priority.DRIFT
-        max_age = self._settings.drift_interval if resting else self._settings.drift_interval / 12
+    def _rules(
+        self, context: CallContext, listener_arn: str, *, max_age: float | None = None
+    ) -> Sequence[Object] | None:
+        """Return a listener's rules, None when the listener is gone; by default as old as rest allows."""
+        if max_age is None:
+            resting = context.priority is Priority.DRIFT
+            max_age = self._settings.drift_interval if resting else self._settings.drift_interval / 12
         try:
             return self._world.facts.rules(context, listener_arn, max_age=max_age)
         except AwsFailure as failure:
@@ -425,7 +428,7 @@ class RouteController:
                 rules=rules,
             )
             for arn in sorted(arns)
-            if (rules := self._rules_now(context, arn)) is not None
+            if (rules := self._rules(context, arn, max_age=0)) is not None
         ]
         installation = self._settings.installation_id
         actions = plan_removal(key, installation=installation, parents=parents)
@@ -447,11 +450,3 @@ class RouteController:
             and parent["listenerArn"] in seen
             and rule["name"] not in seen[parent["listenerArn"]]
         )
-
-    def _rules_now(self, context: CallContext, listener_arn: str) -> Sequence[Object] | None:
-        try:
-            return self._world.facts.rules(context, listener_arn, max_age=0)
-        except AwsFailure as failure:
-            if failure.kind == "not-found":
-                return None
-            raise
