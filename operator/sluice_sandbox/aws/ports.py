@@ -163,3 +163,104 @@ class Emitter(Protocol):
         resources: Sequence[str] = (),
     ) -> None:
         """Publish one event; never raises, never blocks."""
+
+
+class Metrics(Protocol):
+    """Where services publish what CloudWatch shows; calls by AWS services cost no API budget."""
+
+    def publish(
+        self,
+        caller: Caller,
+        *,
+        namespace: str,
+        metric: str,
+        dimensions: Mapping[str, str],
+        values: Sequence[float],
+        counts: Sequence[float] = (),
+        unit: str = "None",
+        at: float | None = None,
+    ) -> None:
+        """Add samples at the time `at` (epoch seconds, the clock's now when absent).
+
+        `counts` says how often each value was seen, once each when absent; never raises.
+        """
+
+    def on_flush(self, callback: Callable[[], None]) -> None:
+        """Call `callback` before metrics are read or alarms are evaluated: publish what is pending then."""
+
+
+class Alarms(Protocol):
+    """What ECS deployments and scaling policies need of CloudWatch alarms."""
+
+    def state(self, caller: Caller, name: str) -> str | None:
+        """Return OK, ALARM or INSUFFICIENT_DATA; None when no alarm has the name."""
+
+    def watch(self, callback: Callable[[Caller, str, str], None]) -> None:
+        """Call `callback(owner, alarm name, new state)` after each change of an alarm's state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryView:
+    """What ECS checks of a Cloud Map service before it registers tasks in it."""
+
+    arn: str
+    service_id: str
+    namespace_id: str
+    name: str
+    record_types: frozenset[str]
+    """A, AAAA, SRV, CNAME; empty in an HTTP namespace."""
+    custom_health: bool
+
+
+class Registries(Protocol):
+    """What ECS needs of Cloud Map. What it registers becomes visible with Cloud Map's own delays."""
+
+    def service(self, caller: Caller, arn: str) -> RegistryView | None:
+        """Return the Cloud Map service, None when it does not exist."""
+
+    def namespace_exists(self, caller: Caller, name_or_arn: str) -> bool:
+        """Tell whether a namespace of that name or ARN exists (Service Connect)."""
+
+    def register(self, caller: Caller, arn: str, *, instance_id: str, attributes: Mapping[str, str]) -> None:
+        """Register or update an instance; an unknown service is a no-op."""
+
+    def deregister(self, caller: Caller, arn: str, *, instance_id: str) -> None:
+        """Take an instance away; an unknown one is a no-op."""
+
+    def set_health(self, caller: Caller, arn: str, *, instance_id: str, healthy: bool) -> None:
+        """Set the custom health; a no-op without custom health or instance."""
+
+
+class ScalableServices(Protocol):
+    """What Application Auto Scaling needs of ECS."""
+
+    def desired_count(self, caller: Caller, cluster: str, service: str) -> int | None:
+        """Return desiredCount of an ACTIVE service, None when there is none."""
+
+    def set_desired_count(self, caller: Caller, cluster: str, service: str, count: int) -> None:
+        """Set desiredCount as UpdateService would; a missing service is a no-op."""
+
+    def deploying(self, caller: Caller, cluster: str, service: str) -> bool:
+        """Tell whether a deployment is in progress: scale-in waits then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedResource:
+    """A resource as the Resource Groups Tagging API lists it."""
+
+    arn: str
+    resource_type: str
+    """`ecs:service`, `elasticloadbalancing:targetgroup`, ..."""
+    tags: Mapping[str, str]
+
+
+class Tagged(Protocol):
+    """A service whose resources carry tags that the Resource Groups Tagging API reads and writes."""
+
+    def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
+        """Return the caller's resources that have, or ever had, tags."""
+
+    def change_tags(
+        self, caller: Caller, arn: str, *, put: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> bool:
+        """Change tags as the service's own API would; False when no resource has the ARN; raises AwsError."""
