@@ -16,7 +16,7 @@ from sluice_sandbox.aws.ecs.identity import last_segment, owner
 from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
 from sluice_sandbox.aws.ecs.settings import EcsSettings
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, EcsState, Scope, Service, Task
-from sluice_sandbox.aws.ports import Emitter, Estate, TargetGroups, TaskRuntime
+from sluice_sandbox.aws.ports import Alarms, Emitter, Estate, Registries, TargetGroups, TaskRuntime
 from sluice_sandbox.aws.service import Caller
 
 
@@ -29,6 +29,10 @@ class Ports:
     runtime: TaskRuntime
     emitter: Emitter
     images: Images = field(default_factory=ReferenceImages)
+    alarms: Alarms | None = None
+    """CloudWatch; None in a world without: no alarm exists."""
+    registries: Registries | None = None
+    """Cloud Map; None in a world without: no registry exists."""
 
 
 @dataclass(slots=True, kw_only=True)

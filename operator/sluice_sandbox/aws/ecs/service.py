@@ -22,7 +22,7 @@ from sluice_sandbox.aws.ecs.tags import TagCalls
 from sluice_sandbox.aws.ecs.task_calls import TaskCalls
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_sets import TaskSetCalls
-from sluice_sandbox.aws.ports import Emitter, Estate, TargetGroups, TaskRuntime
+from sluice_sandbox.aws.ports import Alarms, Emitter, Estate, Registries, TargetGroups, TaskRuntime
 from sluice_sandbox.aws.service import Handler
 
 
@@ -31,7 +31,7 @@ class EcsService:
 
     name = "ecs"
 
-    def __init__(  # the eight are the ports of a whole AWS service; inside they are one `Ports`
+    def __init__(  # the ten are the ports of a whole AWS service; inside they are one `Ports`
         self,
         clock: Clock,
         *,
@@ -42,6 +42,8 @@ class EcsService:
         rng: random.Random,
         settings: EcsSettings | None = None,
         images: Images | None = None,
+        alarms: Alarms | None = None,
+        registries: Registries | None = None,
     ) -> None:
         """Compose; `settings` are the delays, `images` resolves references (any exists by default)."""
         ports = Ports(
@@ -50,6 +52,8 @@ class EcsService:
             runtime=runtime,
             emitter=emitter,
             images=images or ReferenceImages(),
+            alarms=alarms,
+            registries=registries,
         )
         self._core = Core(clock=clock, rng=rng, ports=ports, settings=settings or EcsSettings())
         narrator = Narrator(self._core)
