@@ -103,12 +103,12 @@ class Operation:
 
     def _check(self, validator: Validator) -> Check:
         shape = self._model.input_shape
-        return validator.compile(shape) if shape is not None else _no_members
+        return validator.of(shape) if shape is not None else _no_members
 
     @cached_property
     def _query_reader(self) -> Render:
         shape = self._model.input_shape
-        return self._toolbox.query.compile(shape) if shape is not None else _nothing
+        return self._toolbox.query.of(shape) if shape is not None else _nothing
 
     # ----------------------------------------------------------------- output
 
@@ -142,7 +142,7 @@ class Operation:
 
     @cached_property
     def _emit(self) -> Value:
-        return self._toolbox.xml.compile(self._model.output_shape)
+        return self._toolbox.xml.of(self._model.output_shape)
 
     @cached_property
     def wrapper(self) -> str:

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.wire.models import Shape, Value
 from sluice_sandbox.aws.wire.rendering import iso8601
+from sluice_sandbox.aws.wire.shapes import ShapeCompiler
 
 Read = Callable[[Value], Any]
 Emit = Callable[[Value, str, list[str]], None]
@@ -42,41 +43,17 @@ def form(body: str) -> dict[str, Any]:
     return tree
 
 
-class QueryReader:
+class QueryReader(ShapeCompiler[Read]):
     """Compiles input shapes to functions from a form's tree to plain parameters."""
 
-    def __init__(self) -> None:
-        """Start with nothing compiled."""
-        self._structures: dict[str, Read] = {}
+    def scalar(self, shape: Shape) -> Read:
+        """Read text; see `from_text`."""
+        return from_text(shape)
 
-    def compile(self, shape: Shape) -> Read:
-        """Return the reader of `shape`. Text that is no number stays text: validation names it."""
-        kind = shape.type_name
-        if kind == "structure":
-            return self._structure(shape)
-        if kind == "list":
-            return self._list(shape)
-        if kind == "map":
-            return self._map(shape)
-        return {
-            "integer": _integer,
-            "long": _integer,
-            "float": _float,
-            "double": _float,
-            "boolean": _boolean,
-        }.get(kind, _text)
-
-    def _structure(self, shape: Shape) -> Read:
-        if shape.name in self._structures:
-            return self._structures[shape.name]
-        ready: list[Read] = []
-
-        def recurse(node: Value) -> Value:
-            return ready[0](node)
-
-        self._structures[shape.name] = recurse
+    def structure(self, shape: Shape) -> Read:
+        """Read the members that the shape has."""
         members = {
-            member.serialization.get("name", name): (name, self.compile(member))
+            member.serialization.get("name", name): (name, self.of(member))
             for name, member in shape.members.items()
         }
 
@@ -90,12 +67,11 @@ class QueryReader:
                     values[found[0]] = found[1](item)
             return values
 
-        ready.append(read)
-        self._structures[shape.name] = read
         return read
 
-    def _list(self, shape: Shape) -> Read:
-        item = self.compile(shape.member)
+    def list_of(self, shape: Shape) -> Read:
+        """Read items in the order of their numbers."""
+        item = self.of(shape.member)
         flattened = bool(shape.serialization.get("flattened"))
         name = shape.member.serialization.get("name", "member")
 
@@ -111,8 +87,9 @@ class QueryReader:
 
         return read
 
-    def _map(self, shape: Shape) -> Read:
-        key_read, item_read = self.compile(shape.key), self.compile(shape.value)
+    def map_of(self, shape: Shape) -> Read:
+        """Read entries in the order of their numbers."""
+        key_read, item_read = self.of(shape.key), self.of(shape.value)
         flattened = bool(shape.serialization.get("flattened"))
         key_name = shape.key.serialization.get("name", "key")
         value_name = shape.value.serialization.get("name", "value")
@@ -152,41 +129,34 @@ def _float(value: Value) -> Value:
         return value
 
 
+def from_text(shape: Shape) -> Read:
+    """Return the reader of a scalar sent as text. What is no number stays text: validation names it."""
+    return {
+        "integer": _integer,
+        "long": _integer,
+        "float": _float,
+        "double": _float,
+        "boolean": _boolean,
+    }.get(shape.type_name, _text)
+
+
 def _boolean(value: Value) -> Value:
     return {"true": True, "false": False}.get(str(value).lower(), value)
 
 
-class XmlWriter:
-    """Compiles output shapes to functions that append a response's XML."""
+class XmlWriter(ShapeCompiler[Emit]):
+    """Compiles output shapes to functions (value, element name, output) that append a response's XML."""
 
-    def __init__(self) -> None:
-        """Start with nothing compiled."""
-        self._structures: dict[str, Emit] = {}
-
-    def compile(self, shape: Shape) -> Emit:
-        """Return the function (value, element name, output) of `shape`."""
-        kind = shape.type_name
-        if kind == "structure":
-            return self._structure(shape)
-        if kind == "list":
-            return self._list(shape)
-        if kind == "map":
-            return self._map(shape)
+    def scalar(self, shape: Shape) -> Emit:
+        """Write an element with text."""
         return {"boolean": _emit_boolean, "timestamp": _emit_timestamp, "blob": _emit_blob}.get(
-            kind, _emit_text
+            shape.type_name, _emit_text
         )
 
-    def _structure(self, shape: Shape) -> Emit:
-        if shape.name in self._structures:
-            return self._structures[shape.name]
-        ready: list[Emit] = []
-
-        def recurse(value: Value, name: str, out: list[str]) -> None:
-            ready[0](value, name, out)
-
-        self._structures[shape.name] = recurse
+    def structure(self, shape: Shape) -> Emit:
+        """Write the members that the shape has and the answer sets."""
         members = {
-            name: (member.serialization.get("name", name), self.compile(member))
+            name: (member.serialization.get("name", name), self.of(member))
             for name, member in shape.members.items()
         }
 
@@ -198,12 +168,11 @@ class XmlWriter:
                     found[1](item, found[0], out)
             out.append(f"</{name}>")
 
-        ready.append(emit)
-        self._structures[shape.name] = emit
         return emit
 
-    def _list(self, shape: Shape) -> Emit:
-        item_emit = self.compile(shape.member)
+    def list_of(self, shape: Shape) -> Emit:
+        """Write one element an item."""
+        item_emit = self.of(shape.member)
         item_name = shape.member.serialization.get("name", "member")
         flattened = bool(shape.serialization.get("flattened"))
 
@@ -219,8 +188,9 @@ class XmlWriter:
 
         return emit
 
-    def _map(self, shape: Shape) -> Emit:
-        key_emit, item_emit = self.compile(shape.key), self.compile(shape.value)
+    def map_of(self, shape: Shape) -> Emit:
+        """Write one element an entry."""
+        key_emit, item_emit = self.of(shape.key), self.of(shape.value)
         key_name = shape.key.serialization.get("name", "key")
         value_name = shape.value.serialization.get("name", "value")
         flattened = bool(shape.serialization.get("flattened"))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice_sandbox.aws.wire.models import Shape, Value
+from sluice_sandbox.aws.wire.shapes import ShapeCompiler
 
 Render = Callable[[Value], Any]
 
@@ -27,45 +28,34 @@ class EpochSeconds(float):
     __slots__ = ()
 
 
-class Renderer:
-    """Compiles output shapes for one target; structures are compiled once each."""
+class Renderer(ShapeCompiler[Render | None]):
+    """Compiles output shapes for one target.
+
+    None stands for a value that passes as it is: the common case, spared a call per value.
+    """
 
     def __init__(self, target: str) -> None:
         """Render for `target`: PYTHON, JSON or CBOR."""
+        super().__init__()
         self._target = target
-        self._structures: dict[str, Render] = {}
 
     def compile(self, shape: Shape) -> Render:
-        """Return the function from a handler's answer to the rendered copy; see `_compile`."""
-        return self._compile(shape) or _same
+        """Return the function from a handler's answer to the rendered copy."""
+        return self.of(shape) or _same
 
-    def _compile(self, shape: Shape) -> Render | None:
-        """Return None where the value passes as it is: the common case, spared a call per value."""
-        kind = shape.type_name
-        if kind == "structure":
-            return self._structure(shape)
-        if kind == "list":
-            return self._list(shape)
-        if kind == "map":
-            return self._map(shape)
-        if kind == "timestamp":
+    def scalar(self, shape: Shape) -> Render | None:
+        """Render timestamps and blobs; the rest passes."""
+        if shape.type_name == "timestamp":
             return self._timestamp(shape)
-        if kind == "blob" and self._target == JSON:
+        if shape.type_name == "blob" and self._target == JSON:
             return _base64
         return None
 
-    def _structure(self, shape: Shape) -> Render:
-        if shape.name in self._structures:
-            return self._structures[shape.name]
-        ready: list[Render] = []
-
-        def recurse(value: Value) -> Value:
-            return ready[0](value)
-
-        self._structures[shape.name] = recurse
+    def structure(self, shape: Shape) -> Render:
+        """Copy the members that the shape has and the answer sets."""
         wire_names = self._target != PYTHON
         members = {
-            name: (member.serialization.get("name", name) if wire_names else name, self._compile(member))
+            name: (member.serialization.get("name", name) if wire_names else name, self.of(member))
             for name, member in shape.members.items()
         }
         is_document = bool(shape.metadata.get("document"))
@@ -83,19 +73,19 @@ class Renderer:
                     rendered[found[0]] = item if convert is None else convert(item)
             return rendered
 
-        ready.append(render)
-        self._structures[shape.name] = render
         return render
 
-    def _list(self, shape: Shape) -> Render:
-        convert = self._compile(shape.member)
+    def list_of(self, shape: Shape) -> Render:
+        """Copy a list."""
+        convert = self.of(shape.member)
         if convert is None:
             return list
         known = convert
         return lambda value: [known(item) for item in value]
 
-    def _map(self, shape: Shape) -> Render:
-        convert = self._compile(shape.value)
+    def map_of(self, shape: Shape) -> Render:
+        """Copy a map."""
+        convert = self.of(shape.value)
         if convert is None:
             return dict
         known = convert

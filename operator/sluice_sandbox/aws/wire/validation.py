@@ -21,6 +21,7 @@ from typing import Any
 import botocore.utils
 
 from sluice_sandbox.aws.wire.models import Shape, Value
+from sluice_sandbox.aws.wire.shapes import ShapeCompiler
 
 Path = tuple["Path | None", str]
 Check = Callable[[Value, "Path | None", "list[Problem]"], Any]
@@ -72,40 +73,32 @@ def _spelled(member: str) -> str:
     return member[:1].lower() + member[1:]
 
 
-class Validator:
-    """Compiles the shapes of one service model; structures are compiled once each."""
+class Validator(ShapeCompiler[Check]):
+    """Compiles shapes to checks that append problems and return the value as handlers get it."""
 
     def __init__(self, source: str) -> None:
         """Check values as `source` (TEXT or NATIVE) delivers them."""
+        super().__init__()
         self._source = source
-        self._structures: dict[str, Check] = {}
 
-    def compile(self, shape: Shape) -> Check:
-        """Return the check of `shape`: it appends problems and returns the value as handlers get it."""
-        compilers: dict[str, Callable[[Shape], Check]] = {
-            "structure": self._structure,
-            "list": self._list,
-            "map": self._map,
-            "string": _string,
-            "character": _string,
-            "boolean": lambda _: _boolean,
-            "timestamp": lambda _: _timestamp,
-            "blob": lambda _: _blob_of_text if self._source == TEXT else _blob,
-        }
-        return compilers.get(shape.type_name, _number)(shape)
+    def scalar(self, shape: Shape) -> Check:
+        """Check type, length, range, enumeration and pattern."""
+        kind = shape.type_name
+        if kind in {"string", "character"}:
+            return _string(shape)
+        if kind == "boolean":
+            return _boolean
+        if kind == "timestamp":
+            return _timestamp
+        if kind == "blob":
+            return _blob_of_text if self._source == TEXT else _blob
+        return _number(shape)
 
-    def _structure(self, shape: Shape) -> Check:
+    def structure(self, shape: Shape) -> Check:
+        """Check the members; what is free-form (a document) passes."""
         if shape.metadata.get("document"):
             return lambda value, _path, _problems: value
-        if shape.name in self._structures:
-            return self._structures[shape.name]
-        ready: list[Check] = []
-
-        def recurse(value: Value, path: Path | None, problems: list[Problem]) -> Value:
-            return ready[0](value, path, problems)
-
-        self._structures[shape.name] = recurse
-        members = {name: (_spelled(name), self.compile(member)) for name, member in shape.members.items()}
+        members = {name: (_spelled(name), self.of(member)) for name, member in shape.members.items()}
         required = tuple(shape.metadata.get("required", ()))
 
         def check(value: Value, path: Path | None, problems: list[Problem]) -> Value:
@@ -129,12 +122,11 @@ class Validator:
             ]
             return checked
 
-        ready.append(check)
-        self._structures[shape.name] = check
         return check
 
-    def _list(self, shape: Shape) -> Check:
-        item_check = self.compile(shape.member)
+    def list_of(self, shape: Shape) -> Check:
+        """Check length and items."""
+        item_check = self.of(shape.member)
         length = _length(shape)
 
         def check(value: Value, path: Path | None, problems: list[Problem]) -> Value:
@@ -148,9 +140,10 @@ class Validator:
 
         return check
 
-    def _map(self, shape: Shape) -> Check:
-        key_check = self.compile(shape.key)
-        item_check = self.compile(shape.value)
+    def map_of(self, shape: Shape) -> Check:
+        """Check length, keys and values."""
+        key_check = self.of(shape.key)
+        item_check = self.of(shape.value)
         length = _length(shape)
 
         def check(value: Value, path: Path | None, problems: list[Problem]) -> Value:
