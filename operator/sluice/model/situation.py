@@ -1,0 +1,193 @@
+"""What the progressive machine is told about the world: facts, condensed, with "unknown" told apart.
+
+Made by `plan.progressive` from what AWS, the routes and the gates said. A fact that could not be read
+is None and never a reason to move (rollout.md §6, "a missing read is no transition").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sluice.model.strategy import Progressive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotFacts:
+    """One ECS service of two."""
+
+    name: str
+    exists: bool = False
+    revision: str = ""
+    """What the service is known to run completely: PRIMARY's task definition is this revision's, no
+    member of the revision differs, and no task of another deployment is left; '' otherwise."""
+    desired: int = 0
+    running: int = 0
+    tasks: int = 0
+    """All tasks that are not stopped, of any revision."""
+    healthy: int | None = None
+    """Running tasks that are healthy targets in every target group of the slot (running tasks where it
+    has none); None when it could not be read."""
+    zones: int = 0
+    """Availability Zones that must each have a healthy target; 0 where cross-zone balancing is on."""
+    failing: tuple[str, ...] = ()
+    """Why tasks of its present revision stop, or why ECS gave the deployment up; () when they do not."""
+    failed: bool = False
+    """The circuit breaker gave the deployment up, or tasks crash in a loop."""
+    carries_weight: bool | None = None
+    """Whether any rule of its load balancers gives weight to it, read in this pass; None: not read.
+    The proof before every shrink (rollout.md §7 point 3)."""
+    quiet: bool | None = None
+    """Its target groups count no requests any more; None when not known."""
+    drain_seconds: float = 0.0
+    """Deregistration delay, plus the cookie's duration where a route keeps sessions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFacts:
+    """A ServiceRoute that refers to the Deployment and is not being deleted."""
+
+    name: str
+    proven: bool
+    """Its acknowledgement proves the traffic that is published now."""
+    verified_at: float = 0.0
+    foreign: str = ""
+    """A rule shows weights that nobody of us wrote: which, and what; '' when none does."""
+    problem: str = ""
+    """Why the route can't carry the weights at the moment (its condition's message)."""
+    problem_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficFacts:
+    """What is published, and who has proved it."""
+
+    seq: int = 0
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Slot → permille, as published; {} before anything was."""
+    test: str = ""
+    header: tuple[str, str] | None = None
+    verify_after: float = 0.0
+    published_slots: frozenset[str] = frozenset()
+    """Slots whose target groups routes have been told of."""
+    routes: tuple[RouteFacts, ...] = ()
+    """By name. Empty: no route refers to the Deployment."""
+
+    @property
+    def proven_at(self) -> float | None:
+        """Return when the last route proved what is published; None while one has not."""
+        if not self.routes or not all(route.proven for route in self.routes):
+            return None
+        return max(route.verified_at for route in self.routes)
+
+
+GateState = Literal["Running", "Succeeded", "Failed", "Error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One measurement of a metric."""
+
+    at: float
+    value: float | None = None
+    """None: no data, or fewer than minRequests."""
+    error: str = ""
+    """The provider could not be asked."""
+    detail: str = ""
+    """For people and evidence: numbers behind the value. No secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookAnswer:
+    """How a hook's attempt stands."""
+
+    state: GateState
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFacts:
+    """Answers of gates that the machine asked for, by the request's id."""
+
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    hooks: Mapping[str, HookAnswer] = field(default_factory=dict)
+    alarms: Mapping[str, str | None] | None = None
+    """Alarm name → OK, ALARM, INSUFFICIENT_DATA, or None when there is no such alarm; the whole is None
+    when CloudWatch could not be asked or was not yet."""
+    alarms_at: float = 0.0
+    alarms_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFacts:
+    """Another Deployment of the release group, from its spec and status."""
+
+    name: str
+    changing: bool
+    """Its spec asks for another revision than the one that is live, or it is rolling out."""
+    rollout_id: str = ""
+    arrived: int = -1
+    """How many steps it has finished; -1 while its candidate is not ready for the first."""
+    failed: bool = False
+    """Its rollout of this release was rolled back."""
+    finished: bool = False
+    """Its candidate is live."""
+    strategy_steps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFacts:
+    """The release group; the members but for this Deployment, by name."""
+
+    name: str
+    members: tuple[MemberFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person's word that was not handled before (`sluice.dev/<verb>` annotations), already addressed."""
+
+    promote: bool = False
+    promote_full: bool = False
+    abort: bool = False
+    retry: bool = False
+    undo: str | None = None
+    """Revision to go back to; '' for the one before; None: no undo."""
+    pause: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that one decision depends on beside the machine's own state and the time."""
+
+    wanted: str
+    """Name of the revision that the spec asks for (or its `rollback.toRevision`)."""
+    declared_undo: bool = False
+    """`spec.rollback.toRevision` asks for it: like the verb, no steps."""
+    strategy: Progressive
+    """The spec's. A rollout in motion goes by `snapshot`."""
+    snapshot: Progressive | None = None
+    """The strategy that the running rollout started with."""
+    replicas: int | None
+    """The spec's; None: somebody else owns the live slot's count."""
+    slots: Mapping[str, SlotFacts]
+    """`a` and `b`, both always there."""
+    traffic: TrafficFacts = field(default_factory=TrafficFacts)
+    gates: GateFacts = field(default_factory=GateFacts)
+    group: GroupFacts | None = None
+    person: Person = field(default_factory=Person)
+    paused: bool = False
+    """`spec.paused`."""
+    known: frozenset[str] = frozenset()
+    """Revisions that are kept and can be gone back to."""
+    leader_epoch: int = 0
+    """The Lease's transitions: another number than the rollout's means another leader before."""
+    resumed: bool = False
+    """This process sees the rollout for the first time: samples before it do not count."""
+    clock_jumped: bool = False
+    """Wall time left monotonic time since the last pass: timers start again."""
+    blocked: str = ""
+    """Why AWS cannot be asked or written now (throttled, unreachable); time then does not count
+    against the deadline. '' when it can."""
