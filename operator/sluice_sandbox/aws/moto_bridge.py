@@ -26,6 +26,7 @@ from sluice_sandbox.aws.moto_estate import MotoEstate
 from sluice_sandbox.aws.refusals import unsupported
 from sluice_sandbox.aws.service import Caller, Params, Response
 from sluice_sandbox.aws.wire import models
+from sluice_sandbox.aws.wire.exchange import RawRequest
 from sluice_sandbox.aws.wire.models import Value
 
 SERVICES = frozenset(
@@ -57,17 +58,6 @@ _PROTOCOLS = ("ec2", "rest-xml", "rest-json", "query", "json")
 """What moto reads and writes, in the order it does best; it knows no CBOR."""
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class RawRequest:
-    """An HTTP request as it arrived at the port."""
-
-    method: str
-    path: str
-    """Path and query string, still encoded."""
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +139,7 @@ class MotoBridge:
         headers["x-moto-account-id"] = caller.account
         prepared = botocore.awsrequest.AWSPreparedRequest(
             request.method,
-            f"https://{_host(service, caller.region)}{request.path}",
+            f"https://{_host(service, caller.region)}{request.target}",
             _headers(headers),
             request.body,
             stream_output=False,
@@ -164,13 +154,13 @@ class MotoBridge:
         try:
             normal = Request.from_primitives(
                 request.method,
-                f"https://{_host(service, caller.region)}{request.path}",
+                f"https://{_host(service, caller.region)}{request.target}",
                 dict(request.headers),
                 request.body,
             )
             return str(get_service_router(service).match(normal)[0].name)
         except Exception:  # noqa: BLE001 - a name for the record; the call itself is judged by moto
-            return f"{request.method} {request.path.partition('?')[0]}"
+            return f"{request.method} {request.path}"
 
     def _dispatch(self, service: str, request: Value) -> RawResponse:
         if service not in SERVICES:

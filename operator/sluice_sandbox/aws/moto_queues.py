@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest
+from sluice_sandbox.aws.moto_bridge import MotoBridge
 from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.aws.wire.exchange import RawRequest
 
 MAX_WAIT_S = 20.0
 _LOOK_EVERY_S = 0.05

@@ -1,7 +1,8 @@
-"""The three ways clients speak to our own services: json 1.0/1.1, query/XML and rpc-v2-cbor.
+"""The ways clients speak to our own services: json 1.0/1.1, query/XML, rpc-v2-cbor and rest-json.
 
 A codec finds the operation in a request, decodes its parameters, and encodes success or refusal so that
-boto3 shows the right code: `__type` and x-amzn-ErrorType for json and cbor, <Error><Code> in XML.
+boto3 shows the right code: `__type` and x-amzn-ErrorType for json and cbor, the header alone for
+rest-json, <Error><Code> in XML.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Protocol
 
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Params, Response
-from sluice_sandbox.aws.wire import cbor, models, query
+from sluice_sandbox.aws.wire import cbor, models, query, rest
+from sluice_sandbox.aws.wire.exchange import RawRequest
 from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.wire.operation import Operation
 
@@ -30,10 +32,10 @@ class Encoded:
 class Codec(Protocol):
     """One protocol. Stateless."""
 
-    def operation_name(self, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    def operation_name(self, service: str, request: RawRequest) -> str:
         """Return the operation a request means, '' when it does not say."""
 
-    def decode(self, operation: Operation, body: bytes) -> Value:
+    def decode(self, operation: Operation, request: RawRequest) -> Value:
         """Return the parameters as sent, unchecked; raises AwsError when they cannot be read."""
 
     def accept(self, operation: Operation, params: Value) -> Params:
@@ -49,16 +51,13 @@ class Codec(Protocol):
 class JsonCodec:
     """https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html."""
 
-    def operation_name(self, path: str, headers: Mapping[str, str], body: bytes) -> str:  # noqa: ARG002
+    def operation_name(self, service: str, request: RawRequest) -> str:  # noqa: ARG002 - the protocol's port
         """Return the last part of X-Amz-Target."""
-        return headers.get("X-Amz-Target", "").rpartition(".")[2]
+        return request.headers.get("X-Amz-Target", "").rpartition(".")[2]
 
-    def decode(self, operation: Operation, body: bytes) -> Value:  # noqa: ARG002 - the protocol's port
+    def decode(self, operation: Operation, request: RawRequest) -> Value:  # noqa: ARG002 - the protocol's port
         """Parse the body; an empty one means no parameters."""
-        try:
-            return json.loads(body) if body else {}
-        except (ValueError, RecursionError) as error:
-            raise AwsError("SerializationException", f"malformed JSON: {error}") from error
+        return _json(request.body)
 
     def accept(self, operation: Operation, params: Value) -> Params:
         """Check the parameters."""
@@ -66,7 +65,7 @@ class JsonCodec:
 
     def success(self, operation: Operation, response: Response, request_id: str) -> Encoded:
         """Encode as JSON."""
-        body = json.dumps(operation.to_json(response), separators=(",", ":")).encode()
+        body = _dumped(operation.to_json(response))
         return Encoded(200, _json_headers(operation.service, request_id), body)
 
     def refusal(self, service: str, error: AwsError, request_id: str) -> Encoded:
@@ -79,14 +78,14 @@ class JsonCodec:
 class QueryCodec:
     """https://smithy.io/2.0/aws/protocols/aws-query-protocol.html."""
 
-    def operation_name(self, path: str, headers: Mapping[str, str], body: bytes) -> str:  # noqa: ARG002
+    def operation_name(self, service: str, request: RawRequest) -> str:  # noqa: ARG002 - the protocol's port
         """Return the form's Action."""
-        action = query.form(body.decode(errors="replace")).get("Action", "")
+        action = query.form(request.body.decode(errors="replace")).get("Action", "")
         return action if isinstance(action, str) else ""
 
-    def decode(self, operation: Operation, body: bytes) -> Value:
+    def decode(self, operation: Operation, request: RawRequest) -> Value:
         """Read the form by the operation's shape."""
-        return operation.read_form(body.decode(errors="replace"))
+        return operation.read_form(request.body.decode(errors="replace"))
 
     def accept(self, operation: Operation, params: Value) -> Params:
         """Check the parameters."""
@@ -112,13 +111,13 @@ class QueryCodec:
 class CborCodec:
     """https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html."""
 
-    def operation_name(self, path: str, headers: Mapping[str, str], body: bytes) -> str:  # noqa: ARG002
+    def operation_name(self, service: str, request: RawRequest) -> str:  # noqa: ARG002 - the protocol's port
         """Return the last part of /service/<name>/operation/<operation>."""
-        return path.rpartition("/operation/")[2]
+        return request.path.rpartition("/operation/")[2]
 
-    def decode(self, operation: Operation, body: bytes) -> Value:  # noqa: ARG002 - the protocol's port
+    def decode(self, operation: Operation, request: RawRequest) -> Value:  # noqa: ARG002 - the protocol's port
         """Decode the body; an empty one means no parameters."""
-        return cbor.decode(body) if body else {}
+        return cbor.decode(request.body) if request.body else {}
 
     def accept(self, operation: Operation, params: Value) -> Params:
         """Check the parameters; blobs are bytes already."""
@@ -139,20 +138,69 @@ class CborCodec:
         return Encoded(error.status, headers, cbor.encode(content))
 
 
-JSON, QUERY, CBOR = JsonCodec(), QueryCodec(), CborCodec()
+class RestJsonCodec:
+    """https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html."""
+
+    def operation_name(self, service: str, request: RawRequest) -> str:
+        """Return the operation whose method and path template fit."""
+        found = rest.match(service, request.method, request.path)
+        return found[0] if found is not None else ""
+
+    def decode(self, operation: Operation, request: RawRequest) -> Value:
+        """Gather path, query string, headers and body."""
+        found = rest.match(operation.service, request.method, request.path)
+        return operation.read_rest(
+            found[1] if found is not None else {},
+            query=request.query,
+            headers=request.headers,
+            body=_json(request.body),
+        )
+
+    def accept(self, operation: Operation, params: Value) -> Params:
+        """Check the parameters."""
+        return operation.accept_wire(params)
+
+    def success(self, operation: Operation, response: Response, request_id: str) -> Encoded:
+        """Encode as JSON, with the status that the model names."""
+        status = operation.status
+        body = b"" if status == 204 else _dumped(operation.to_json(response))
+        return Encoded(status, _rest_headers(request_id), body)
+
+    def refusal(self, service: str, error: AwsError, request_id: str) -> Encoded:  # noqa: ARG002
+        """Encode the code as a header, `message` and the error's members as the body."""
+        content = {"message": error.message, **error.members}
+        headers = {**_rest_headers(request_id), "x-amzn-ErrorType": error.code}
+        return Encoded(error.status, headers, _dumped(content))
+
+
+JSON, QUERY, CBOR, REST_JSON = JsonCodec(), QueryCodec(), CborCodec(), RestJsonCodec()
 
 
 def codec_for(service: str, headers: Mapping[str, str]) -> Codec:
     """Return the codec a request speaks, by its headers.
 
-    For moto's REST services only the refusal matters: XML is read by clients of rest-xml and ec2 as
-    it is by those of query, and JSON by those of rest-json.
+    For moto's services of rest-xml and ec2 only the refusal matters: their clients read XML as those
+    of query do.
     """
     if headers.get("smithy-protocol") == "rpc-v2-cbor":
         return CBOR
-    if "X-Amz-Target" in headers or not _speaks_xml(service):
+    if "X-Amz-Target" in headers:
         return JSON
-    return QUERY
+    protocols = models.service_model(service).metadata["protocols"]
+    if "rest-json" in protocols:
+        return REST_JSON
+    return QUERY if _speaks_xml(service) else JSON
+
+
+def _json(body: bytes) -> Value:
+    try:
+        return json.loads(body) if body else {}
+    except (ValueError, RecursionError) as error:
+        raise AwsError("SerializationException", f"malformed JSON: {error}") from error
+
+
+def _dumped(content: Value) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _speaks_xml(service: str) -> bool:
@@ -162,6 +210,10 @@ def _speaks_xml(service: str) -> bool:
 def _json_headers(service: str, request_id: str) -> dict[str, str]:
     version = models.service_model(service).metadata.get("jsonVersion", "1.1")
     return {"x-amzn-RequestId": request_id, "Content-Type": f"application/x-amz-json-{version}"}
+
+
+def _rest_headers(request_id: str) -> dict[str, str]:
+    return {"x-amzn-RequestId": request_id, "Content-Type": "application/json"}
 
 
 def _xml_headers(request_id: str) -> dict[str, str]:

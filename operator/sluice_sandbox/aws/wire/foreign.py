@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 
 from sluice_sandbox.aws import moto_queues
-from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest, RawResponse
+from sluice_sandbox.aws.moto_bridge import MotoBridge, RawResponse
 from sluice_sandbox.aws.record import OK
 from sluice_sandbox.aws.wire import models
 from sluice_sandbox.aws.wire.codecs import CBOR, Codec, Encoded
-from sluice_sandbox.aws.wire.exchange import Exchange
+from sluice_sandbox.aws.wire.exchange import Exchange, RawRequest
 from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.wire.operation import operation
 
@@ -19,12 +19,12 @@ _CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"#]*#)?([^\":]+
 _HOP_BY_HOP = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
 
 
-def parameters(exchange: Exchange, codec: Codec, body: bytes) -> Value:
+def parameters(exchange: Exchange, codec: Codec, request: RawRequest) -> Value:
     """Return a request's parameters for the record, None where they are not in the body (REST)."""
     protocols = models.service_model(exchange.service).metadata["protocols"]
     if not {"rest-json", "rest-xml"}.isdisjoint(protocols):
         return None
-    return codec.decode(operation(exchange.service, exchange.name), body)
+    return codec.decode(operation(exchange.service, exchange.name), request)
 
 
 async def answer(moto: MotoBridge, exchange: Exchange, codec: Codec, request: RawRequest) -> Encoded:

@@ -6,6 +6,7 @@ walk over the values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 
 import botocore.validate
@@ -17,6 +18,7 @@ from sluice_sandbox.aws.wire import models, validation
 from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.wire.query import QueryReader, XmlWriter, form
 from sluice_sandbox.aws.wire.rendering import CBOR, JSON, PYTHON, Render, Renderer
+from sluice_sandbox.aws.wire.rest import RestReader
 from sluice_sandbox.aws.wire.validation import NATIVE, TEXT, Check, Problem, Validator
 
 VALIDATION_CODES = {
@@ -30,6 +32,9 @@ VALIDATION_CODES = {
 }
 """The code of a request that breaks the model: each service's own error shape where it has one, the
 framework's ValidationException (json) or ValidationError (query) otherwise. Partly from memory."""
+
+_NAMES_FIELDS = frozenset({"vpc-lattice"})
+"""Services whose ValidationException carries `reason` and `fieldList` (their shapes require the reason)."""
 
 
 class Operation:
@@ -80,6 +85,12 @@ class Operation:
         """Return the plain parameters of a query-protocol form."""
         return self._query_reader(form(body))  # type: ignore[no-any-return]
 
+    def read_rest(
+        self, labels: Mapping[str, str], *, query: str, headers: Mapping[str, str], body: Value
+    ) -> Params:
+        """Return the plain parameters of a REST request."""
+        return self._rest_reader.read(labels, query=query, headers=headers, body=body)
+
     def _refusal(self, problems: list[Problem]) -> AwsError:
         mistyped = [problem for problem in problems if problem.kind == "type"]
         if mistyped and self._toolbox.is_json:
@@ -91,7 +102,8 @@ class Operation:
         code = VALIDATION_CODES.get(
             self.service, "ValidationException" if self._toolbox.is_json else "ValidationError"
         )
-        return AwsError(code, validation.message(problems))
+        members = _field_list(problems) if self.service in _NAMES_FIELDS else {}
+        return AwsError(code, validation.message(problems), members=members)
 
     @cached_property
     def _native(self) -> Check:
@@ -110,7 +122,16 @@ class Operation:
         shape = self._model.input_shape
         return self._toolbox.query.of(shape) if shape is not None else _nothing
 
+    @cached_property
+    def _rest_reader(self) -> RestReader:
+        return RestReader(self._model.input_shape)
+
     # ----------------------------------------------------------------- output
+
+    @cached_property
+    def status(self) -> int:
+        """The HTTP status of a success (REST protocols)."""
+        return int(self._model.http.get("responseCode", 200))
 
     @cached_property
     def to_python(self) -> Render:
@@ -181,7 +202,13 @@ def unknown_operation(service: str, name: str) -> AwsError:
     if "query" in metadata.get("protocols", ()) and "json" not in metadata.get("protocols", ()):
         version = metadata.get("apiVersion", "")
         return AwsError("InvalidAction", f"Could not find operation {name} for version {version}")
-    return AwsError("UnknownOperationException", f"{service} has no operation {name}")
+    status = 404 if "rest-json" in metadata.get("protocols", ()) else 400
+    return AwsError("UnknownOperationException", f"{service} has no operation {name}", status=status)
+
+
+def _field_list(problems: list[Problem]) -> dict[str, Value]:
+    fields = [{"name": problem.where(), "message": problem.text()} for problem in problems]
+    return {"reason": "fieldValidationFailed", "fieldList": fields}
 
 
 def _nothing(_: Value) -> Value:

@@ -19,12 +19,12 @@ from aiohttp import web
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.faults import Verdict
 from sluice_sandbox.aws.moto_bridge import SERVICES as MOTO_SERVICES
-from sluice_sandbox.aws.moto_bridge import MotoBridge, RawRequest
+from sluice_sandbox.aws.moto_bridge import MotoBridge
 from sluice_sandbox.aws.refusals import unsupported
 from sluice_sandbox.aws.service import Caller
-from sluice_sandbox.aws.wire import foreign, models, sigv4
-from sluice_sandbox.aws.wire.codecs import CBOR, JSON, QUERY, Codec, Encoded, codec_for
-from sluice_sandbox.aws.wire.exchange import Exchange
+from sluice_sandbox.aws.wire import foreign, models, rest, sigv4
+from sluice_sandbox.aws.wire.codecs import CBOR, JSON, QUERY, REST_JSON, Codec, Encoded, codec_for
+from sluice_sandbox.aws.wire.exchange import Exchange, RawRequest
 from sluice_sandbox.aws.wire.operation import Operation, operation
 from sluice_sandbox.aws.world import OWN_SERVICES, World
 
@@ -78,32 +78,31 @@ class WireServer:
             # S3 clients wait a second for this before they send a body.
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.read()
+        raw = RawRequest(request.method, request.raw_path, request.headers, body)
         request_id = str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
         try:
-            scope = sigv4.scope(request.headers, request.query_string, body)
-            return await self._addressed(request, body, scope=scope, request_id=request_id)
+            scope = sigv4.scope(raw.headers, raw.query, body)
+            return await self._addressed(raw, scope=scope, request_id=request_id)
         except AwsError as error:
-            return _response(_unaddressed(request, error, request_id))
+            return _response(_unaddressed(raw, error, request_id))
         except ConnectionLost:
             if request.transport is not None:
                 request.transport.abort()
             return web.Response()
 
     async def _addressed(
-        self, request: web.BaseRequest, body: bytes, *, scope: sigv4.Scope, request_id: str
+        self, request: RawRequest, *, scope: sigv4.Scope, request_id: str
     ) -> web.StreamResponse:
         service = models.service_for_signing_name(scope.signing_name)
-        if service == "elbv2" and CLASSIC_ELB in body:
+        if service == "elbv2" and CLASSIC_ELB in request.body:
             service = "elb"
         caller = self._identify(scope)
         if service in self._world.services:
-            return await self._own(request, body, caller=caller, service=service, request_id=request_id)
+            return await self._own(request, caller=caller, service=service, request_id=request_id)
         moto = self._world.outside.moto
         if moto is None or service in OWN_SERVICES or service not in MOTO_SERVICES:
-            raise unsupported(service, _name(request, body))
-        return await self._foreign(
-            request, body, moto=moto, caller=caller, service=service, request_id=request_id
-        )
+            raise unsupported(service, _name(service, request))
+        return await self._foreign(request, moto=moto, caller=caller, service=service, request_id=request_id)
 
     def _identify(self, scope: sigv4.Scope) -> Caller:
         key = (scope.access_key, scope.region)
@@ -125,14 +124,14 @@ class WireServer:
     # ----------------------------------------------------------- own services
 
     async def _own(
-        self, request: web.BaseRequest, body: bytes, *, caller: Caller, service: str, request_id: str
+        self, request: RawRequest, *, caller: Caller, service: str, request_id: str
     ) -> web.StreamResponse:
         codec = codec_for(service, request.headers)
-        exchange = self._exchange(caller, service, _name(request, body), request_id)
+        exchange = self._exchange(caller, service, codec.operation_name(service, request), request_id)
 
         async def work() -> Encoded:
             compiled = operation(service, exchange.name)
-            exchange.params = codec.decode(compiled, body)
+            exchange.params = codec.decode(compiled, request)
             verdict = await self._judge(exchange)
             encoded = self._answer(exchange, codec, compiled, verdict)
             _deliver(verdict, exchange)
@@ -220,25 +219,23 @@ class WireServer:
 
     async def _foreign(
         self,
-        request: web.BaseRequest,
-        body: bytes,
+        request: RawRequest,
         *,
         moto: MotoBridge,
         caller: Caller,
         service: str,
         request_id: str,
     ) -> web.StreamResponse:
-        raw = RawRequest(request.method, request.raw_path, dict(request.headers), body)
-        name = _name(request, body) or await asyncio.wrap_future(
-            moto.submit(lambda: moto.operation_name(caller, service, raw))
+        name = _name(service, request) or await asyncio.wrap_future(
+            moto.submit(lambda: moto.operation_name(caller, service, request))
         )
         codec = codec_for(service, request.headers)
         exchange = self._exchange(caller, service, name, request_id)
 
         async def work() -> Encoded:
-            exchange.params = foreign.parameters(exchange, codec, body)
+            exchange.params = foreign.parameters(exchange, codec, request)
             verdict = await self._judge(exchange)
-            encoded = await foreign.answer(moto, exchange, codec, raw)
+            encoded = await foreign.answer(moto, exchange, codec, request)
             _deliver(verdict, exchange)
             return encoded
 
@@ -250,24 +247,30 @@ def _deliver(verdict: Verdict | None, exchange: Exchange) -> None:
         raise ConnectionLost(f"{exchange.service} {exchange.name}: the answer was lost")
 
 
-def _name(request: web.BaseRequest, body: bytes) -> str:
+def _name(service: str, request: RawRequest) -> str:
     """Return the operation's name for the protocols that say it, '' for REST."""
     headers = request.headers
     if headers.get("smithy-protocol"):
         codec: Codec = CBOR
     elif "X-Amz-Target" in headers:
         codec = JSON
-    elif request.content_type == "application/x-www-form-urlencoded":
+    elif headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         codec = QUERY
     else:
         return ""
-    return codec.operation_name(request.path, headers, body)
+    return codec.operation_name(service, request)
 
 
-def _unaddressed(request: web.BaseRequest, error: AwsError, request_id: str) -> Encoded:
-    """Encode a refusal of a request whose service is unknown or absent, in the client's protocol."""
+def _unaddressed(request: RawRequest, error: AwsError, request_id: str) -> Encoded:
+    """Encode a refusal of a request whose service is unknown or absent, in the client's protocol.
+
+    Without a credential scope the protocol is all that tells: JSON names its target, and a path of VPC
+    Lattice's, the only own service of rest-json, is like no other.
+    """
     if "X-Amz-Target" in request.headers:
         return JSON.refusal("ecs", error, request_id)
+    if rest.match("vpc-lattice", request.method, request.path) is not None:
+        return REST_JSON.refusal("vpc-lattice", error, request_id)
     return codec_for("elbv2", request.headers).refusal("elbv2", error, request_id)
 
 
