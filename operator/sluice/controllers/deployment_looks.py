@@ -121,7 +121,8 @@ class Looks:
         return observed
 
     def _balancing(self, desired: Desired, state: State, observed: Observed) -> Observed:
-        entries = [group for group, _, _ in targets.wanted(desired, state)]
+        slot = state.slot.name if state.slot else "a"
+        entries = [group for group, _, _ in targets.wanted(desired, state, slot=slot)]
         if not entries:
             return observed
         observed = dataclasses.replace(observed, target_groups=self._groups(entries, state))

@@ -118,12 +118,13 @@ class Remover:
     def _services(
         self, context: CallContext, key: Key, state: State, *, cluster: str
     ) -> dict[ServiceId, Structure | None]:
-        known = [*([state.slot] if state.slot else []), *state.retiring]
+        known = [*state.slots, *state.retiring]
         places = [ServiceId(slot.cluster, slot.service_name) for slot in known]
         where = cluster or self._wishes.tenant(key).rule.default_cluster
         if not places and where:
             places = [
-                ServiceId(where, service_name(self._settings.installation_id, key, slot="a", ordinal=number))
+                ServiceId(where, service_name(self._settings.installation_id, key, slot=name, ordinal=number))
+                for name in slots.NAMES
                 for number in range(1, slots.SEARCHED + 1)
             ]
         return {

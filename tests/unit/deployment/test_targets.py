@@ -28,7 +28,7 @@ from unit.deployment.wishes import (
 )
 
 WISH = desired(backends=(BACKEND,))
-NAME = group_name(WISH, BALANCER, HTTP)
+NAME = group_name(WISH, BALANCER, HTTP, slot="a")
 ARN = f"{ELB}:targetgroup/{NAME}/1"
 KNOWN = TargetGroup(port="http", container_port=8080, load_balancer_arn=BALANCER, name=NAME, arn=ARN)
 SEEN = {
@@ -63,7 +63,7 @@ def test_a_backend_port_is_a_name_or_a_number(asked: str, expected: int | None) 
 
 def plan_groups(wish: Desired = WISH, *, known: tuple[TargetGroup, ...] = (), **seen: Any) -> Any:
     """Plan target groups; `seen` is Observed's."""
-    return target_groups(wish, State(target_groups=known), Observed(**seen))
+    return target_groups(wish, State(target_groups=known), Observed(**seen), slot="a")
 
 
 def operations(found: Any) -> list[str]:
@@ -80,13 +80,13 @@ def test_a_new_group_is_owned_and_checks_health_as_the_probe_says() -> None:
     assert params["VpcId"] == "vpc-1"
     assert params["HealthCheckPath"] == "/healthz"
     assert {tag["Key"]: tag["Value"] for tag in params["Tags"]} == tagged(role="target-group")
-    assert attached(WISH, found)[0]["targetGroupArn"] == Ref(f"target-group-arn:{NAME}")
+    assert attached(WISH, found, slot="a")[0]["targetGroupArn"] == Ref(f"target-group-arn:{NAME}")
 
 
 def test_a_known_group_costs_nothing() -> None:
     """Known by ARN and not looked at: used as it is."""
     found = plan_groups(known=(KNOWN,))
-    assert (operations(found), attached(WISH, found)[0]["targetGroupArn"]) == ([], ARN)
+    assert (operations(found), attached(WISH, found, slot="a")[0]["targetGroupArn"]) == ([], ARN)
 
 
 def test_an_open_intent_finds_its_group() -> None:
@@ -138,14 +138,14 @@ def test_groups_outlive_their_routes() -> None:
     alone = desired()
     found = plan_groups(alone, known=(KNOWN,), target_groups={NAME: SEEN})
     assert [group.name for group in found.groups] == [NAME]
-    assert attached(alone, found)[0]["targetGroupArn"] == ARN
+    assert attached(alone, found, slot="a")[0]["targetGroupArn"] == ARN
 
 
 def test_a_port_that_is_gone_is_detached() -> None:
     """ECS refuses a container port that the task definition lacks: its group is kept and not attached."""
     other = desired(ports=(ADMIN,))
     found = plan_groups(other, known=(KNOWN,))
-    assert attached(other, found) == []
+    assert attached(other, found, slot="a") == []
     assert [group.name for group in found.groups] == [NAME]
 
 
@@ -175,7 +175,7 @@ def plan_anchors(
     """Plan the anchors of a group that exists."""
     state = State(target_groups=(KNOWN,), anchors=known)
     seen = Observed(rules=rules, lost_listeners=lost)
-    return anchors(wish, state, seen, target_groups(wish, state, seen))
+    return anchors(wish, state, seen, target_groups(wish, state, seen, slot="a"))
 
 
 def rule(priority: int, *, tags: dict[str, str] | None = None, arn: str = "foreign") -> dict[str, Any]:
@@ -277,5 +277,5 @@ def test_each_load_balancer_has_its_anchor() -> None:
     )
     state = State()
     seen = Observed(rules={LISTENER: (), OTHER_LISTENER: ()})
-    found = anchors(both, state, seen, target_groups(both, state, seen))
+    found = anchors(both, state, seen, target_groups(both, state, seen, slot="a"))
     assert {action.params["ListenerArn"] for action in found.actions} == {LISTENER, OTHER_LISTENER}

@@ -160,6 +160,12 @@ def learn(remains: Remains, state: State) -> State:
         service = remains.observed.services.get(ServiceId(slot.cluster, slot.service_name))
         slot = seen(slot, service) if service else slot
         rollout = None if service else rollout
+    others = tuple(
+        seen(other, service)
+        if (service := remains.observed.services.get(ServiceId(other.cluster, other.service_name)))
+        else other
+        for other in state.others
+    )
     found = {
         (arn, rule["RuleArn"])
         for arn, rules in remains.observed.rules.items()
@@ -170,6 +176,7 @@ def learn(remains: Remains, state: State) -> State:
     return dataclasses.replace(
         state,
         slot=slot,
+        others=others,
         rollout=rollout,
         target_groups=tuple(
             dataclasses.replace(group, arn=remains.groups[group.name]["TargetGroupArn"])
@@ -252,8 +259,9 @@ def _users(remains: Remains) -> list[str]:
 def _open_intents(remains: Remains, state: State) -> str:
     if state.registering:
         return f"a task definition of {state.registering.family}"
-    if state.slot and state.slot.service_name and not state.slot.service_arn:
-        return f"ECS service {state.slot.service_name}"
+    for slot in state.slots:
+        if slot.service_name and not slot.service_arn:
+            return f"ECS service {slot.service_name}"
     for group in state.target_groups:
         if not group.arn and group.name not in remains.groups:
             return f"target group {group.name}"

@@ -59,13 +59,15 @@ def plan(
     if desired.suspended:
         return _suspended(desired, observed, state, now=now, routes=routes)
     chosen = slots.choose(desired, state, observed)
-    retiring, let_go = slots.remaining(desired, chosen.retiring, observed.services)
+    replaced = (*chosen.retiring, *state.others)
+    retiring, let_go = slots.remaining(desired, replaced, observed.services)
     before = state.slot.revision if state.slot else ""
     work = Work(
         desired=desired,
         observed=observed,
         now=now,
-        state=dataclasses.replace(state, retiring=retiring, slot=chosen.slot),
+        # A progressive Deployment's other slot carries no weight at rest: it goes like a replaced service.
+        state=dataclasses.replace(state, retiring=retiring, slot=chosen.slot, others=(), progressive={}),
         slot=chosen.slot,
         service=chosen.service,
         notes=[*chosen.notes, *let_go],
@@ -87,7 +89,8 @@ def _run(work: Work) -> None:
     work.state = dataclasses.replace(
         work.state, definitions=registration.definitions, registering=registration.registering
     )
-    targets = target_groups(work.desired, work.state, work.observed)
+    targets = target_groups(work.desired, work.state, work.observed, slot=work.slot.name)
+    targets = targets.with_others(work.state.target_groups, slot=work.slot.name)
     hung = anchors(work.desired, work.state, work.observed, targets)
     if registration.action:
         work.actions.append(registration.action)
@@ -97,7 +100,7 @@ def _run(work: Work) -> None:
     if registration.arn is None:
         _wait_for_definition(work, registration)
         return
-    balancers = attached(work.desired, targets)
+    balancers = attached(work.desired, targets, slot=work.slot.name)
     if work.service is None:
         create(work, registration.arn, balancers)
     else:

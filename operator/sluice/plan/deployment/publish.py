@@ -34,11 +34,14 @@ def publish(
 ) -> Traffic | None:
     """Return what to publish now: the present traffic when nothing changed."""
     told = {target.target_group_arn for target in state.traffic.targets} if state.traffic else set()
-    preferred = {group.name for group, backend, port in wanted(desired, state) if backend and port}
+    slot = state.slot.name if state.slot else "a"
+    preferred = {group.name for group, backend, port in wanted(desired, state, slot=slot) if backend and port}
     # One group a port: where a new one takes over (another number or protocol), it is alone from then on.
     places: dict[tuple[str, str], SlotTarget] = {}
     for group in sorted(groups, key=lambda entry: (entry.name not in preferred, entry.name)):
-        if not group.arn or not (group.arn in told or observed.healthy.get(group.arn)):
+        if group.slot != slot or not group.arn:
+            continue
+        if not (group.arn in told or observed.healthy.get(group.arn)):
             continue
         places.setdefault(
             (group.port, group.load_balancer_arn),
@@ -57,7 +60,7 @@ def publish(
         uid=desired.uid,
         rollout_id=rollout_id,
         seq=state.traffic.seq + 1 if state.traffic else 1,
-        weights={"a": 100},
+        weights={slot: 100},
         targets=targets,
         verify_after=float(int(now)),
     )

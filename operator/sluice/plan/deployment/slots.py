@@ -35,15 +35,16 @@ class Slots:
     notes: tuple[Note, ...] = ()
 
 
+NAMES: Final = ("a", "b")
+
+
 def candidates(installation: str, desired: Desired, state: State, *, lost: bool) -> tuple[ServiceId, ...]:
     """Return the services to look at: the known ones, or the likely names when the status was lost."""
-    known = [
-        ServiceId(slot.cluster, slot.service_name)
-        for slot in ((state.slot,) if state.slot else ()) + state.retiring
-    ]
+    known = [ServiceId(slot.cluster, slot.service_name) for slot in (*state.slots, *state.retiring)]
     if lost and not known:
         known = [
-            ServiceId(desired.cluster, service_name(installation, desired.key, slot="a", ordinal=number))
+            ServiceId(desired.cluster, service_name(installation, desired.key, slot=name, ordinal=number))
+            for name in NAMES
             for number in range(1, SEARCHED + 1)
         ]
     return tuple(known)
@@ -53,11 +54,16 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
     """Return the slot and what is retiring; raises Refused on a service that is not ours."""
     slot, retiring = state.slot, state.retiring
     if slot is None:
-        slot, retiring = _find(desired, observed)
+        slot, retiring = find(desired, observed, *NAMES)
+    return examine(desired, slot, retiring, observed)
+
+
+def examine(desired: Desired, slot: Slot, retiring: tuple[Slot, ...], observed: Observed) -> Slots:
+    """Return what has become of a slot's service; raises Refused on one that is not ours."""
     service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
     if service is None:
         if not slot.service_arn and slot.cluster != desired.cluster:
-            return Slots(slot=_numbered(desired, slot.ordinal), service=None, retiring=retiring)
+            return Slots(slot=numbered(desired, slot.name, slot.ordinal), service=None, retiring=retiring)
         notes = (
             (_deleted(slot, "was deleted by somebody else and is created again"),) if slot.service_arn else ()
         )
@@ -66,7 +72,10 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
         # Deleted by hand, or by a deletion that a restored object undid: its name stays taken.
         note = _deleted(slot, "is being deleted; its successor is created")
         return Slots(
-            slot=_numbered(desired, _next(slot, retiring)), service=None, retiring=retiring, notes=(note,)
+            slot=numbered(desired, slot.name, _next(slot, retiring)),
+            service=None,
+            retiring=retiring,
+            notes=(note,),
         )
     ecs.check_ours(desired, service)
     why = ecs.replaced_by(desired, slot, service)
@@ -77,7 +86,7 @@ def choose(desired: Desired, state: State, observed: Observed) -> Slots:
             message=f"ECS service {slot.service_name} is replaced: {why}",
         )
         return Slots(
-            slot=_numbered(desired, _next(slot, retiring)),
+            slot=numbered(desired, slot.name, _next(slot, retiring)),
             service=None,
             retiring=(*retiring, seen(slot, service)),
             notes=(note,),
@@ -125,22 +134,29 @@ def remaining(
     return tuple(found), tuple(notes)
 
 
-def _find(desired: Desired, observed: Observed) -> tuple[Slot, tuple[Slot, ...]]:
-    """Find the slot of a new object or a lost status: the newest active service of ours counts."""
+def find(desired: Desired, observed: Observed, *names: str) -> tuple[Slot, tuple[Slot, ...]]:
+    """Find the service of a new object or a lost status among those that slots `names` may have.
+
+    The newest active one of ours counts, the others are to retire; without any it is a new one of the
+    first name, under an ordinal that is free.
+    """
     active: list[tuple[float, Slot]] = []
     free: list[int] = []
-    for number in range(1, SEARCHED + 1):
-        slot = _numbered(desired, number)
-        service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
-        if service is None:
-            free.append(number)
-        elif service.get("status") == "ACTIVE":
-            ecs.check_ours(desired, service)
-            active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+    for name in names:
+        for number in range(1, SEARCHED + 1):
+            slot = numbered(desired, name, number)
+            service = observed.services.get(ServiceId(slot.cluster, slot.service_name))
+            if service is None:
+                free += [number] if name == names[0] else []
+            elif service.get("status") == "ACTIVE":
+                ecs.check_ours(desired, service)
+                active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
     if active:
-        ordered = [slot for _, slot in sorted(active, key=lambda entry: (entry[0], entry[1].ordinal))]
+        ordered = [
+            slot for _, slot in sorted(active, key=lambda entry: (entry[0], entry[1].name, entry[1].ordinal))
+        ]
         return ordered[-1], tuple(ordered[:-1])
-    return _numbered(desired, free[0] if free else SEARCHED + 1), ()
+    return numbered(desired, names[0], free[0] if free else SEARCHED + 1), ()
 
 
 def _next(slot: Slot, retiring: tuple[Slot, ...]) -> int:
@@ -153,11 +169,13 @@ def _next(slot: Slot, retiring: tuple[Slot, ...]) -> int:
     return max(taken) + 1
 
 
-def _numbered(desired: Desired, number: int) -> Slot:
+def numbered(desired: Desired, name: str, number: int) -> Slot:
+    """Return slot `name` with the service of this ordinal, of which nothing is known."""
     return Slot(
+        name=name,
         ordinal=number,
         cluster=desired.cluster,
-        service_name=service_name(desired.installation, desired.key, slot="a", ordinal=number),
+        service_name=service_name(desired.installation, desired.key, slot=name, ordinal=number),
     )
 
 

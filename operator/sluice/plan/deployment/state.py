@@ -245,8 +245,13 @@ class State:
     observed_generation: int | None = None
     live: Live | None = None
     slot: Slot | None = None
+    """The service of a rolling Deployment: the live slot's where there were two."""
+    others: tuple[Slot, ...] = ()
+    """What else is in status.slots: the other slot of a progressive Deployment."""
     retiring: tuple[Slot, ...] = ()
     rollout: Rollout | None = None
+    progressive: Mapping[str, Any] = field(default_factory=dict)
+    """`rollout` (of a progressive one) and `standby` as status has them; see `plan.progressive.memory`."""
     registering: Registering | None = None
     definitions: tuple[tuple[str, str], ...] = ()
     """(definition hash, ARN), the most recently deployed last."""
@@ -261,9 +266,15 @@ class State:
     conditions: tuple[Mapping[str, Any], ...] = ()
 
     @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Return every slot of status.slots, by name."""
+        found = (*((self.slot,) if self.slot else ()), *self.others)
+        return tuple(sorted(found, key=lambda slot: slot.name))
+
+    @property
     def arns(self) -> tuple[str, ...]:
         """Return the ARNs of what the Deployment has in AWS, as far as they are known."""
-        services = [slot.service_arn for slot in (self.slot, *self.retiring) if slot]
+        services = [slot.service_arn for slot in (*self.slots, *self.retiring)]
         groups = [group.arn for group in self.target_groups]
         return tuple(arn for arn in (*services, *groups, *(arn for _, arn in self.definitions)) if arn)
 
@@ -272,6 +283,8 @@ class State:
         """Read a Deployment's status."""
         slots = [Slot.read(entry) for entry in status.get("slots") or ()]
         live = status.get("live")
+        place = next((slot for slot in slots if live and slot.name == live.get("slot")), None)
+        place = place or (slots[0] if slots else None)
         registering = status.get("registering")
         rollout = status.get("rollout")
         rejected = status.get("rejectedRevision")
@@ -285,9 +298,15 @@ class State:
             )
             if live
             else None,
-            slot=slots[0] if slots else None,
+            slot=place,
+            others=tuple(slot for slot in slots if slot is not place),
             retiring=tuple(Slot.read(entry) for entry in status.get("retiring") or ()),
-            rollout=Rollout.read(rollout) if rollout else None,
+            rollout=Rollout.read(rollout) if rollout and "stage" not in rollout else None,
+            progressive={
+                name: entry
+                for name, entry in (("rollout", rollout), ("standby", status.get("standby")))
+                if entry and (name == "standby" or "stage" in entry)
+            },
             registering=Registering(
                 definition_hash=registering["definitionHash"],
                 family=registering.get("family", ""),
@@ -327,9 +346,10 @@ class State:
             }
             if self.live
             else None,
-            "slots": [self.slot.write()] if self.slot else [],
+            "slots": [slot.write() for slot in self.slots],
             "retiring": [slot.write() for slot in self.retiring],
-            "rollout": self.rollout.write() if self.rollout else None,
+            "rollout": self.rollout.write() if self.rollout else self.progressive.get("rollout"),
+            "standby": self.progressive.get("standby"),
             "registering": {
                 "definitionHash": self.registering.definition_hash,
                 "family": self.registering.family,

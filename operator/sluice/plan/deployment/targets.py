@@ -46,6 +46,25 @@ class Targets:
     repaired: tuple[str, ...] = ()
     """What a hand edit had changed, for events."""
 
+    def with_others(self, groups: Sequence[TargetGroup], *, slot: str) -> Targets:
+        """Return these groups and the known ones of the other slot, which stay as they are."""
+        others = tuple(group for group in groups if group.slot != slot and group.arn)
+        return Targets(
+            groups=(*self.groups, *others),
+            arns={**self.arns, **{group.name: group.arn for group in others}},
+            actions=self.actions,
+            repaired=self.repaired,
+        )
+
+    def and_of(self, other: Targets) -> Targets:
+        """Return the groups of both slots, and what makes them so."""
+        return Targets(
+            groups=(*self.groups, *other.groups),
+            arns={**self.arns, **other.arns},
+            actions=(*self.actions, *other.actions),
+            repaired=(*self.repaired, *other.repaired),
+        )
+
 
 def port_of(backend: Backend, ports: Sequence[Port]) -> Port | None:
     """Return the container port that a backendRef means, None when there is no such port.
@@ -60,8 +79,10 @@ def port_of(backend: Backend, ports: Sequence[Port]) -> Port | None:
     return None
 
 
-def wanted(desired: Desired, state: State) -> tuple[tuple[TargetGroup, Backend | None, Port | None], ...]:
-    """Return every group that should be, ordered by name, with the route's wish and the port.
+def wanted(
+    desired: Desired, state: State, *, slot: str
+) -> tuple[tuple[TargetGroup, Backend | None, Port | None], ...]:
+    """Return every group that slot `slot` should have, ordered by name, with the route's wish and the port.
 
     A kept group without a wish has Backend None; one whose container port is gone has Port None and
     is no longer attached.
@@ -74,11 +95,12 @@ def wanted(desired: Desired, state: State) -> tuple[tuple[TargetGroup, Backend |
         port = port_of(backend, desired.revision.ports)
         if port is None:
             continue
-        name = group_name(desired, backend.load_balancer_arn, port)
+        name = group_name(desired, backend.load_balancer_arn, port, slot=slot)
         known = found.get(name)
         if known and known[1]:
             continue
         group = TargetGroup(
+            slot=slot,
             port=port.label,
             container_port=port.container_port,
             load_balancer_arn=backend.load_balancer_arn,
@@ -89,25 +111,25 @@ def wanted(desired: Desired, state: State) -> tuple[tuple[TargetGroup, Backend |
     return tuple(found[name] for name in sorted(found))
 
 
-def group_name(desired: Desired, load_balancer_arn: str, port: Port) -> str:
-    """Return the target group's name for the live slot."""
+def group_name(desired: Desired, load_balancer_arn: str, port: Port, *, slot: str) -> str:
+    """Return the name of a slot's target group."""
     version = "" if port.protocol_version == "HTTP1" else f"/{port.protocol_version}"
     return target_group_name(
         desired.installation,
         desired.key,
-        slot="a",
+        slot=slot,
         container_port=port.container_port,
         load_balancer=f"{load_balancer_arn}{version}",
     )
 
 
-def target_groups(desired: Desired, state: State, observed: Observed) -> Targets:
-    """Decide about target groups; raises Refused on one that is not ours or on more than ECS takes."""
+def target_groups(desired: Desired, state: State, observed: Observed, *, slot: str) -> Targets:
+    """Decide about a slot's target groups; raises Refused on one that is not ours or too many for ECS."""
     groups: list[TargetGroup] = []
     arns: dict[str, str | Ref] = {}
     actions: list[Action] = []
     repaired: list[str] = []
-    entries = wanted(desired, state)
+    entries = wanted(desired, state, slot=slot)
     if sum(1 for _, _, port in entries if port) > PER_SERVICE:
         raise Refused(
             "QuotaExceeded",
@@ -138,6 +160,7 @@ def target_groups(desired: Desired, state: State, observed: Observed) -> Targets
         arns[group.name] = arn
         groups.append(
             TargetGroup(
+                slot=group.slot,
                 port=group.port,
                 container_port=group.container_port,
                 load_balancer_arn=group.load_balancer_arn,
@@ -151,8 +174,8 @@ def target_groups(desired: Desired, state: State, observed: Observed) -> Targets
 _UNSEEN: Final[Structure] = {}
 
 
-def attached(desired: Desired, targets: Targets) -> list[dict[str, Any]]:
-    """Return CreateService's `loadBalancers` (values may be Refs), ordered by group name."""
+def attached(desired: Desired, targets: Targets, *, slot: str) -> list[dict[str, Any]]:
+    """Return the slot's `loadBalancers` (values may be Refs), ordered by group name."""
     ports = {port.container_port: port for port in desired.revision.ports}
     return [
         {
@@ -161,7 +184,7 @@ def attached(desired: Desired, targets: Targets) -> list[dict[str, Any]]:
             "containerPort": group.container_port,
         }
         for group in targets.groups
-        if group.container_port in ports
+        if group.slot == slot and group.container_port in ports
     ]
 
 
