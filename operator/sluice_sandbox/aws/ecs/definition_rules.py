@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses beyond the shapes of botocore's model.
+"""What RegisterTaskDefinition refuses beyond the shapes of botocore's model: the task as a whole.
 
 Each check names its source; texts quoted in public issues are marked so, the others are from
 memory. The order is the order of AWS's own answers only where an issue shows it: callers should
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice_sandbox.aws.ecs import fargate, fargate_rules
+from sluice_sandbox.aws.ecs.container_rules import check_container
+from sluice_sandbox.aws.ecs.port_rules import check_ports
 from sluice_sandbox.aws.ecs.refusals import client_exception, invalid_parameter
+from sluice_sandbox.aws.ecs.volume_rules import check_mounts, check_volumes
 from sluice_sandbox.aws.service import Params
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -21,6 +24,10 @@ MAX_CONTAINERS = 10
 """ECS quotas: container definitions per task definition."""
 MAX_BYTES = 64 * 1024
 """ECS quotas: task definition size limit."""
+MAX_CONSTRAINTS, MAX_EXPRESSION = 10, 2000
+"""botocore, TaskDefinitionPlacementConstraint."""
+_CPU = range(128, 196608 + 1)
+"""botocore, RegisterTaskDefinitionRequest.cpu: what EC2 and external tasks may have."""
 
 Containers = list[dict[str, Any]]
 
@@ -38,22 +45,26 @@ def check(params: Params) -> None:
         )
     containers: Containers = params["containerDefinitions"]
     _check_container_list(containers)
-    mode = params.get("networkMode", "bridge")
-    volumes = _check_volumes(params.get("volumes") or [])
+    mode = params.get("networkMode") or "bridge"
+    volumes = check_volumes(params.get("volumes") or [])
     names = [container["name"] for container in containers]
     for container in containers:
-        _check_container(container, names=names, volumes=volumes)
-        _check_ports(container, mode)
-    _check_port_clashes(containers, mode)
+        check_container(container, mode=mode)
+        check_mounts(container, containers=names, volumes=volumes)
+    check_ports(containers, mode)
     _check_dependencies(containers)
     cpu = _task_value(params, "cpu", fargate.cpu_units)
     memory = _task_value(params, "memory", fargate.memory_mib)
-    if "FARGATE" in (params.get("requiresCompatibilities") or ()):
+    asked = set(params.get("requiresCompatibilities") or ())
+    if "FARGATE" in asked:
         fargate_rules.check(params, containers)
+    elif cpu is not None and cpu not in _CPU:
+        raise invalid_parameter("Invalid 'cpu' setting for task.")
+    _check_compatibilities(asked, mode)
     _check_sizes(containers, cpu=cpu, memory=memory)
-    _check_secrets(params, containers)
-    if len(params.get("placementConstraints") or ()) > 10:
-        raise client_exception("Too many placement constraints. The maximum is 10.")
+    _check_execution_role(params, containers)
+    _check_task(params, containers)
+    _check_log_router(containers)
 
 
 def _check_container_list(containers: Containers) -> None:
@@ -79,131 +90,6 @@ def _check_container_list(containers: Containers) -> None:
             raise client_exception("Container.image should not be null or empty.")
     if not any(container.get("essential", True) for container in containers):
         raise client_exception("At least one container must be marked as essential in the task definition.")
-
-
-def _check_volumes(volumes: Iterable[Mapping[str, Any]]) -> set[str]:
-    names: set[str] = set()
-    kinds = (
-        "host",
-        "dockerVolumeConfiguration",
-        "efsVolumeConfiguration",
-        "fsxWindowsFileServerVolumeConfiguration",
-    )
-    for volume in volumes:
-        name = volume.get("name", "")
-        if not _NAME.fullmatch(name):
-            raise client_exception(f"Volume name '{name}' is invalid.")
-        if name in names:
-            raise client_exception(f"Volume name '{name}' is duplicated in the task definition.")
-        if sum(1 for kind in kinds if volume.get(kind)) > 1:
-            raise client_exception(f"Volume '{name}' must not have more than one configuration.")
-        names.add(name)
-    return names
-
-
-def _check_container(container: Mapping[str, Any], *, names: list[str], volumes: set[str]) -> None:
-    name = container["name"]
-    for mount in container.get("mountPoints") or ():
-        if mount.get("sourceVolume") not in volumes:
-            # Text: public issues ("Unknown volume 'x'.").
-            raise client_exception(f"Unknown volume '{mount.get('sourceVolume')}'.")
-    for source in container.get("volumesFrom") or ():
-        if source.get("sourceContainer") not in names:
-            raise client_exception(f"Unknown container '{source.get('sourceContainer')}' in volumesFrom.")
-    memory, reservation = container.get("memory"), container.get("memoryReservation")
-    if memory is not None and reservation is not None and memory < reservation:
-        # botocore, ContainerDefinition.memory: it must be greater than memoryReservation.
-        raise client_exception(
-            f"Invalid setting for container '{name}'. 'memory' must be greater than 'memoryReservation'."
-        )
-    if (memory is not None and memory < 6) or (reservation is not None and reservation < 6):
-        # botocore: Docker 20.10+ reserves a minimum of 6 MiB.
-        raise client_exception(f"Invalid setting for container '{name}'. 'memory' must be at least 6 MiB.")
-    if (container.get("cpu") or 0) < 0:
-        raise client_exception(f"Invalid 'cpu' setting for container '{name}'.")
-    _check_health_check(container)
-    secrets = [item.get("name", "") for item in container.get("secrets") or ()]
-    variables = {item.get("name", "") for item in container.get("environment") or ()}
-    if len(set(secrets)) != len(secrets) or variables.intersection(secrets):
-        # Text: aws/containers-roadmap, "The secret name must be unique and not shared ...".
-        repeated = next((s for s in secrets if secrets.count(s) > 1 or s in variables), "")
-        raise client_exception(
-            "The secret name must be unique and not shared with any new or existing environment variables "
-            f"set on the container, such as '{repeated}'."
-        )
-
-
-def _check_health_check(container: Mapping[str, Any]) -> None:
-    health = container.get("healthCheck")
-    if health is None:
-        return
-    command = health.get("command") or []
-    if not command or command[0] not in {"CMD", "CMD-SHELL", "NONE"}:
-        raise client_exception("HealthCheck command must start with CMD or CMD-SHELL.")
-    # Ranges: botocore, HealthCheck: interval 5-300, timeout 2-120 (60), retries 1-10, startPeriod 0-300.
-    for member, low, high in (
-        ("interval", 5, 300),
-        ("timeout", 2, 120),
-        ("retries", 1, 10),
-        ("startPeriod", 0, 300),
-    ):
-        value = health.get(member)
-        if value is not None and not low <= value <= high:
-            raise client_exception(f"HealthCheck {member} must be between {low} and {high}.")
-
-
-def _check_ports(container: Mapping[str, Any], mode: str) -> None:
-    mappings = container.get("portMappings") or ()
-    if mappings and mode == "none":
-        raise client_exception("Port mappings are not supported when networkMode=none.")
-    names = [mapping["name"] for mapping in mappings if mapping.get("name") is not None]
-    for mapping in mappings:
-        _check_port_numbers(mapping, mode)
-        name = mapping.get("name")
-        # botocore, PortMapping.name: up to 64, lower-case letters, numbers, _ and -.
-        if name is not None and not re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name):
-            raise client_exception(f"Invalid port mapping name '{name}'.")
-        if name is None and mapping.get("appProtocol"):
-            raise client_exception("appProtocol requires a name for the port mapping.")
-        if names.count(name) > 1:
-            raise client_exception(f"Port mapping name '{name}' is duplicated.")
-
-
-def _check_port_numbers(mapping: Mapping[str, Any], mode: str) -> None:
-    port, host = mapping.get("containerPort"), mapping.get("hostPort")
-    ranged = mapping.get("containerPortRange")
-    if (port is None) == (ranged is None):
-        raise client_exception(
-            "Either containerPort or containerPortRange must be specified in a port mapping."
-        )
-    if ranged is not None and not re.fullmatch(r"\d{1,5}-\d{1,5}", ranged):
-        raise client_exception(f"Invalid containerPortRange '{ranged}'.")
-    if port is not None and not 1 <= port <= 65535:
-        raise client_exception(f"Invalid container port '{port}'. Ports must be between 1 and 65535.")
-    if host is not None and not 0 <= host <= 65535:
-        raise client_exception(f"Invalid host port '{host}'. Ports must be between 0 and 65535.")
-    same = {"awsvpc": {None, port}, "host": {None, 0, port}}
-    if mode in same and host not in same[mode]:
-        # Text: public terraform issues.
-        raise client_exception(
-            f"When networkMode={mode}, the host ports and container ports in port mappings must match."
-        )
-
-
-def _check_port_clashes(containers: Containers, mode: str) -> None:
-    if mode not in {"awsvpc", "host"}:
-        return
-    seen: set[tuple[int, str]] = set()
-    for container in containers:
-        for mapping in container.get("portMappings") or ():
-            if mapping.get("containerPort") is None:
-                continue
-            key = (mapping["containerPort"], mapping.get("protocol") or "tcp")
-            if key in seen:
-                raise client_exception(
-                    f"The container port {key[0]}/{key[1]} is used more than once in the task definition."
-                )
-            seen.add(key)
 
 
 def _check_dependencies(containers: Containers) -> None:
@@ -246,6 +132,14 @@ def _check_dependency(name: str, dependency: Mapping[str, Any], by_name: dict[st
         )
 
 
+def _check_compatibilities(asked: set[str], mode: str) -> None:
+    if "EXTERNAL" in asked and mode == "awsvpc":
+        # ECS developer guide, ECS Anywhere: awsvpc is not supported on external instances.
+        raise client_exception("EXTERNAL does not support the network mode 'awsvpc'.")
+    if "MANAGED_INSTANCES" in asked and mode not in {"awsvpc", "host"}:
+        raise client_exception(f"MANAGED_INSTANCES does not support the network mode '{mode}'.")
+
+
 def _check_sizes(containers: Containers, *, cpu: int | None, memory: int | None) -> None:
     for container in containers:
         if memory is None and container.get("memory") is None and container.get("memoryReservation") is None:
@@ -279,14 +173,65 @@ def _task_value(params: Params, member: str, parse: Callable[[str], int | None])
     return value
 
 
-def _check_secrets(params: Params, containers: Containers) -> None:
+def _check_execution_role(params: Params, containers: Containers) -> None:
     if params.get("executionRoleArn"):
         return
     for container in containers:
         log_options = (container.get("logConfiguration") or {}).get("secretOptions")
-        if container.get("secrets") or log_options or container.get("repositoryCredentials"):
+        if container.get("secrets") or log_options:
             # Text: public issues of secrets without a role.
             raise client_exception(
                 "When you are specifying container secrets, you must also specify a value for "
                 "'executionRoleArn'."
             )
+        if container.get("repositoryCredentials"):
+            raise client_exception(
+                "When you are specifying repository credentials, you must also specify a value for "
+                "'executionRoleArn'."
+            )
+
+
+def _check_task(params: Params, containers: Containers) -> None:
+    constraints = params.get("placementConstraints") or ()
+    if len(constraints) > MAX_CONSTRAINTS:
+        raise client_exception("Too many placement constraints. The maximum is 10.")
+    if any(len(item.get("expression") or "") > MAX_EXPRESSION for item in constraints):
+        raise client_exception("A placement constraint's expression can have at most 2000 characters.")
+    proxy = params.get("proxyConfiguration")
+    if proxy and proxy["containerName"] not in {container["name"] for container in containers}:
+        raise client_exception(
+            f"The proxy container '{proxy['containerName']}' does not exist in the task definition."
+        )
+    if proxy and params.get("networkMode") != "awsvpc":
+        # ECS developer guide, App Mesh proxy: awsvpc only.
+        raise client_exception("A proxy configuration is only supported when networkMode=awsvpc.")
+    devices = [item["deviceName"] for item in params.get("inferenceAccelerators") or ()]
+    if len(set(devices)) != len(devices):
+        raise client_exception("The device names of inference accelerators must be unique.")
+    platform = params.get("runtimePlatform") or {}
+    windows = platform.get("operatingSystemFamily", "LINUX").startswith("WINDOWS")
+    if windows and platform.get("cpuArchitecture") == "ARM64":
+        # botocore, RuntimePlatform.cpuArchitecture: ARM64 is for Linux.
+        raise client_exception("The CPU architecture ARM64 is only supported for LINUX.")
+    for container in containers:
+        for item in container.get("resourceRequirements") or ():
+            if item["type"] == "InferenceAccelerator" and item.get("value") not in devices:
+                raise client_exception(f"Unknown inference accelerator '{item.get('value')}'.")
+
+
+def _check_log_router(containers: Containers) -> None:
+    """Refuse FireLens without its counterpart (texts: public issues; the last from memory)."""
+    routers = [container for container in containers if container.get("firelensConfiguration")]
+    routed = [c for c in containers if (c.get("logConfiguration") or {}).get("logDriver") == "awsfirelens"]
+    if len(routers) > 1:
+        raise client_exception("A task definition can have at most one FireLens container.")
+    if routers and not routed:
+        raise client_exception(
+            "When a firelensConfiguration object is specified, at least one container has to be configured "
+            "with the awsfirelens log driver."
+        )
+    if routed and not routers:
+        raise client_exception(
+            "When the awsfirelens log driver is used, one container has to be configured with a "
+            "firelensConfiguration object."
+        )

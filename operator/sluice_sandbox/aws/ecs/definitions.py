@@ -95,8 +95,8 @@ class DefinitionCalls:
         return {"taskDefinitionArns": arns, **token}
 
     def list_task_definition_families(self, caller: Caller, params: Params) -> Response:
-        """List family names: those with an ACTIVE revision, only INACTIVE ones, or all."""
-        status = params.get("status") or "ACTIVE"
+        """List family names: all unless said, those with an ACTIVE revision, or those without (botocore)."""
+        status = params.get("status") or "ALL"
         prefix = params.get("familyPrefix") or ""
         found = []
         for name, family in sorted(self._core.scope(caller).families.items()):
@@ -127,6 +127,8 @@ class DefinitionCalls:
     def delete_task_definitions(self, caller: Caller, params: Params) -> Response:
         """Start deleting INACTIVE revisions; what cannot be deleted is in failures[]."""
         names: list[str] = params["taskDefinitions"]
+        if not names:
+            raise refusals.invalid_parameter("Task definitions cannot be empty.")
         if len(names) > MAX_DELETE:
             raise refusals.invalid_parameter("A maximum of 10 task definitions can be deleted at a time.")
         shown: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ for the Fargate launch type"; texts from public issues where marked, otherwise f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sluice_sandbox.aws.ecs import fargate
@@ -33,15 +33,18 @@ def check(params: Params, containers: list[dict[str, Any]]) -> None:
             f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. "
             "See the Amazon ECS documentation for the valid values."
         )
-    _check_task(params)
+    _check_task(params, cpu=cpu)
     for container in containers:
         _check_container(container, execution_role=bool(params.get("executionRoleArn")))
 
 
-def _check_task(params: Params) -> None:
-    # botocore: pidMode task only, ipcMode and placement constraints not supported on Fargate.
-    if params.get("pidMode") == "host":
-        raise client_exception("Fargate does not support the pidMode 'host'.")
+def _check_task(params: Params, *, cpu: int) -> None:
+    # botocore: pidMode task only (Linux), ipcMode and placement constraints not supported on Fargate.
+    windows = (params.get("runtimePlatform") or {}).get("operatingSystemFamily", "LINUX") != "LINUX"
+    if params.get("pidMode") == "host" or (params.get("pidMode") and windows):
+        raise client_exception(f"Fargate does not support the pidMode '{params['pidMode']}'.")
+    if windows and cpu < _WINDOWS_CPU:
+        raise client_exception("Windows containers on Fargate need at least 1 vCPU.")
     if params.get("ipcMode"):
         raise client_exception("Fargate does not support ipcMode.")
     if params.get("placementConstraints"):
@@ -52,23 +55,32 @@ def _check_task(params: Params) -> None:
     if storage is not None and storage not in _EPHEMERAL_GIB:
         # botocore, EphemeralStorage.sizeInGiB: 21 to 200.
         raise client_exception("Ephemeral storage size must be between 21 and 200 GiB.")
-    for volume in params.get("volumes") or ():
+    _check_volumes(params.get("volumes") or ())
+
+
+def _check_volumes(volumes: Iterable[Mapping[str, Any]]) -> None:
+    for volume in volumes:
         if (volume.get("host") or {}).get("sourcePath"):
             raise client_exception("Fargate does not support host sourcePath volumes.")
         if volume.get("dockerVolumeConfiguration"):
             raise client_exception("Fargate does not support Docker volumes.")
+        if volume.get("fsxWindowsFileServerVolumeConfiguration"):
+            raise client_exception("Fargate does not support FSx for Windows File Server volumes.")
 
 
 _UNSUPPORTED = {
     "privileged": "Fargate does not support privileged containers.",
-    "links": "Links are not supported when networkMode=awsvpc.",
-    "hostname": "hostname is not supported on container when networkMode=awsvpc.",
     "dnsServers": "DNS servers are not supported on container when networkMode=awsvpc.",
     "dnsSearchDomains": "DNS search domains are not supported on container when networkMode=awsvpc.",
-    "extraHosts": "Extra hosts are not supported on container when networkMode=awsvpc.",
     "dockerSecurityOptions": "Fargate does not support dockerSecurityOptions.",
 }
 """botocore, ContainerDefinition's notes; texts from public issues (docker/compose-ecs notes) or memory."""
+_UNSUPPORTED_LINUX = ("devices", "sharedMemorySize", "maxSwap", "swappiness")
+"""botocore, LinuxParameters: not supported on Fargate. tmpfs is no longer among them."""
+_CAPABILITY = "SYS_PTRACE"
+"""botocore, KernelCapabilities.add: all that Fargate adds."""
+_WINDOWS_CPU = 1024
+"""botocore, RegisterTaskDefinitionRequest.memory: not less than 1 vCPU with Windows on Fargate."""
 
 
 def _check_container(container: Mapping[str, Any], *, execution_role: bool) -> None:
@@ -76,6 +88,7 @@ def _check_container(container: Mapping[str, Any], *, execution_role: bool) -> N
     for member, text in _UNSUPPORTED.items():
         if container.get(member):
             raise client_exception(text)
+    _check_resources(container)
     if (container.get("stopTimeout") or 0) > _STOP_TIMEOUT:
         # botocore, ContainerDefinition.stopTimeout: 120 at most on Fargate.
         raise client_exception(f"Invalid stopTimeout for container '{name}': must be at most 120 seconds.")
@@ -90,3 +103,14 @@ def _check_container(container: Mapping[str, Any], *, execution_role: bool) -> N
             raise client_exception(
                 f"Fargate requires task definition to have execution role ARN to support {what}."
             )
+
+
+def _check_resources(container: Mapping[str, Any]) -> None:
+    linux = container.get("linuxParameters") or {}
+    for member in _UNSUPPORTED_LINUX:
+        if linux.get(member) is not None and linux[member] != []:
+            raise client_exception(f"Fargate does not support linuxParameters.{member}.")
+    if set((linux.get("capabilities") or {}).get("add") or ()) - {_CAPABILITY}:
+        raise client_exception(f"Fargate only supports adding the {_CAPABILITY} kernel capability.")
+    if container.get("resourceRequirements"):
+        raise client_exception("Fargate does not support resource requirements (GPUs, accelerators).")

@@ -344,10 +344,11 @@ def test_lists_sort_filter_and_page(ecs: Any) -> None:
 
 
 def test_families_by_status(ecs: Any) -> None:
-    """ACTIVE families have an ACTIVE revision, INACTIVE ones only others; the prefix is a prefix here."""
+    """All unless said (botocore); ACTIVE ones have an ACTIVE revision; the prefix is a prefix here."""
     ecs.register("web-old")
     ecs.call("DeregisterTaskDefinition", taskDefinition="web-old:1")
-    assert ecs.call("ListTaskDefinitionFamilies")["families"] == ["web"]
+    assert ecs.call("ListTaskDefinitionFamilies")["families"] == ["web", "web-old"]
+    assert ecs.call("ListTaskDefinitionFamilies", status="ACTIVE")["families"] == ["web"]
     assert ecs.call("ListTaskDefinitionFamilies", status="INACTIVE")["families"] == ["web-old"]
     assert ecs.call("ListTaskDefinitionFamilies", status="ALL", familyPrefix="web-")["families"] == [
         "web-old"
