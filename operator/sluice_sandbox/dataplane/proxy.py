@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from sluice_sandbox.aws.elbv2.forwarding import Forward, Reply, error_reply
+from sluice_sandbox.aws.elbv2.ledger import Place
 from sluice_sandbox.aws.elbv2.service import Elbv2Service
 from sluice_sandbox.aws.ports import HttpRequest
 from sluice_sandbox.dataplane import http1
@@ -55,7 +56,7 @@ class ListenerProxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client's connection until either side ends it."""
         self._connections[writer] = asyncio.current_task()
-        self._router.counters.listener(self._arn).counts["NewConnectionCount"] += 1
+        self._router.counters.connected(self._arn)
         try:
             while not self._ended and await self._one(reader, writer):
                 pass
@@ -67,6 +68,7 @@ class ListenerProxy:
             pass  # `end` broke it; asyncio's streams would report a cancelled handler as an error.
         finally:
             self._connections.pop(writer, None)
+            self._router.counters.disconnected(self._arn)
             writer.close()
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await writer.wait_closed()
@@ -109,7 +111,7 @@ class ListenerProxy:
         return await exchange.forward(decision)
 
     async def _refuse(self, writer: asyncio.StreamWriter, status: int) -> None:
-        self._router.counters.failed(self._arn, "", status=status)
+        self._router.counters.failed(Place(self._arn), status=status)
         writer.write(_page(error_reply(status), stays=False, with_body=True))
         await writer.drain()
 

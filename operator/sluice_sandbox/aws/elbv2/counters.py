@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+from sluice_sandbox.aws.elbv2.ledger import Place
 
 _GROWTH = math.log(1.1)
 _SMALLEST = 1e-5
@@ -66,6 +68,19 @@ class Tally:
         return {**self.counts, "TargetResponseTime": self.times.shown()}
 
 
+class Follower(Protocol):
+    """Who publishes what is counted."""
+
+    def counted(self, place: Place, names: tuple[str, ...]) -> None:
+        """Count one event under each of the names."""
+
+    def took(self, place: Place, seconds: float) -> None:
+        """Note a response time."""
+
+    def connections(self, listener_arn: str, change: int) -> None:
+        """Note that connections were opened or closed."""
+
+
 class Counters:
     """All counts of one world's load balancers, by target group and by listener ARN."""
 
@@ -73,6 +88,16 @@ class Counters:
         """Start at nothing."""
         self.groups: dict[str, Tally] = {}
         self.listeners: dict[str, Tally] = {}
+        self._followers: list[Follower] = []
+
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` of everything counted from now on."""
+        self._followers.append(follower)
+
+    def reset(self) -> None:
+        """Forget all counts."""
+        self.groups.clear()
+        self.listeners.clear()
 
     def group(self, arn: str) -> Tally:
         """Return a target group's tally."""
@@ -88,37 +113,65 @@ class Counters:
             found = self.listeners[arn] = Tally()
         return found
 
-    def answered(self, listener_arn: str, group_arn: str, *, status: int, seconds: float) -> None:
+    def answered(self, place: Place, *, status: int, seconds: float, failed_open: bool = False) -> None:
         """Count a request that a target answered."""
-        family = f"HTTPCode_Target_{status // 100}XX_Count"
-        for tally in (self.group(group_arn), self.listener(listener_arn)):
-            tally.counts["RequestCount"] += 1
-            tally.counts[family] += 1
+        names: tuple[str, ...] = ("RequestCount", f"HTTPCode_Target_{status // 100}XX_Count")
+        if failed_open:
+            names = (*names, "UnhealthyRoutingRequestCount")
+        for tally in (self.group(place.group_arn), self.listener(place.listener_arn)):
             tally.times.add(seconds)
+            for name in names:
+                tally.counts[name] += 1
+        for follower in self._followers:
+            follower.counted(place, names)
+            follower.took(place, seconds)
 
-    def failed(self, listener_arn: str, group_arn: str, *, status: int) -> None:
+    def failed(self, place: Place, *, status: int) -> None:
         """Count a request that was meant for a target and that the load balancer answered itself.
 
         RequestCount counts only requests for which a target could be chosen (the metric's
-        definition), so a 503 for want of targets is in the HTTPCode_ELB counts alone.
+        definition), so a 503 for want of targets is in the HTTPCode_ELB counts alone, and so is a
+        request that no rule was asked about (400, 414, 460, 463).
         """
-        if group_arn and status != 503:
-            self.group(group_arn).counts["RequestCount"] += 1
-            self.group(group_arn).counts["TargetConnectionErrorCount"] += int(status == 502)
-        counts = self.listener(listener_arn).counts
-        if status != 503:
-            counts["RequestCount"] += 1
-        counts[f"HTTPCode_ELB_{status // 100}XX_Count"] += 1
+        chosen = bool(place.group_arn) and status != 503
+        names = [f"HTTPCode_ELB_{status // 100}XX_Count"]
         if status in (500, 502, 503, 504):
-            counts[f"HTTPCode_ELB_{status}_Count"] += 1
+            names.append(f"HTTPCode_ELB_{status}_Count")
+        if chosen:
+            names.append("RequestCount")
+        self._add(self.listener(place.listener_arn), names)
+        if chosen:
+            own = ["RequestCount", *(["TargetConnectionErrorCount"] if status == 502 else [])]
+            self._add(self.group(place.group_arn), own)
+            names += own[1:]
+        for follower in self._followers:
+            follower.counted(place, tuple(names))
 
     def replied(self, listener_arn: str, *, status: int, kind: str) -> None:
         """Count a request that a rule answered: a redirect or a fixed response."""
-        counts = self.listener(listener_arn).counts
         if kind == "redirect":
-            counts["HTTP_Redirect_Count"] += 1
-            counts["HTTPCode_ELB_3XX_Count"] += 1
+            names = ["HTTP_Redirect_Count", "HTTPCode_ELB_3XX_Count"]
         else:
-            counts["HTTP_Fixed_Response_Count"] += 1
+            names = ["HTTP_Fixed_Response_Count"]
             if status >= 400:
-                counts[f"HTTPCode_ELB_{status // 100}XX_Count"] += 1
+                names.append(f"HTTPCode_ELB_{status // 100}XX_Count")
+        self._add(self.listener(listener_arn), names)
+        for follower in self._followers:
+            follower.counted(Place(listener_arn), tuple(names))
+
+    def connected(self, listener_arn: str) -> None:
+        """Count a client's new connection."""
+        self._add(self.listener(listener_arn), ["NewConnectionCount"])
+        for follower in self._followers:
+            follower.counted(Place(listener_arn), ("NewConnectionCount",))
+            follower.connections(listener_arn, 1)
+
+    def disconnected(self, listener_arn: str) -> None:
+        """Note that a client's connection ended."""
+        for follower in self._followers:
+            follower.connections(listener_arn, -1)
+
+    @staticmethod
+    def _add(tally: Tally, names: list[str]) -> None:
+        for name in names:
+            tally.counts[name] += 1

@@ -22,6 +22,7 @@ from typing import Any
 from sluice_sandbox.aws.elbv2 import routing
 from sluice_sandbox.aws.elbv2.counters import Counters
 from sluice_sandbox.aws.elbv2.desk import Desk
+from sluice_sandbox.aws.elbv2.ledger import Place
 from sluice_sandbox.aws.elbv2.state import Region, Rule, Target, TargetGroup
 from sluice_sandbox.aws.ports import HttpRequest
 
@@ -54,6 +55,15 @@ class Forward:
     target: str
     """The request target (path with query) to send, after the rule's transforms."""
     set_cookies: tuple[str, ...] = ()
+    zone: str = ""
+    """The target's Availability Zone."""
+    failed_open: bool = False
+    """Whether too few targets were healthy, so that every one was a candidate."""
+
+    @property
+    def place(self) -> Place:
+        """Return where the request is counted."""
+        return Place(self.listener_arn, self.group_arn, self.zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +124,7 @@ class Router:
         action = rule.actions[-1]
         kind = action["Type"]
         if len(rule.actions) > 1:
-            self.counters.failed(listener_arn, "", status=500)
+            self.counters.failed(Place(listener_arn), status=500)
             return error_reply(500, listener_arn=listener_arn, rule_arn=rule.arn)
         if kind == "forward":
             return self._forward(region, listener_arn, rule, request, target or _target_of(request))
@@ -137,13 +147,15 @@ class Router:
         if outstanding[forward.ip, forward.port] <= 0:
             del outstanding[forward.ip, forward.port]
         if by_target:
-            self.counters.answered(forward.listener_arn, forward.group_arn, status=status, seconds=seconds)
+            self.counters.answered(
+                forward.place, status=status, seconds=seconds, failed_open=forward.failed_open
+            )
         else:
-            self.counters.failed(forward.listener_arn, forward.group_arn, status=status)
+            self.counters.failed(forward.place, status=status)
 
     def reset(self) -> None:
         """Forget counts and turns."""
-        self.counters = Counters()
+        self.counters.reset()
         self._turns.clear()
 
     def _of(self, group_arn: str) -> _Turns:
@@ -174,7 +186,7 @@ class Router:
         group = region.target_groups.get(group_arn or "")
         chosen = self._pick_target(group, cookies) if group is not None else None
         if group is None or chosen is None:
-            self.counters.failed(listener_arn, group_arn or "", status=503)
+            self.counters.failed(Place(listener_arn, group_arn or ""), status=503)
             return error_reply(503, listener_arn=listener_arn, rule_arn=rule.arn, group_arn=group_arn or "")
         host, sent = request.host, target
         if rule.transforms:
@@ -189,6 +201,8 @@ class Router:
             host=host,
             target=sent,
             set_cookies=self._set_cookies(config, group, chosen),
+            zone=chosen.zone,
+            failed_open=chosen.state not in ("healthy", "unavailable"),
         )
 
     def _pick_target(self, group: TargetGroup, cookies: dict[str, str]) -> Target | None:

@@ -8,7 +8,7 @@ word of changes for whoever opens the sockets.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ from sluice_sandbox.aws.elbv2.health import HealthChecker
 from sluice_sandbox.aws.elbv2.limits import LimitHandlers
 from sluice_sandbox.aws.elbv2.listeners import ListenerHandlers
 from sluice_sandbox.aws.elbv2.load_balancers import LoadBalancerHandlers
+from sluice_sandbox.aws.elbv2.metrics import MetricsPublisher
 from sluice_sandbox.aws.elbv2.routing import normalised
 from sluice_sandbox.aws.elbv2.rules import RuleHandlers
 from sluice_sandbox.aws.elbv2.state import State, Target
@@ -26,7 +27,15 @@ from sluice_sandbox.aws.elbv2.tags import TagHandlers
 from sluice_sandbox.aws.elbv2.target_groups import TargetGroupHandlers
 from sluice_sandbox.aws.elbv2.targets import TargetHandlers
 from sluice_sandbox.aws.errors import AwsError
-from sluice_sandbox.aws.ports import Estate, HttpRequest, Network, TargetGroupView, TargetHealth
+from sluice_sandbox.aws.ports import (
+    Estate,
+    HttpRequest,
+    Metrics,
+    Network,
+    TaggedResource,
+    TargetGroupView,
+    TargetHealth,
+)
 from sluice_sandbox.aws.service import Caller, Handler
 
 OnHealth = Callable[[str, TargetHealth, str, int], None]
@@ -92,13 +101,15 @@ class Elbv2Service:
         )
         groups = TargetGroupHandlers(self._desk, on_health_change=self.checker.checks_changed)
         self._targets = TargetHandlers(self._desk, health=self.checker)
+        self._tags = TagHandlers(self._desk)
+        self._publishers: list[MetricsPublisher] = []
         self._operations: dict[str, Handler] = {
             **load_balancers.operations(),
             **listeners.operations(),
             **rules.operations(),
             **groups.operations(),
             **self._targets.operations(),
-            **TagHandlers(self._desk).operations(),
+            **self._tags.operations(),
             **LimitHandlers(self._desk).operations(),
         }
 
@@ -121,6 +132,8 @@ class Elbv2Service:
         self._desk.state = State()
         self.checker.rebuild()
         self.router.reset()
+        for publisher in self._publishers:
+            publisher.reset()
 
     # The TargetGroups port.
 
@@ -140,7 +153,25 @@ class Elbv2Service:
         """Return one target's health, None once it is drained."""
         return self._targets.health(caller, arn, ip=ip, port=port)
 
+    # The Tagged port.
+
+    def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
+        """Return the caller's load balancers, listeners, rules and target groups; see `ports.Tagged`."""
+        return self._tags.tagged_resources(caller)
+
+    def change_tags(
+        self, caller: Caller, arn: str, *, put: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> bool:
+        """Change one resource's tags; False when the caller has no resource of that ARN."""
+        return self._tags.change_tags(caller, arn, put=put, remove=remove)
+
     # What the world may listen to.
+
+    def publish_to(self, metrics: Metrics) -> None:
+        """Publish traffic and host counts to CloudWatch whenever it flushes."""
+        self._publishers.append(
+            MetricsPublisher(self._desk, counters=self.router.counters, checker=self.checker, metrics=metrics)
+        )
 
     def watch_health(self, callback: OnHealth) -> None:
         """Call back `(target group ARN, health, id, port)` after each change of a target's state.

@@ -36,6 +36,7 @@ class LoadBalancer:
     attributes: dict[str, str]
     tags: Tags
     listener_arns: list[str] = field(default_factory=list)
+    was_tagged: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class Listener:
     tags: Tags
     default_rule_arn: str
     rule_arns: list[str] = field(default_factory=list)
+    was_tagged: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +70,7 @@ class Rule:
     actions: list[dict[str, Any]]
     transforms: list[dict[str, Any]]
     tags: Tags
+    was_tagged: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class TargetGroup:
     targets: dict[tuple[str, int], Target] = field(default_factory=dict)
     rule_arns: dict[str, str] = field(default_factory=dict)
     """The rules that name it, each with its load balancer's ARN."""
+    was_tagged: bool = False
 
     @property
     def load_balancer_arns(self) -> list[str]:

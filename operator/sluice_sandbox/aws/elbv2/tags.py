@@ -7,12 +7,13 @@ Elastic Load Balancing guides (50 tags a resource, no `aws:` prefix). Wordings f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sluice_sandbox.aws.elbv2.desk import Desk, validation_error
 from sluice_sandbox.aws.elbv2.state import Listener, LoadBalancer, Region, Rule, Tags, TargetGroup
 from sluice_sandbox.aws.errors import AwsError
+from sluice_sandbox.aws.ports import TaggedResource
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 MAX_TAGS = 50
@@ -67,13 +68,13 @@ class TagHandlers:
         tagged = self._tagged(caller, params["ResourceArns"])
         results = [merged(item.tags, params["Tags"]) for item in tagged]
         for item, result in zip(tagged, results, strict=True):
-            item.tags = result
+            _put(item, result)
         return {}
 
     def remove(self, caller: Caller, params: Params) -> Response:
         """Remove keys; a key that is not there is no error."""
         for item in self._tagged(caller, params["ResourceArns"]):
-            item.tags = {key: value for key, value in item.tags.items() if key not in params["TagKeys"]}
+            _put(item, item.tags, params["TagKeys"])
         return {}
 
     def describe(self, caller: Caller, params: Params) -> Response:
@@ -88,9 +89,42 @@ class TagHandlers:
             ]
         }
 
+    def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
+        """Return all resources of the caller's region that have or had tags (tag lists may be empty)."""
+        region = self._desk.region(caller)
+        kinds: Sequence[tuple[str, Mapping[str, Tagged]]] = (
+            ("loadbalancer", region.load_balancers),
+            ("listener", region.listeners),
+            ("listener-rule", region.rules),
+            ("targetgroup", region.target_groups),
+        )
+        return [
+            TaggedResource(arn=arn, resource_type=f"elasticloadbalancing:{kind}", tags=dict(item.tags))
+            for kind, items in kinds
+            for arn, item in items.items()
+            if item.tags or item.was_tagged
+        ]
+
+    def change_tags(
+        self, caller: Caller, arn: str, *, put: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> bool:
+        """Change one resource's tags under the same limits as AddTags; False when there is none."""
+        try:
+            item = _resource(self._desk.region(caller), arn)
+        except AwsError:
+            return False
+        _put(item, merged(item.tags, [{"Key": key, "Value": value} for key, value in put.items()]), remove)
+        return True
+
     def _tagged(self, caller: Caller, arns: list[str]) -> list[Tagged]:
         region = self._desk.region(caller)
         return [_resource(region, arn) for arn in arns]
+
+
+def _put(item: Tagged, tags: Tags, without: Sequence[str] = ()) -> None:
+    """Give a resource its new tags; it stays known to the tagging API even without any."""
+    item.was_tagged = item.was_tagged or bool(item.tags) or bool(tags)
+    item.tags = {key: value for key, value in tags.items() if key not in without}
 
 
 def _resource(region: Region, arn: str) -> Tagged:
