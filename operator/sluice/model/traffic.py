@@ -27,6 +27,15 @@ class SlotTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderRoute:
+    """Requests whose header `name` is `value` go to `slot`."""
+
+    name: str
+    value: str
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """Desired weights of a Deployment's slots, and where they are."""
 
@@ -38,6 +47,14 @@ class Traffic:
     targets: tuple[SlotTarget, ...]
     verify_after: float
     """A proof older than this (epoch seconds) does not count (point 4)."""
+    test: str = ""
+    """Slot that test listeners send to; '' for the one with the most weight."""
+    header: HeaderRoute | None = None
+    """Requests with this header go to one slot whatever the weights."""
+    reassert: bool = True
+    """Whether weights that nobody of us wrote are overwritten; if not they are reported and waited on."""
+    rollback: bool = False
+    """These weights end a failed rollout: they are written before anything else."""
 
     @property
     def hash(self) -> str:
@@ -49,11 +66,22 @@ class Traffic:
         targets = ",".join(
             sorted(f"{t.slot}/{t.port}/{t.container_port}/{t.target_group_arn}" for t in self.targets)
         )
-        return short_hash(weights, targets)
+        beside = [] if not self.test else [f"test={self.test}"]
+        if self.header:
+            beside.append(f"header={self.header.name}={self.header.value}={self.header.slot}")
+        return short_hash(weights, targets, *beside)
 
     def to_status(self) -> dict[str, Any]:
         """Return `status.traffic`."""
-        return {
+        header = self.header
+        beside: dict[str, Any] = {"test": self.test} if self.test else {}
+        if header:
+            beside["header"] = {"name": header.name, "value": header.value, "slot": header.slot}
+        if not self.reassert:
+            beside["reassert"] = False
+        if self.rollback:
+            beside["rollback"] = True
+        return beside | {
             "uid": self.uid,
             "rolloutId": self.rollout_id,
             "seq": self.seq,
@@ -93,6 +121,12 @@ class Traffic:
                 for target in status.get("targetGroups", [])
             ),
             verify_after=float(status.get("verifyAfter", 0)),
+            test=status.get("test", ""),
+            header=HeaderRoute(name=header["name"], value=header["value"], slot=header["slot"])
+            if (header := status.get("header"))
+            else None,
+            reassert=bool(status.get("reassert", True)),
+            rollback=bool(status.get("rollback", False)),
         )
 
 
