@@ -48,7 +48,9 @@ class MetricRun:
 
     id: str
     since: float
-    """When its first sample was due to be asked for."""
+    """When it began: the weight was proven, or the step's clock started."""
+    due: float = 0.0
+    """When the next sample is asked for; its window is the interval that ends then."""
     taken: int = 0
     """Samples that were judged; the number of the next one."""
     passed: int = 0
@@ -56,6 +58,8 @@ class MetricRun:
     inconclusive: int = 0
     errors: int = 0
     """In a row, up to now."""
+    empty: int = 0
+    """Samples without data in a row, up to now."""
     last: float | None = None
     last_at: float = 0.0
     message: str = ""
@@ -98,7 +102,15 @@ class Rollout:
     """The last one that every route proved: slots are sized for the larger (rollout.md §7 point 5)."""
     header: tuple[str, str] | None = None
     live_floor: int = 0
-    """The live slot's tasks at the start: it never has fewer before the end of bake."""
+    """The most tasks the live slot was meant to have since the start: it never has fewer before the end."""
+    shares: bool = False
+    """No route at the start: weights are shares of tasks, not of requests."""
+    healthy_since: float | None = None
+    """Since when the candidate has the healthy targets for its next weight (minReadySeconds)."""
+    clock_stopped_at: float | None = None
+    """Since when time does not count against progressDeadlineSeconds; None: it counts."""
+    barrier_since: float | None = None
+    """Since when it waits for other members of the release group; None: it does not."""
     paused: bool = False
     """By a person."""
     held: str = ""
@@ -118,11 +130,13 @@ class Rollout:
     """When the rollback's last rule was verified."""
     reason: str = ""
     """Why it is rolled back, one word: Analysis, Alarm, Hook, Deadline, CrashLoop, Person, Superseded,
-    Group."""
+    Unhealthy, Group."""
     outcome: Outcome | Literal[""] = ""
     """What the history will say, once it is known."""
     message: str = ""
     evidence: tuple[str, ...] = ()
+    evidence_taken: bool = False
+    """Evidence was collected (it may be empty), or could not be in the time there was."""
     hooks: tuple[HookRun, ...] = ()
     metrics: tuple[MetricRun, ...] = ()
     leader_epoch: int = 0
@@ -156,8 +170,11 @@ class RejectedRevision:
 
     revision: str
     reason: str
+    """A condition reason: RolledBack, FirstRolloutFailed, NotPermitted (onNewRevision: Reject)."""
     message: str
     fallback: str = ""
+    cause: str = ""
+    """The rollout's `reason`, one word; what a release group rejected is freed when its member is mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

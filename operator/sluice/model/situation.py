@@ -182,6 +182,12 @@ class Situation:
     """`spec.paused`."""
     known: frozenset[str] = frozenset()
     """Revisions that are kept and can be gone back to."""
+    previous: str = ""
+    """The revision that was live before the present one (from the history), for an undo without a name."""
+    last_rollout: str = ""
+    """Id of the newest entry of the history: makes the next id another one."""
+    evidence: tuple[str, ...] | None = None
+    """What was collected about the candidate after `needs` said "evidence"; None: not looked."""
     leader_epoch: int = 0
     """The Lease's transitions: another number than the rollout's means another leader before."""
     resumed: bool = False
