@@ -1,0 +1,83 @@
+"""The `servicediscovery` service as a whole: its operations and the port that ECS uses."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.ports import RegistryView
+from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.servicediscovery.desk import Desk, Outlook
+from sluice_sandbox.aws.servicediscovery.health import HealthCalls
+from sluice_sandbox.aws.servicediscovery.instances import InstanceCalls
+from sluice_sandbox.aws.servicediscovery.operations import OperationEngine
+from sluice_sandbox.aws.servicediscovery.registry import Registry
+from sluice_sandbox.aws.servicediscovery.settings import CloudMapSettings
+from sluice_sandbox.aws.servicediscovery.state import State
+
+
+class ServiceDiscovery:
+    """AWS Cloud Map: a `Service`, and the `Registries` port of ECS."""
+
+    name = "servicediscovery"
+
+    def __init__(
+        self, clock: Clock, *, outlook: Outlook, rng: random.Random, settings: CloudMapSettings | None = None
+    ) -> None:
+        """Start with nothing. `settings` default to AWS's pace in virtual time, else to a quick one."""
+        self._desk = Desk(clock, outlook=outlook, rng=rng, settings=settings or CloudMapSettings.of(clock))
+        engine = OperationEngine(self._desk)
+        instances = InstanceCalls(self._desk, engine)
+        self.health = HealthCalls(self._desk)
+        self._registry = Registry(self._desk, instances=instances, health=self.health)
+        self._operations: dict[str, Handler] = {
+            **engine.operations(),
+            **instances.operations(),
+            **self.health.operations(),
+        }
+
+    @property
+    def state(self) -> State:
+        """All namespaces, services, instances and operations, as plain data."""
+        return self._desk.state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        """Exchange the books: an older copy for a stale read, and back."""
+        self._desk.state = state
+
+    @property
+    def settings(self) -> CloudMapSettings:
+        """Pace and quotas; a test may set others."""
+        return self._desk.settings
+
+    @settings.setter
+    def settings(self, settings: CloudMapSettings) -> None:
+        self._desk.settings = settings
+
+    def operations(self) -> Mapping[str, Handler]:
+        """Return the handlers by operation name."""
+        return self._operations
+
+    # The Registries port.
+
+    def service(self, caller: Caller, arn: str) -> RegistryView | None:
+        """Return what ECS checks of a Cloud Map service; see `ports.Registries`."""
+        return self._registry.service(caller, arn)
+
+    def namespace_exists(self, caller: Caller, name_or_arn: str) -> bool:
+        """Tell whether a namespace has the name or ARN."""
+        return self._registry.namespace_exists(caller, name_or_arn)
+
+    def register(self, caller: Caller, arn: str, *, instance_id: str, attributes: Mapping[str, str]) -> None:
+        """Register or update an instance for ECS."""
+        self._registry.register(caller, arn, instance_id=instance_id, attributes=attributes)
+
+    def deregister(self, caller: Caller, arn: str, *, instance_id: str) -> None:
+        """Take an instance away for ECS."""
+        self._registry.deregister(caller, arn, instance_id=instance_id)
+
+    def set_health(self, caller: Caller, arn: str, *, instance_id: str, healthy: bool) -> None:
+        """Set an instance's custom health for ECS."""
+        self._registry.set_health(caller, arn, instance_id=instance_id, healthy=healthy)
