@@ -15,8 +15,9 @@ from sluice_sandbox.aws.elbv2.service import Elbv2Service
 from sluice_sandbox.aws.emitter import MotoEmitter, RememberingEmitter
 from sluice_sandbox.aws.estate import FixedEstate
 from sluice_sandbox.aws.faults import Faults
+from sluice_sandbox.aws.identity.assembly import assemble
 from sluice_sandbox.aws.ports import Emitter, Estate
-from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.aws.service import Caller, Service
 from sluice_sandbox.dataplane.network import TaskNetwork
 from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
@@ -42,11 +43,17 @@ def compose(
     runtime = InProcessRuntime(clock, network, rng=rng)
     elbv2 = Elbv2Service(clock, estate=estate, network=network, rng=rng)
     ecs = EcsService(clock, estate=estate, target_groups=elbv2, runtime=runtime, emitter=emitter, rng=rng)
+    services: dict[str, Service] = {"ecs": ecs, "elbv2": elbv2}
+    caller = Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox")
+    outside = Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime)
+    if moto is not None:
+        identities = assemble(moto, services, owner=caller.principal)
+        outside.gate, outside.amended = identities.gate, identities.handlers
     return world_type(
         clock=clock,
         rng=rng,
-        services={"ecs": ecs, "elbv2": elbv2},
+        services=services,
         faults=Faults(random.Random(f"{seed}/faults")),
-        outside=Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime),
-        caller=Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox"),
+        outside=outside,
+        caller=caller,
     )

@@ -9,6 +9,7 @@ Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
 | DELETE /_sandbox/calls | forgets them |
 | GET /_sandbox/counts | calls by service, operation and outcome |
 | GET, POST, DELETE /_sandbox/faults[/id] | lists, adds, ends faults (`faults.Fault`'s fields) |
+| GET, POST /_sandbox/access | whom IAM binds (`identity.gate`) and whether signatures are verified |
 | GET /_sandbox/clock, POST {"advance": seconds} | the world's time; only a virtual clock can be advanced |
 | GET /_sandbox/state[/service] | a dump of what the services remember |
 | GET /_sandbox/events | the newest state-change events |
@@ -64,6 +65,8 @@ class ControlApi:
             ("GET", "faults"): lambda _: self._faults(),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._remove_fault,
+            ("GET", "access"): lambda _: self._access(),
+            ("POST", "access"): self._set_access,
             ("GET", "clock"): lambda _: self._clock(),
             ("POST", "clock"): self._advance,
             ("GET", "state"): self._state,
@@ -144,6 +147,18 @@ class ControlApi:
         elif not self._world.faults.remove(ask.detail):
             raise LookupError(f"no fault {ask.detail}")
         return {}
+
+    def _access(self) -> Value:
+        gate = self._world.outside.gate
+        if gate is None:
+            raise LookupError("this world has no IAM: its calls are not checked")
+        return {"policies": gate.switches.policies, "signatures": gate.switches.signatures}
+
+    def _set_access(self, ask: Ask) -> Value:
+        gate = self._world.outside.gate
+        if gate is not None:
+            gate.switches.turn(**ask.fields)
+        return self._access()
 
     def _clock(self) -> Value:
         return {"now": self._world.clock.now(), "virtual": isinstance(self._world.clock, VirtualClock)}

@@ -18,6 +18,8 @@ QUERY_SERVICES = frozenset({"elbv2", "iam", "sts", "sns", "ec2"})
 _ACCESS_DENIED = QUERY_SERVICES | {"s3", "route53", "cloudwatch"}
 """The others say AccessDeniedException."""
 
+_REST_JSON = frozenset({"vpc-lattice", "lambda"})
+
 _THROTTLING = {
     "ecs": ("ThrottlingException", 400),
     "elbv2": ("Throttling", 400),
@@ -29,11 +31,13 @@ _THROTTLING = {
     "cloudwatch": ("Throttling", 400),
     "resourcegroupstaggingapi": ("ThrottledException", 400),
     "s3": ("SlowDown", 503),
+    "vpc-lattice": ("ThrottlingException", 429),
     "route53": ("Throttling", 400),
 }
 _SERVER_ERRORS = {
     "ecs": "ServerException",
     "ecr": "ServerException",
+    "vpc-lattice": "InternalServerException",
     "application-autoscaling": "InternalServiceException",
     "resourcegroupstaggingapi": "InternalServiceException",
     "events": "InternalException",
@@ -76,21 +80,27 @@ def resource_of(caller: Caller, service: str, params: Value) -> str:
     return next(arns, "*")
 
 
-def access_denied(caller: Caller, service: str, operation: str, *, resource: str = "*") -> AwsError:
+def iam_prefix(service: str) -> str:
+    """Return the service's name in IAM actions."""
+    return _IAM_PREFIX.get(service, service)
+
+
+def access_denied(
+    caller: Caller, service: str, operation: str, *, resource: str = "*", action: str = "", reason: str = ""
+) -> AwsError:
     """Return IAM's denial as `service` shows it; the text is what IAM's troubleshooting page quotes.
 
+    `action` is another than the call's own (iam:PassRole), `reason` another than a missing allow.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
-    action = f"{_IAM_PREFIX.get(service, service)}:{operation}"
-    text = (
-        f"User: {caller.principal} is not authorized to perform: {action} on resource: {resource} "
-        f"because no identity-based policy allows the {action} action"
-    )
+    action = action or f"{iam_prefix(service)}:{operation}"
+    reason = reason or f"because no identity-based policy allows the {action} action"
+    text = f"User: {caller.principal} is not authorized to perform: {action} on resource: {resource} {reason}"
     if service == "ec2":
         return AwsError("UnauthorizedOperation", text, status=403)
     if service in _ACCESS_DENIED:
         return AwsError("AccessDenied", text, status=403)
-    return AwsError("AccessDeniedException", text, status=400)
+    return AwsError("AccessDeniedException", text, status=403 if service in _REST_JSON else 400)
 
 
 def unsupported(service: str, operation: str) -> AwsError:

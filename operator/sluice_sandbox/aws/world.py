@@ -28,11 +28,12 @@ from sluice_sandbox.aws.service import Caller, Handler, Params, Response, Servic
 from sluice_sandbox.aws.wire.operation import Operation, operation
 
 if TYPE_CHECKING:
+    from sluice_sandbox.aws.identity.gate import Gate
     from sluice_sandbox.aws.moto_bridge import MotoBridge
     from sluice_sandbox.dataplane.network import TaskNetwork
     from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
-OWN_SERVICES = frozenset({"ecs", "elbv2"})
+OWN_SERVICES = frozenset({"ecs", "elbv2", "servicediscovery"})
 """Never answered by moto, whatever is missing here."""
 
 
@@ -49,7 +50,8 @@ class Route:
 class Outside:
     """What a world stands on: the estate, where events go, moto, and the data plane's network.
 
-    `network` and `runtime` are the data plane's; a world of fakes has none.
+    `network` and `runtime` are the data plane's; a world of fakes has none. `gate` asks IAM before a
+    call; `amended` are single operations of moto's services, by service and name, that are answered here.
     """
 
     estate: Estate
@@ -57,6 +59,8 @@ class Outside:
     moto: MotoBridge | None = None
     network: TaskNetwork | None = None
     runtime: InProcessRuntime | None = None
+    gate: Gate | None = None
+    amended: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,8 +157,12 @@ class World:
         moto = self.outside.moto
 
         def run() -> Response:
+            self.authorize(caller, service, operation, params)
             if moto is not None and service not in self.services and service not in OWN_SERVICES:
-                return moto.call(caller, service, operation, params)
+                handler = self.outside.amended.get((service, operation))
+                if handler is None:
+                    return moto.call(caller, service, operation, params)
+                return self._amended(handler, caller, service, operation, params)
             return self._run_native(caller, service, operation, params)
 
         return self._recorded(run, caller=caller, service=service, name=operation, params=params)
@@ -164,6 +172,16 @@ class World:
         checked = route.operation.accept(params)
         response: Response = route.operation.to_python(self.handle(route, caller, checked))
         return response
+
+    def _amended(self, handler: Handler, caller: Caller, service: str, name: str, params: Params) -> Response:
+        compiled = operation(service, name)
+        response: Response = compiled.to_python(handler(caller, compiled.accept(params)))
+        return response
+
+    def authorize(self, caller: Caller, service: str, name: str, params: object) -> None:
+        """Ask IAM; raises AwsError when the caller's policies do not allow the call."""
+        if self.outside.gate is not None:
+            self.outside.gate.check(caller, service, name, params)
 
     def _recorded(
         self, run: Callable[[], Response], *, caller: Caller, service: str, name: str, params: Params

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sluice_sandbox.aws import moto_queues
 from sluice_sandbox.aws.moto_bridge import MotoBridge, RawResponse
 from sluice_sandbox.aws.record import OK
+from sluice_sandbox.aws.service import Handler
 from sluice_sandbox.aws.wire import models
 from sluice_sandbox.aws.wire.codecs import CBOR, Codec, Encoded
 from sluice_sandbox.aws.wire.exchange import Exchange, RawRequest
@@ -27,9 +28,13 @@ def parameters(exchange: Exchange, codec: Codec, request: RawRequest) -> Value:
     return codec.decode(operation(exchange.service, exchange.name), request)
 
 
-async def answer(moto: MotoBridge, exchange: Exchange, codec: Codec, request: RawRequest) -> Encoded:
-    """Let moto answer in its own thread; the outcome is noted in `exchange`."""
+async def answer(
+    moto: MotoBridge, exchange: Exchange, codec: Codec, request: RawRequest, *, handler: Handler | None = None
+) -> Encoded:
+    """Let moto answer in its own thread, or `handler` in its place; the outcome is noted in `exchange`."""
     caller, service = exchange.caller, exchange.service
+    if handler is not None:
+        return await _amended(moto, exchange, codec, handler)
     if codec is CBOR:
         return await _translated(moto, exchange, codec)
     if (service, exchange.name) == ("sqs", "ReceiveMessage"):
@@ -47,6 +52,15 @@ async def _translated(moto: MotoBridge, exchange: Exchange, codec: Codec) -> Enc
     response = await asyncio.wrap_future(
         moto.submit(lambda: moto.call(exchange.caller, exchange.service, exchange.name, params))
     )
+    exchange.took_place = True
+    return codec.success(compiled, response, exchange.request_id)
+
+
+async def _amended(moto: MotoBridge, exchange: Exchange, codec: Codec, handler: Handler) -> Encoded:
+    """Answer with a handler of the stand-in's that reads moto's books, hence in moto's thread."""
+    compiled = operation(exchange.service, exchange.name)
+    params = codec.accept(compiled, exchange.params)
+    response = await asyncio.wrap_future(moto.submit(lambda: handler(exchange.caller, params)))
     exchange.took_place = True
     return codec.success(compiled, response, exchange.request_id)
 

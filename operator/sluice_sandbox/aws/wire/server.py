@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,7 +23,7 @@ from sluice_sandbox.aws.moto_bridge import SERVICES as MOTO_SERVICES
 from sluice_sandbox.aws.moto_bridge import MotoBridge
 from sluice_sandbox.aws.refusals import unsupported
 from sluice_sandbox.aws.service import Caller
-from sluice_sandbox.aws.wire import foreign, models, rest, sigv4
+from sluice_sandbox.aws.wire import foreign, models, rest, signatures, sigv4
 from sluice_sandbox.aws.wire.codecs import CBOR, JSON, QUERY, REST_JSON, Codec, Encoded, codec_for
 from sluice_sandbox.aws.wire.exchange import Exchange, RawRequest
 from sluice_sandbox.aws.wire.operation import Operation, operation
@@ -31,6 +32,8 @@ from sluice_sandbox.aws.world import OWN_SERVICES, World
 MAX_BODY = 64 * 1024 * 1024
 CLASSIC_ELB = b"Version=2012-06-01"
 CONTROL_PREFIX = "/_sandbox"
+
+_ACCOUNT_KEY = re.compile(r"\d{12}")
 
 _log = logging.getLogger(__name__)
 
@@ -97,12 +100,20 @@ class WireServer:
         if service == "elbv2" and CLASSIC_ELB in request.body:
             service = "elb"
         caller = self._identify(scope)
+        self._verify(request, scope, caller, service)
         if service in self._world.services:
             return await self._own(request, caller=caller, service=service, request_id=request_id)
         moto = self._world.outside.moto
         if moto is None or service in OWN_SERVICES or service not in MOTO_SERVICES:
             raise unsupported(service, _name(service, request))
         return await self._foreign(request, moto=moto, caller=caller, service=service, request_id=request_id)
+
+    def _verify(self, request: RawRequest, scope: sigv4.Scope, caller: Caller, service: str) -> None:
+        gate = self._world.outside.gate
+        if gate is not None and gate.switches.signatures and scope.access_key:
+            secret = gate.directory.secret(caller.account, scope.access_key)
+            is_query = codec_for(service, request.headers) is QUERY
+            signatures.verify(request, scope, secret, query=is_query)
 
     def _identify(self, scope: sigv4.Scope) -> Caller:
         key = (scope.access_key, scope.region)
@@ -111,13 +122,7 @@ class WireServer:
             moto = self._world.outside.moto
             found = moto.caller(*key) if moto is not None else None
             if found is None:
-                default = self._world.caller
-                found = Caller(
-                    account=default.account,
-                    region=scope.region,
-                    access_key=scope.access_key,
-                    principal=default.principal,
-                )
+                found = _stranger(self._world.caller, scope)
             self._identities[key] = found
         return found
 
@@ -178,12 +183,12 @@ class WireServer:
         verdict = self._world.faults.decide(
             exchange.caller, exchange.service, exchange.name, now=exchange.at, params=exchange.params
         )
-        if verdict is None:
-            return None
-        if verdict.latency:
-            await self._pass(verdict.latency)
-        if verdict.refusal is not None:
-            raise verdict.refusal
+        if verdict is not None:
+            if verdict.latency:
+                await self._pass(verdict.latency)
+            if verdict.refusal is not None:
+                raise verdict.refusal
+        self._world.authorize(exchange.caller, exchange.service, exchange.name, exchange.params)
         return verdict
 
     def _answer(
@@ -235,11 +240,24 @@ class WireServer:
         async def work() -> Encoded:
             exchange.params = foreign.parameters(exchange, codec, request)
             verdict = await self._judge(exchange)
-            encoded = await foreign.answer(moto, exchange, codec, request)
+            handler = self._world.outside.amended.get((service, name))
+            encoded = await foreign.answer(moto, exchange, codec, request, handler=handler)
             _deliver(verdict, exchange)
             return encoded
 
         return await self._settle(exchange, codec, work())
+
+
+def _stranger(default: Caller, scope: sigv4.Scope) -> Caller:
+    """Return who uses a key that IAM and STS never gave out: the sandbox's own user.
+
+    A key of twelve digits is the user of that account: the way to set up a second account, which in AWS
+    would have its own root user.
+    """
+    account, principal = default.account, default.principal
+    if _ACCOUNT_KEY.fullmatch(scope.access_key):
+        account, principal = scope.access_key, f"arn:aws:iam::{scope.access_key}:user/sandbox"
+    return Caller(account=account, region=scope.region, access_key=scope.access_key, principal=principal)
 
 
 def _deliver(verdict: Verdict | None, exchange: Exchange) -> None:

@@ -1,7 +1,7 @@
 """Who calls and which service is meant, read from the SigV4 credential scope.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html. Signatures are not verified: the
-sandbox has dummy keys, and what matters here is the account, the Region and the service they name.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html. Here only the
+account, the Region and the service that they name are read; `wire.signatures` verifies them on demand.
 """
 
 from __future__ import annotations
@@ -35,7 +35,17 @@ def scope(headers: Mapping[str, str], query: str, body: bytes) -> Scope:
     header = headers.get("Authorization", "")
     if header:
         found = _HEADER.match(header)
-        credential = found.group(1) if found else ""
+        if found is None:
+            raise _incomplete(
+                "Authorization header must start with AWS4-HMAC-SHA256 and have a Credential parameter."
+            )
+        # Each missing part is told, as AWS tells it (wording of public issues).
+        missing = [part for part in ("Signature", "SignedHeaders") if f"{part}=" not in header]
+        if missing:
+            raise _incomplete(
+                " ".join(f"Authorization header requires '{part}' parameter." for part in missing)
+            )
+        credential = found.group(1)
     elif "X-Amz-Credential=" in query:
         credential = parse_qs(query)["X-Amz-Credential"][0]
     elif any(f"Action={action}".encode() in body for action in _UNSIGNED):
@@ -44,9 +54,11 @@ def scope(headers: Mapping[str, str], query: str, body: bytes) -> Scope:
         raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", status=403)
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
-        raise AwsError(
-            "IncompleteSignature",
-            "Credential must be of the form <access key>/<date>/<Region>/<service>/aws4_request",
-            status=403,
+        raise _incomplete(
+            "Credential must be of the form <access key>/<date>/<Region>/<service>/aws4_request"
         )
     return Scope(access_key=parts[0], region=parts[2], signing_name=parts[3])
+
+
+def _incomplete(text: str) -> AwsError:
+    return AwsError("IncompleteSignature", text, status=403)

@@ -43,10 +43,20 @@ def test_scope(headers: dict[str, str], query: str, body: bytes, found: Scope) -
         pytest.param({}, "MissingAuthenticationToken", id="none"),
         pytest.param({"Authorization": "Bearer x"}, "IncompleteSignature", id="bearer"),
         pytest.param(
-            {"Authorization": "AWS4-HMAC-SHA256 Credential=a/b/c"}, "IncompleteSignature", id="short"
+            {"Authorization": "AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=0"},
+            "IncompleteSignature",
+            id="short",
         ),
         pytest.param(
-            {"Authorization": "AWS4-HMAC-SHA256 Credential=a//eu-west-1/ecs/aws4_request"},
+            {"Authorization": SIGNED.replace(", Signature=0", "")}, "IncompleteSignature", id="no signature"
+        ),
+        pytest.param(
+            {"Authorization": SIGNED.replace("SignedHeaders=host, ", "")},
+            "IncompleteSignature",
+            id="no signed headers",
+        ),
+        pytest.param(
+            {"Authorization": SIGNED.replace("20260101", "")},
             "IncompleteSignature",
             id="empty part",
         ),
