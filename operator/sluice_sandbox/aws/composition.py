@@ -18,6 +18,8 @@ from sluice_sandbox.aws.faults import Faults
 from sluice_sandbox.aws.identity.assembly import assemble
 from sluice_sandbox.aws.ports import Emitter, Estate
 from sluice_sandbox.aws.service import Caller, Service
+from sluice_sandbox.aws.servicediscovery.desk import Outlook
+from sluice_sandbox.aws.servicediscovery.service import ServiceDiscovery
 from sluice_sandbox.dataplane.network import TaskNetwork
 from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
@@ -42,8 +44,22 @@ def compose(
     network = TaskNetwork()
     runtime = InProcessRuntime(clock, network, rng=rng)
     elbv2 = Elbv2Service(clock, estate=estate, network=network, rng=rng)
-    ecs = EcsService(clock, estate=estate, target_groups=elbv2, runtime=runtime, emitter=emitter, rng=rng)
-    services: dict[str, Service] = {"ecs": ecs, "elbv2": elbv2}
+    faults = Faults(random.Random(f"{seed}/faults"))
+    cloud_map = ServiceDiscovery(
+        clock,
+        outlook=Outlook(estate=estate, network=network),
+        rng=random.Random(f"{seed}/servicediscovery"),
+    )
+    ecs = EcsService(
+        clock,
+        estate=estate,
+        target_groups=elbv2,
+        runtime=runtime,
+        emitter=emitter,
+        rng=rng,
+        registries=cloud_map,
+    )
+    services: dict[str, Service] = {"ecs": ecs, "elbv2": elbv2, "servicediscovery": cloud_map}
     caller = Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox")
     outside = Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime)
     if moto is not None:
@@ -53,7 +69,7 @@ def compose(
         clock=clock,
         rng=rng,
         services=services,
-        faults=Faults(random.Random(f"{seed}/faults")),
+        faults=faults,
         outside=outside,
         caller=caller,
     )

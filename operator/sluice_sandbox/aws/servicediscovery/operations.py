@@ -61,14 +61,17 @@ class OperationEngine:
         """Work on the desk's books."""
         self._desk = desk
         self._execute: dict[str, Execute] = {}
+        self._on_failure: dict[str, Execute] = {}
 
     def operations(self) -> Mapping[str, Handler]:
         """Return the handlers by operation name."""
         return {"GetOperation": self.get, "ListOperations": self.list}
 
-    def on(self, kind: str, execute: Execute) -> None:
-        """Let `execute` carry out the operations of a type."""
+    def on(self, kind: str, execute: Execute, *, on_failure: Execute | None = None) -> None:
+        """Let `execute` carry out the operations of a type, and `on_failure` tidy up after one that FAILs."""
         self._execute[kind] = execute
+        if on_failure is not None:
+            self._on_failure[kind] = on_failure
 
     # -------------------------------------------------------------------- engine
 
@@ -136,6 +139,8 @@ class OperationEngine:
             self._execute[item.kind](caller, item)
         except OperationFailed as failure:
             item.status, item.error_code, item.error_message = FAIL, failure.code, failure.message
+            if item.kind in self._on_failure:
+                self._on_failure[item.kind](caller, item)
         item.updated = self._desk.clock.now()
 
     def _refuse(self, caller: Caller, item: WorkItem) -> None:

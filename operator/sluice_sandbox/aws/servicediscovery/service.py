@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sluice_sandbox.aws.clock import Clock
-from sluice_sandbox.aws.ports import RegistryView
+from sluice_sandbox.aws.ports import RegistryView, TaggedResource
 from sluice_sandbox.aws.service import Caller, Handler
 from sluice_sandbox.aws.servicediscovery.desk import Desk, Outlook
+from sluice_sandbox.aws.servicediscovery.discovery import DiscoveryCalls
 from sluice_sandbox.aws.servicediscovery.health import HealthCalls
 from sluice_sandbox.aws.servicediscovery.instances import InstanceCalls
+from sluice_sandbox.aws.servicediscovery.namespaces import NamespaceCalls
 from sluice_sandbox.aws.servicediscovery.operations import OperationEngine
 from sluice_sandbox.aws.servicediscovery.registry import Registry
+from sluice_sandbox.aws.servicediscovery.services import ServiceCalls
 from sluice_sandbox.aws.servicediscovery.settings import CloudMapSettings
 from sluice_sandbox.aws.servicediscovery.state import State
+from sluice_sandbox.aws.servicediscovery.tags import TagCalls
 
 
 class ServiceDiscovery:
@@ -28,13 +32,20 @@ class ServiceDiscovery:
         """Start with nothing. `settings` default to AWS's pace in virtual time, else to a quick one."""
         self._desk = Desk(clock, outlook=outlook, rng=rng, settings=settings or CloudMapSettings.of(clock))
         engine = OperationEngine(self._desk)
+        tags = self._tags = TagCalls(self._desk)
         instances = InstanceCalls(self._desk, engine)
         self.health = HealthCalls(self._desk)
         self._registry = Registry(self._desk, instances=instances, health=self.health)
+        # Draws of its own: how often somebody looks must not change anybody's ids.
+        discovery = DiscoveryCalls(self._desk, self.health, rng=random.Random(rng.getrandbits(64)))
         self._operations: dict[str, Handler] = {
-            **engine.operations(),
+            **NamespaceCalls(self._desk, engine, tags).operations(),
+            **ServiceCalls(self._desk, engine, tags).operations(),
             **instances.operations(),
             **self.health.operations(),
+            **discovery.operations(),
+            **engine.operations(),
+            **tags.operations(),
         }
 
     @property
@@ -81,3 +92,15 @@ class ServiceDiscovery:
     def set_health(self, caller: Caller, arn: str, *, instance_id: str, healthy: bool) -> None:
         """Set an instance's custom health for ECS."""
         self._registry.set_health(caller, arn, instance_id=instance_id, healthy=healthy)
+
+    # The Tagged port.
+
+    def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
+        """Return namespaces and services with their tags; see `ports.Tagged`."""
+        return self._tags.tagged_resources(caller)
+
+    def change_tags(
+        self, caller: Caller, arn: str, *, put: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> bool:
+        """Change tags of a namespace or service; False when nothing has the ARN."""
+        return self._tags.change_tags(caller, arn, put=put, remove=remove)
