@@ -1,7 +1,6 @@
 """Clusters: create (idempotent), describe, list, update, delete.
 
-Capacity providers are FARGATE and FARGATE_SPOT only: the stand-in has no container instances, and
-says so instead of placing tasks on EC2.
+Settings, configuration, tags and statistics as DescribeClusters includes them when asked (botocore).
 """
 
 from __future__ import annotations
@@ -10,14 +9,15 @@ import re
 from typing import Any
 
 from sluice_sandbox.aws.ecs import refusals, tags
+from sluice_sandbox.aws.ecs.account_settings import effective
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, last_segment
+from sluice_sandbox.aws.ecs.launch_rules import FARGATE_PROVIDERS, check_strategy, launch_type_of
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.state import Cluster, Task
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
-FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _PENDING = {"PROVISIONING", "PENDING", "ACTIVATING"}
 MAX_DESCRIBE = 100
@@ -40,9 +40,6 @@ class ClusterCalls:
             "UpdateClusterSettings": self.update_cluster_settings,
             "PutClusterCapacityProviders": self.put_cluster_capacity_providers,
             "DeleteCluster": self.delete_cluster,
-            "DescribeCapacityProviders": self.describe_capacity_providers,
-            "ListContainerInstances": self.list_container_instances,
-            "DescribeContainerInstances": self.describe_container_instances,
         }
 
     def create_cluster(self, caller: Caller, params: Params) -> Response:
@@ -57,10 +54,15 @@ class ClusterCalls:
             spec: dict[str, Any] = {
                 key: params[key] for key in ("configuration", "serviceConnectDefaults") if key in params
             }
-            spec["settings"] = params.get("settings") or [{"name": "containerInsights", "value": "disabled"}]
+            spec["settings"] = params.get("settings") or [
+                {"name": "containerInsights", "value": effective(scope, caller, "containerInsights")}
+            ]
             spec["capacityProviders"] = params.get("capacityProviders") or []
             spec["defaultCapacityProviderStrategy"] = params.get("defaultCapacityProviderStrategy") or []
-            _check_providers(spec["capacityProviders"], spec["defaultCapacityProviderStrategy"])
+            self._check(caller, spec)
+            self._check_providers(
+                caller, spec["capacityProviders"], spec["defaultCapacityProviderStrategy"], strict=False
+            )
             found = Cluster(arn=arn(caller, "cluster", name), name=name, tags=chosen, spec=spec)
             scope.clusters[name] = found
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS", "CONFIGURATIONS"})}
@@ -91,14 +93,22 @@ class ClusterCalls:
     def update_cluster(self, caller: Caller, params: Params) -> Response:
         """Replace settings, configuration or Service Connect defaults where given."""
         found = self._core.cluster(caller, params["cluster"])
-        for member in ("settings", "configuration", "serviceConnectDefaults"):
-            if member in params:
-                found.spec[member] = params[member]
+        changed: dict[str, Any] = {
+            member: params[member]
+            for member in ("settings", "configuration", "serviceConnectDefaults")
+            if member in params
+        }
+        self._check(caller, changed)
+        found.spec.update(changed)
+        if (found.spec.get("serviceConnectDefaults") or {}).get("namespace") == "":
+            # botocore, ClusterServiceConnectDefaultsRequest.namespace: an empty string removes it.
+            del found.spec["serviceConnectDefaults"]
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS", "CONFIGURATIONS"})}
 
     def update_cluster_settings(self, caller: Caller, params: Params) -> Response:
         """Replace the settings."""
         found = self._core.cluster(caller, params["cluster"])
+        self._check(caller, {"settings": params["settings"]})
         found.spec["settings"] = params["settings"]
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS"})}
 
@@ -106,7 +116,15 @@ class ClusterCalls:
         """Replace the cluster's capacity providers and its default strategy."""
         found = self._core.cluster(caller, params["cluster"])
         providers, strategy = params["capacityProviders"], params["defaultCapacityProviderStrategy"]
-        _check_providers(providers, strategy)
+        self._check_providers(caller, providers, strategy)
+        dropped = {last_segment(name) for name in found.spec["capacityProviders"]} - {
+            last_segment(name) for name in providers
+        }
+        if any(task.capacity_provider in dropped for task in self._live(caller, found)):
+            # botocore: only a provider that no existing task uses can be disassociated.
+            raise AwsError(
+                "ResourceInUseException", "The specified capacity provider is in use and cannot be removed."
+            )
         found.spec["capacityProviders"] = providers
         found.spec["defaultCapacityProviderStrategy"] = strategy
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS"})}
@@ -118,48 +136,73 @@ class ClusterCalls:
             raise AwsError(
                 "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
             )
-        if any(task.last_status != "STOPPED" for task in self._tasks(caller, found)):
+        if self._live(caller, found):
             raise AwsError(
                 "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
+            )
+        if self._instances(caller, found):
+            raise AwsError(
+                "ClusterContainsContainerInstancesException",
+                "The Cluster cannot be deleted while Container Instances are active or draining.",
+            )
+        if any(
+            item.cluster == found.name and item.status == "ACTIVE"
+            for item in self._core.scope(caller).capacity_providers.values()
+        ):
+            raise AwsError(
+                "ClusterContainsCapacityProviderException",
+                "The Cluster cannot be deleted while it contains capacity providers.",
             )
         found.status = "INACTIVE"
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS"})}
 
-    def describe_capacity_providers(self, caller: Caller, params: Params) -> Response:
-        """Describe FARGATE and FARGATE_SPOT; any other name is a failure."""
-        names = params.get("capacityProviders") or list(FARGATE_PROVIDERS)
-        shown = [
-            {
-                "capacityProviderArn": arn(caller, "capacity-provider", last_segment(name)),
-                "name": last_segment(name),
-                "status": "ACTIVE",
-                "tags": [],
-            }
-            for name in names
-            if last_segment(name) in FARGATE_PROVIDERS
-        ]
-        failures = [
-            {"arn": name, "reason": "MISSING"}
-            for name in names
-            if last_segment(name) not in FARGATE_PROVIDERS
-        ]
-        return {"capacityProviders": shown, "failures": failures}
-
-    def list_container_instances(self, caller: Caller, params: Params) -> Response:
-        """List the cluster's container instances: this estate has none."""
-        self._core.cluster(caller, params.get("cluster"))
-        return {"containerInstanceArns": []}
-
-    def describe_container_instances(self, caller: Caller, params: Params) -> Response:
-        """Describe container instances: all are MISSING."""
-        self._core.cluster(caller, params.get("cluster"))
-        return {
-            "containerInstances": [],
-            "failures": [{"arn": name, "reason": "MISSING"} for name in params["containerInstances"]],
-        }
-
     def _tasks(self, caller: Caller, cluster: Cluster) -> list[Task]:
         return [task for task in self._core.scope(caller).tasks.values() if task.cluster_arn == cluster.arn]
+
+    def _live(self, caller: Caller, cluster: Cluster) -> list[Task]:
+        return [task for task in self._tasks(caller, cluster) if task.last_status != "STOPPED"]
+
+    def _instances(self, caller: Caller, cluster: Cluster) -> int:
+        return sum(
+            item.cluster_arn == cluster.arn and item.status != "INACTIVE"
+            for item in self._core.scope(caller).instances.values()
+        )
+
+    def _check(self, caller: Caller, spec: dict[str, Any]) -> None:
+        """Refuse impossible settings, an unknown namespace ARN and OVERRIDE without a log configuration."""
+        for item in spec.get("settings") or ():
+            if item.get("name") and item.get("value") not in {"enabled", "disabled", "enhanced"}:
+                raise refusals.invalid_parameter(f"Invalid value of the setting {item['name']}.")
+        execute = (spec.get("configuration") or {}).get("executeCommandConfiguration") or {}
+        if (execute.get("logging") == "OVERRIDE") != bool(execute.get("logConfiguration")):
+            # botocore, ExecuteCommandConfiguration.logging (text from memory).
+            raise refusals.invalid_parameter("logConfiguration is required with, and only with, OVERRIDE.")
+        namespace = (spec.get("serviceConnectDefaults") or {}).get("namespace") or ""
+        registries = self._core.ports.registries
+        if (
+            namespace.startswith("arn:")
+            and registries is not None
+            and not registries.namespace_exists(caller, namespace)
+        ):
+            raise refusals.namespace_not_found(namespace)
+
+    def _check_providers(
+        self, caller: Caller, providers: list[str], strategy: list[dict[str, Any]], *, strict: bool = True
+    ) -> None:
+        """Refuse unknown providers, and (`strict`) a default strategy of others than the cluster's own."""
+        scope = self._core.scope(caller)
+        names = [last_segment(name) for name in providers]
+        for name in names:
+            known = scope.capacity_providers.get(name)
+            if name not in FARGATE_PROVIDERS and (known is None or known.status != "ACTIVE"):
+                raise refusals.invalid_parameter(f"The specified capacity provider '{name}' was not found.")
+        for item in strategy:
+            if (strict or names) and last_segment(item["capacityProvider"]) not in names:
+                raise refusals.invalid_parameter(
+                    "The capacity providers of the default strategy must be associated with the cluster."
+                )
+        if strategy:
+            check_strategy(strategy, scope)
 
     def _render(self, caller: Caller, cluster: Cluster, include: set[str]) -> dict[str, Any]:
         scope = self._core.scope(caller)
@@ -170,7 +213,7 @@ class ClusterCalls:
             "clusterArn": cluster.arn,
             "clusterName": cluster.name,
             "status": cluster.status,
-            "registeredContainerInstancesCount": 0,
+            "registeredContainerInstancesCount": self._instances(caller, cluster),
             "runningTasksCount": len(running),
             "pendingTasksCount": len(pending),
             "activeServicesCount": len(cluster.service_arns),
@@ -184,6 +227,8 @@ class ClusterCalls:
             shown["serviceConnectDefaults"] = cluster.spec["serviceConnectDefaults"]
         if "CONFIGURATIONS" in include and "configuration" in cluster.spec:
             shown["configuration"] = cluster.spec["configuration"]
+        if "ATTACHMENTS" in include:
+            shown["attachments"] = []
         if "STATISTICS" in include:
             services = [
                 scope.services[item]
@@ -197,35 +242,7 @@ class ClusterCalls:
                 counts[f"pending{launch}TasksCount"] = sum(task.launch_type == of for task in pending)
                 for status in ("ACTIVE", "DRAINING"):
                     counts[f"{status.lower()}{launch}ServiceCount"] = sum(
-                        item.status == status and item.spec.get("launchType", "FARGATE") == of
-                        for item in services
+                        item.status == status and launch_type_of(item.spec) == of for item in services
                     )
             shown["statistics"] = [{"name": name, "value": str(value)} for name, value in counts.items()]
         return shown
-
-
-def check_strategy(strategy: list[dict[str, Any]]) -> None:
-    """Refuse an impossible capacity provider strategy (botocore, CapacityProviderStrategyItem)."""
-    if sum(1 for item in strategy if item.get("base")) > 1:
-        raise refusals.invalid_parameter("Only one capacity provider in a strategy can have a base defined.")
-    if len(strategy) > 1 and not any(item.get("weight", 0) for item in strategy):
-        raise refusals.invalid_parameter(
-            "At least one capacity provider in a strategy must have a weight greater than zero."
-        )
-    if len(strategy) > 20:
-        raise refusals.invalid_parameter(
-            "A capacity provider strategy can contain a maximum of 20 capacity providers."
-        )
-
-
-def _check_providers(providers: list[str], strategy: list[dict[str, Any]]) -> None:
-    for name in providers:
-        if last_segment(name) not in FARGATE_PROVIDERS:
-            raise refusals.invalid_parameter(f"The specified capacity provider '{name}' was not found.")
-    for item in strategy:
-        if item["capacityProvider"] not in providers:
-            raise refusals.invalid_parameter(
-                "The capacity providers of the default strategy must be associated with the cluster."
-            )
-    if strategy:
-        check_strategy(strategy)

@@ -17,18 +17,19 @@ MAX_PAGE = 100
 
 
 def page(
-    items: Sequence[str], params: Params, *, default: int = MAX_PAGE
+    items: Sequence[str], params: Params, *, default: int = MAX_PAGE, largest: int = MAX_PAGE
 ) -> tuple[list[str], dict[str, str]]:
     """Return one page of `items` (in their order) and `{"nextToken": ...}` or nothing.
 
     `default` is the page size where maxResults is absent (botocore documents 10 for ListServices,
-    20 for ListServiceDeployments, 100 elsewhere). Texts of the refusals are from memory.
+    20 for ListServiceDeployments, 100 elsewhere), `largest` the most that it may ask for. Texts of the
+    refusals are from memory.
     """
     size = params.get("maxResults")
     if size is None:
         size = default
-    elif not 1 <= size <= MAX_PAGE:
-        raise invalid_parameter("maxResults must be between 1 and 100.")
+    elif not 1 <= size <= largest:
+        raise invalid_parameter(f"maxResults must be between 1 and {largest}.")
     start = _start(items, params.get("nextToken"))
     chosen = list(items[start : start + size])
     if start + size < len(items):

@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import owner
+from sluice_sandbox.aws.ecs.launch_rules import launch_type_of
 from sluice_sandbox.aws.ecs.state import Definition, Deployment, Service, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_factory import task_of_service
@@ -17,13 +18,13 @@ NO_CAPACITY = (
 """ECS developer guide, service event messages: Fargate without capacity."""
 
 
-def role_missing(core: Core, definition: Definition) -> str:
-    """Return ECS's complaint about a role of the definition that IAM does not have, '' if none.
+def role_missing(core: Core, definition: Definition, overrides: dict[str, Any] | None = None) -> str:
+    """Return ECS's complaint about a role of the task that IAM does not have, '' if none.
 
     Text: public issues. Trust policies are not read.
     """
     for member in ("taskRoleArn", "executionRoleArn"):
-        role = definition.spec.get(member) or ""
+        role = (overrides or {}).get(member) or definition.spec.get(member) or ""
         if role.startswith("arn:") and not core.ports.estate.role_exists(role):
             return (
                 f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify "
@@ -46,12 +47,8 @@ class Placement:
 
         `beside` are the service's wanted tasks: zones and providers are balanced against them.
         """
-        if deployment.spec.get("launchType") in {"EC2", "EXTERNAL"}:
-            # The stand-in has no container instances; text: ECS developer guide, service events.
-            return (
-                "was unable to place a task because no container instance met all of its requirements. "
-                "Reason: No Container Instances were found in your cluster."
-            )
+        if launch_type_of(deployment.spec) != "FARGATE":
+            return self._no_instance(service)
         complaint = role_missing(self._core, self._core.definition(deployment.spec["taskDefinition"]))
         if complaint:
             return f"failed to launch a task with (error {complaint})."
@@ -65,6 +62,20 @@ class Placement:
         task = task_of_service(self._core, caller, service, deployment, provider=provider)
         self._engine.launch(task, subnet)
         return task
+
+    def _no_instance(self, service: Service) -> str:
+        """Say why no container instance takes a task: there is none, or none has an agent.
+
+        Texts: ECS developer guide, "Service event messages".
+        """
+        instances = self._core.scope(owner(service.arn)).instances.values()
+        closest = next(
+            (i for i in instances if i.cluster_arn == service.cluster_arn and i.status == "ACTIVE"), None
+        )
+        said = "was unable to place a task because no container instance met all of its requirements. "
+        if closest is None:
+            return said + "Reason: No Container Instances were found in your cluster."
+        return said + f'The closest matching container-instance {closest.id} encountered error "AGENT".'
 
 
 def next_provider(deployment: Deployment, beside: Sequence[Task]) -> str:

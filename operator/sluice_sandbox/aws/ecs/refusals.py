@@ -44,6 +44,11 @@ def service_not_active() -> AwsError:
     return AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
 
 
+def namespace_not_found(namespace: str) -> AwsError:
+    """Say that a Cloud Map namespace does not exist (text: terraform-aws-modules/terraform-aws-ecs#116)."""
+    return AwsError("NamespaceNotFoundException", f"Failed to retrieve namespace for {namespace}")
+
+
 def resource_not_found(arn: str) -> AwsError:
     """Say that a tagged resource does not exist (text from memory)."""
     return AwsError("ResourceNotFoundException", f"The specified resource is not found: {arn}")

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.ecs.account_settings import AccountSettingCalls
+from sluice_sandbox.aws.ecs.capacity_providers import CapacityProviderCalls
 from sluice_sandbox.aws.ecs.clusters import ClusterCalls
 from sluice_sandbox.aws.ecs.core import Core, Ports
 from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
 from sluice_sandbox.aws.ecs.deployment_calls import DeploymentCalls
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
+from sluice_sandbox.aws.ecs.instances import InstanceCalls
 from sluice_sandbox.aws.ecs.narration import Narrator
+from sluice_sandbox.aws.ecs.run_calls import RunCalls
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
 from sluice_sandbox.aws.ecs.services import Hands, ServiceCalls
 from sluice_sandbox.aws.ecs.settings import EcsSettings
@@ -66,10 +69,13 @@ class EcsService:
         self._operations: dict[str, Handler] = {}
         for part in (
             ClusterCalls(self._core),
+            CapacityProviderCalls(self._core),
+            InstanceCalls(self._core),
             definitions,
             ServiceCalls(self._core, definitions, hands),
             DeploymentCalls(self._core, book, self.scheduler),
-            TaskCalls(self._core, definitions, engine),
+            RunCalls(self._core, definitions, engine),
+            TaskCalls(self._core, engine),
             TaskSetCalls(self._core, definitions, self.scheduler),
             TagCalls(self._core),
             AccountSettingCalls(self._core),

@@ -11,8 +11,10 @@ import re
 from collections.abc import Container
 from typing import Any
 
-from sluice_sandbox.aws.ecs.clusters import FARGATE_PROVIDERS, check_strategy
 from sluice_sandbox.aws.ecs.core import Core
+from sluice_sandbox.aws.ecs.discovery_rules import DiscoveryRules, container_port
+from sluice_sandbox.aws.ecs.ebs_rules import check_volume_configurations
+from sluice_sandbox.aws.ecs.launch_rules import check_launch, check_placement, launch_type_of
 from sluice_sandbox.aws.ecs.refusals import client_exception, invalid_parameter, unsupported
 from sluice_sandbox.aws.ecs.state import Definition
 from sluice_sandbox.aws.errors import AwsError
@@ -21,7 +23,7 @@ from sluice_sandbox.aws.service import Caller
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 TOKEN = re.compile(r"[\x21-\x7e]{1,36}")
 """botocore, CreateServiceRequest.clientToken: 36 ASCII characters in the range 33-126."""
-PLATFORM_VERSIONS = frozenset({"LATEST", "1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"})
+MAX_GRACE = 2**31 - 1
 MAX_TARGET_GROUPS = 5
 """ECS developer guide: up to five target groups for each service."""
 MAX_SUBNETS, MAX_SECURITY_GROUPS = 16, 5
@@ -36,6 +38,7 @@ class ServiceRules:
     def __init__(self, core: Core) -> None:
         """Ask the estate and the target groups behind `core`'s ports."""
         self._core = core
+        self._discovery = DiscoveryRules(core)
 
     def check(
         self, caller: Caller, spec: Spec, definition: Definition, *, given: Container[str] | None = None
@@ -46,7 +49,9 @@ class ServiceRules:
         up only where the request gives it: scaling a service whose rule or subnet is gone is no error
         (from memory: AWS answers so).
         """
-        self._check_launch(spec, definition)
+        check_launch(spec, definition, self._core.scope(caller))
+        if spec.get("schedulingStrategy") == "DAEMON":
+            _check_daemon(spec)
         network = spec.get("networkConfiguration")
         vpc = ""
         if given is None or "networkConfiguration" in given:
@@ -62,20 +67,17 @@ class ServiceRules:
         if given is None or "loadBalancers" in given:
             for item in spec.get("loadBalancers") or ():
                 self._check_target_group(caller, item["targetGroupArn"], definition, vpc)
-        self._check_registries(spec, definition)
+        look_up = given is None or "serviceRegistries" in given
+        self._discovery.check_registries(caller, spec, definition, look_up=look_up)
         check_deployment_configuration(spec)
-        self._check_placement(spec)
-        self._check_volumes(spec, definition)
-        self._check_service_connect(spec, definition)
-        if spec.get("healthCheckGracePeriodSeconds") is not None and not (
-            spec.get("loadBalancers")
-            or _has_health_checks(definition)
-            or spec.get("vpcLatticeConfigurations")
-        ):
-            # Text: hashicorp/terraform-provider-aws issues; container health checks count since 2024.
-            raise invalid_parameter(
-                "Health check grace period is only valid for services configured to use load balancers"
-            )
+        check_placement(spec, definition)
+        check_volume_configurations(spec.get("volumeConfigurations"), definition)
+        look_up = given is None or "serviceConnectConfiguration" in given
+        self._discovery.check_connect(caller, spec, definition, look_up=look_up)
+        grace = spec.get("healthCheckGracePeriodSeconds")
+        if grace is not None and not 0 <= grace <= MAX_GRACE:
+            # botocore: up to 2,147,483,647 seconds; without any health check it is unused, not refused.
+            raise invalid_parameter("healthCheckGracePeriodSeconds must be between 0 and 2147483647.")
 
     def check_network(self, caller: Caller, configuration: Spec | None, definition: Definition) -> str:
         """Check networkConfiguration against the definition; return its VPC ('' outside awsvpc)."""
@@ -122,41 +124,6 @@ class ServiceRules:
                 # Text from memory; the rule: botocore, AwsVpcConfiguration.securityGroups.
                 raise invalid_parameter("Security groups and subnets must be from the same VPC.")
 
-    def _check_launch(self, spec: Spec, definition: Definition) -> None:
-        if spec.get("launchType") and spec.get("capacityProviderStrategy"):
-            # Text: public issues.
-            raise invalid_parameter(
-                "Specifying both a launch type and capacity provider strategy is not supported. "
-                "Remove one and try again."
-            )
-        strategy = spec.get("capacityProviderStrategy") or []
-        if strategy:
-            check_strategy(strategy)
-        for item in strategy:
-            if item["capacityProvider"] not in FARGATE_PROVIDERS:
-                # Text: public issues.
-                raise invalid_parameter(
-                    f"The specified capacity provider '{item['capacityProvider']}' was not found."
-                )
-        launch = spec.get("launchType") or "FARGATE"
-        if launch == "MANAGED_INSTANCES":
-            # botocore: use the capacityProviderStrategy parameter and omit launchType.
-            raise invalid_parameter(
-                "The launch type MANAGED_INSTANCES requires a capacity provider strategy."
-            )
-        if launch not in definition.spec["compatibilities"]:
-            # Text: oranmoshai/ecsServiceRestart#2 and many others.
-            raise invalid_parameter(f"Task definition does not support launch_type {launch}.")
-        platform = spec.get("platformVersion")
-        if platform and platform not in PLATFORM_VERSIONS:
-            raise AwsError("PlatformUnknownException", "The specified platform does not exist.")
-        if platform and launch != "FARGATE":
-            # Text: public issues.
-            raise invalid_parameter("The platform version must be null when specifying an EC2 launch type.")
-        if spec.get("schedulingStrategy") == "DAEMON" and launch == "FARGATE":
-            # botocore: tasks using Fargate or the CODE_DEPLOY/EXTERNAL controllers don't support DAEMON.
-            raise invalid_parameter("The daemon scheduling strategy is not supported on Fargate.")
-
     @staticmethod
     def _check_load_balancers(spec: Spec, definition: Definition) -> None:
         balancers = spec.get("loadBalancers") or []
@@ -170,7 +137,7 @@ class ServiceRules:
                     "loadBalancerName and targetGroupArn cannot both be specified. You must specify either a "
                     "loadBalancerName or a targetGroupArn."
                 )
-            _check_container_port(item, definition)
+            container_port(item, definition)
             if item.get("loadBalancerName"):
                 # Classic Load Balancers are not modelled; awsvpc services cannot use them (botocore).
                 raise invalid_parameter(
@@ -206,61 +173,6 @@ class ServiceRules:
             raise invalid_parameter(
                 f"The target group {arn} is not in the same VPC as the service's subnets."
             )
-
-    def _check_registries(self, spec: Spec, definition: Definition) -> None:
-        registries = spec.get("serviceRegistries") or []
-        if len(registries) > 1:
-            # botocore: each service may be associated with one service registry.
-            raise invalid_parameter("Each service may be associated with one service registry.")
-        for item in registries:
-            if item.get("port") is not None and item.get("containerPort") is not None:
-                raise invalid_parameter(
-                    "port and containerPort cannot both be specified in a service registry."
-                )
-            if item.get("containerName") is not None or item.get("containerPort") is not None:
-                _check_container_port(item, definition)
-            if not re.fullmatch(
-                r"arn:[^:]+:servicediscovery:[^:]+:[^:]+:service/\S+", item.get("registryArn") or ""
-            ):
-                raise invalid_parameter("Invalid registryArn in a service registry.")
-
-    def _check_placement(self, spec: Spec) -> None:
-        if len(spec.get("placementConstraints") or ()) > 10 or len(spec.get("placementStrategy") or ()) > 5:
-            raise invalid_parameter(
-                "A service has at most 10 placement constraints and 5 placement strategies."
-            )
-        launch = spec.get("launchType") or "FARGATE"
-        if launch == "FARGATE" and (spec.get("placementConstraints") or spec.get("placementStrategy")):
-            # Text: public issues.
-            raise invalid_parameter(
-                "Placement constraints and strategies are not supported with FARGATE launch type."
-            )
-
-    def _check_volumes(self, spec: Spec, definition: Definition) -> None:
-        at_launch = {v["name"] for v in definition.spec["volumes"] if v.get("configuredAtLaunch")}
-        given = {item["name"] for item in spec.get("volumeConfigurations") or ()}
-        if given != at_launch:
-            # botocore: the name must match a volume with configuredAtLaunch (texts from memory).
-            odd = ", ".join(sorted(given ^ at_launch))
-            raise invalid_parameter(
-                "volumeConfigurations must match the task definition's volumes marked configuredAtLaunch: "
-                f"{odd}"
-            )
-
-    def _check_service_connect(self, spec: Spec, definition: Definition) -> None:
-        connect = spec.get("serviceConnectConfiguration") or {}
-        names = {
-            mapping["name"]
-            for container in definition.spec["containerDefinitions"]
-            for mapping in container["portMappings"]
-            if mapping.get("name")
-        }
-        for item in connect.get("services") or ():
-            if item["portName"] not in names:
-                # Text: public issues.
-                raise invalid_parameter(
-                    f"The portName {item['portName']} does not exist in the task definition's port mappings."
-                )
 
 
 def _check_mode(configuration: Spec | None, definition: Definition) -> Spec:
@@ -314,20 +226,15 @@ def check_deployment_configuration(spec: Spec) -> None:
         )
 
 
-def _check_container_port(item: Spec, definition: Definition) -> None:
-    name, port = item.get("containerName"), item.get("containerPort")
-    container = next((c for c in definition.spec["containerDefinitions"] if c["name"] == name), None)
-    if container is None:
-        # Text: public terraform issues.
-        raise invalid_parameter(f"The container {name} does not exist in the task definition.")
-    ports = {mapping.get("containerPort") for mapping in container["portMappings"]}
-    if port not in ports:
-        # Text: public issues.
-        raise invalid_parameter(f"The container {name} did not have a container port {port} defined.")
-
-
-def _has_health_checks(definition: Definition) -> bool:
-    return any(container.get("healthCheck") for container in definition.spec["containerDefinitions"])
+def _check_daemon(spec: Spec) -> None:
+    """Refuse what the DAEMON strategy cannot have (botocore, CreateService)."""
+    if launch_type_of(spec) == "FARGATE":
+        # botocore: tasks using Fargate or the CODE_DEPLOY/EXTERNAL controllers don't support DAEMON.
+        raise invalid_parameter("The daemon scheduling strategy is not supported on Fargate.")
+    if spec.get("volumeConfigurations"):
+        raise invalid_parameter("volumeConfigurations are only supported for REPLICA services.")
+    if spec.get("placementStrategy"):
+        raise invalid_parameter("Placement strategies are not supported with the DAEMON strategy.")
 
 
 def refuse_unmodelled(params: Spec) -> None:

@@ -31,6 +31,40 @@ class Cluster:
 
 
 @dataclass(slots=True, kw_only=True)
+class CapacityProvider:
+    """A capacity provider of the account's own; FARGATE and FARGATE_SPOT are not kept."""
+
+    arn: str
+    name: str
+    spec: dict[str, Any]
+    """autoScalingGroupProvider or managedInstancesProvider, with ECS's defaults."""
+    cluster: str = ""
+    """The cluster a managed-instances provider belongs to."""
+    status: str = "ACTIVE"
+    update_status: str = "CREATE_COMPLETE"
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Instance:
+    """One container instance; nothing runs on it, for the stand-in has no agents."""
+
+    arn: str
+    id: str
+    cluster_arn: str
+    ec2_id: str
+    registered_at: float
+    spec: dict[str, Any]
+    """versionInfo, registeredResources."""
+    attributes: dict[str, str | None] = field(default_factory=dict)
+    custom: dict[str, str | None] = field(default_factory=dict)
+    """Attributes that PutAttributes made."""
+    status: str = "ACTIVE"
+    version: int = 1
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class Definition:
     """One revision of a task definition."""
 
@@ -201,6 +235,15 @@ class Target:
 
 
 @dataclass(slots=True, kw_only=True)
+class Registration:
+    """A Cloud Map service that the task is or will be in, with its port (SRV records)."""
+
+    arn: str
+    port: int | None = None
+    registered: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
 class Task:
     """One task."""
 
@@ -226,6 +269,8 @@ class Task:
     overrides: dict[str, Any] = field(default_factory=dict)
     tags: Tags = field(default_factory=dict)
     client_token: str = ""
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    """volumeConfigurations: the EBS volumes made for the task."""
 
     subnet_id: str = ""
     subnet_cidr: str = ""
@@ -249,6 +294,9 @@ class Task:
     stopped_reason: str = ""
 
     targets: list[Target] = field(default_factory=list)
+    registrations: list[Registration] = field(default_factory=list)
+    told_health: str = ""
+    """The healthStatus that Cloud Map was told last."""
     settled: bool = False
     """It was healthy once: its later end is no failure of the deployment."""
     protected_until: float = 0.0
@@ -264,6 +312,8 @@ class Scope:
     tasks: dict[str, Task] = field(default_factory=dict)
     service_deployments: dict[str, ServiceDeployment] = field(default_factory=dict)
     service_revisions: dict[str, ServiceRevision] = field(default_factory=dict)
+    capacity_providers: dict[str, CapacityProvider] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
     settings: dict[tuple[str, str], str] = field(default_factory=dict)
     """Account settings by (principal ARN, name); the account's default has principal ''."""
 

@@ -16,6 +16,7 @@ from sluice_sandbox.aws.ecs.addresses import Interfaces
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import owner
 from sluice_sandbox.aws.ecs.narration import Narrator
+from sluice_sandbox.aws.ecs.registrations import Registrations
 from sluice_sandbox.aws.ecs.state import Service, Task
 from sluice_sandbox.aws.ecs.task_view import render
 from sluice_sandbox.aws.ports import ContainerLaunch, SubnetView, TaskLaunch
@@ -31,6 +32,7 @@ class TaskEngine:
         self._core = core
         self._narrator = narrator
         self.interfaces = Interfaces(core)
+        self._registrations = Registrations(core)
         self.on_change: Callable[[Task], None] = lambda _task: None
 
     def launch(self, task: Task, subnet: SubnetView | None) -> None:
@@ -52,6 +54,7 @@ class TaskEngine:
         task.stop_code = code
         task.stopped_reason = reason
         task.stopping_at = self._core.now()
+        self._registrations.deregister(task)
         drain = self._deregister(task)
         if drain > 0 and code != "EssentialContainerExited":
             self._enter(task, "DEACTIVATING")
@@ -101,6 +104,7 @@ class TaskEngine:
             return
         task.started_at = self._core.now()
         self._register(task)
+        self._registrations.register(task, self._service_of(task))
         self._enter(task, "RUNNING")
 
     def _exited(self, arn: str, container_name: str, exit_code: int) -> None:

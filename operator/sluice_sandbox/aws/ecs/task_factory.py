@@ -11,6 +11,7 @@ from sluice_sandbox.aws.ecs.state import (
     Container,
     Definition,
     Deployment,
+    Registration,
     Service,
     Tags,
     Target,
@@ -87,6 +88,10 @@ def task_of_service(
     task.targets = [
         Target(group_arn=item["targetGroupArn"], port=item["containerPort"])
         for item in deployment.spec.get("loadBalancers") or ()
+    ]
+    task.registrations = [
+        Registration(arn=item["registryArn"], port=item.get("port") or item.get("containerPort"))
+        for item in deployment.spec.get("serviceRegistries") or ()
     ]
     revision = core.scope(caller).service_revisions.get(deployment.revision_arn)
     if revision is not None:

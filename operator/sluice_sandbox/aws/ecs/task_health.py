@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import owner
+from sluice_sandbox.aws.ecs.registrations import Registrations
 from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, RUNNING, STARTING, UNHEALTHY
 from sluice_sandbox.aws.ecs.state import Container, Task
 
@@ -35,6 +36,7 @@ class HealthReader:
     def __init__(self, core: Core) -> None:
         """Read through `core`'s ports."""
         self._core = core
+        self._registrations = Registrations(core)
 
     def judge(self, task: Task, *, grace_seconds: float) -> Verdict:
         """Return the task's state now; container health statuses are brought up to date."""
@@ -75,6 +77,8 @@ class HealthReader:
         for container in task.containers:
             if container.health_check is not None and container.last_status == "RUNNING":
                 self._refresh(task, container, container.health_check)
+        if task.registrations:
+            self._registrations.tell_health(task, status=self.overall(task))
 
     def _refresh(self, task: Task, container: Container, check: dict[str, int]) -> None:
         now, started = self._core.now(), task.started_at or self._core.now()

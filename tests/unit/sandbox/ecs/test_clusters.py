@@ -100,13 +100,6 @@ def test_capacity_providers(ecs: Any) -> None:
         assert code == "InvalidParameterException"
 
 
-def test_there_are_no_container_instances(ecs: Any) -> None:
-    """The estate is Fargate only, and says so truthfully."""
-    assert ecs.call("ListContainerInstances", cluster="main")["containerInstanceArns"] == []
-    answer = ecs.call("DescribeContainerInstances", cluster="main", containerInstances=["x"])
-    assert answer["failures"] == [{"arn": "x", "reason": "MISSING"}]
-
-
 def test_lists_are_paged(ecs: Any) -> None:
     """The members maxResults and nextToken walk through everything once, in order."""
     names = [f"c{number:02}" for number in range(25)]

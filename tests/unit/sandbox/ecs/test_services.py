@@ -197,11 +197,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         INVALID,
         "Placement constraints and strategies",
     ),
-    "grace-without-checks": (
-        {"loadBalancers": None, "healthCheckGracePeriodSeconds": 10},
-        INVALID,
-        "Health check grace period is only valid for services configured to use load balancers",
-    ),
+    "negative-grace": ({"healthCheckGracePeriodSeconds": -1}, INVALID, "between 0 and 2147483647"),
+    "endless-grace": ({"healthCheckGracePeriodSeconds": 2**31}, INVALID, "between 0 and 2147483647"),
     "role-with-awsvpc": (
         {"role": "ecsServiceRole"},
         INVALID,
