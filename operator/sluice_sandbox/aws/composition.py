@@ -1,7 +1,7 @@
 """The order in which a world's services are built on one another.
 
-Elastic Load Balancing stands on the network, ECS on both and on the runtime. Here is the only place that
-knows all of them.
+CloudWatch stands on nothing, Elastic Load Balancing on the network, ECS on both and on the runtime. Here is
+the only place that knows all of them.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ import random
 from typing import TYPE_CHECKING
 
 from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.cloudwatch.service import CloudWatchService
 from sluice_sandbox.aws.ecs.service import EcsService
 from sluice_sandbox.aws.elbv2.service import Elbv2Service
 from sluice_sandbox.aws.emitter import MotoEmitter, RememberingEmitter
 from sluice_sandbox.aws.estate import FixedEstate
 from sluice_sandbox.aws.faults import Faults
 from sluice_sandbox.aws.identity.assembly import assemble
+from sluice_sandbox.aws.moto_topics import MotoTopics
+from sluice_sandbox.aws.moto_zones import MotoZones
 from sluice_sandbox.aws.ports import Emitter, Estate
 from sluice_sandbox.aws.service import Caller, Service
 from sluice_sandbox.aws.servicediscovery.desk import Outlook
+from sluice_sandbox.aws.servicediscovery.mishaps import of_faults
 from sluice_sandbox.aws.servicediscovery.service import ServiceDiscovery
+from sluice_sandbox.aws.servicediscovery.zones import NoZones
 from sluice_sandbox.dataplane.network import TaskNetwork
 from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
@@ -43,11 +48,19 @@ def compose(
     rng = random.Random(seed)
     network = TaskNetwork()
     runtime = InProcessRuntime(clock, network, rng=rng)
+    cloudwatch = CloudWatchService(
+        clock, emitter=emitter, notifier=MotoTopics(moto) if moto is not None else None
+    )
     elbv2 = Elbv2Service(clock, estate=estate, network=network, rng=rng)
     faults = Faults(random.Random(f"{seed}/faults"))
     cloud_map = ServiceDiscovery(
         clock,
-        outlook=Outlook(estate=estate, network=network),
+        outlook=Outlook(
+            estate=estate,
+            network=network,
+            zones=NoZones() if moto is None else MotoZones(moto.lock),
+            mishap=of_faults(faults, clock),
+        ),
         rng=random.Random(f"{seed}/servicediscovery"),
     )
     ecs = EcsService(
@@ -58,8 +71,14 @@ def compose(
         emitter=emitter,
         rng=rng,
         registries=cloud_map,
+        alarms=cloudwatch.alarms,
     )
-    services: dict[str, Service] = {"ecs": ecs, "elbv2": elbv2, "servicediscovery": cloud_map}
+    services: dict[str, Service] = {
+        "ecs": ecs,
+        "elbv2": elbv2,
+        "servicediscovery": cloud_map,
+        "cloudwatch": cloudwatch,
+    }
     caller = Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox")
     outside = Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime)
     if moto is not None:
