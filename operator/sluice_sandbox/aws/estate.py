@@ -6,6 +6,7 @@ in which `sluice sandbox up` has made it for real.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sluice_sandbox.aws.ports import SubnetView
@@ -57,6 +58,10 @@ class FixedEstate:
     def vpc_exists(self, caller: Caller, vpc_id: str) -> bool:  # noqa: ARG002 - the port's
         """Tell whether it is the one VPC."""
         return vpc_id == VPC_ID
+
+    def vpc_blocks(self, caller: Caller, vpc_id: str) -> Sequence[str]:  # noqa: ARG002 - the port's
+        """Return the one VPC's block."""
+        return (VPC_CIDR,) if vpc_id == VPC_ID else ()
 
     def role_exists(self, role_arn: str) -> bool:
         """Tell whether the role is listed; all exist when no list was given."""

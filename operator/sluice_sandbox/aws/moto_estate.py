@@ -6,6 +6,7 @@ milliseconds on every CreateService.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -46,6 +47,15 @@ class MotoEstate:
         """Tell whether a VPC exists."""
         with self._lock:
             return vpc_id in _ec2(caller).vpcs
+
+    def vpc_blocks(self, caller: Caller, vpc_id: str) -> Sequence[str]:
+        """Return a VPC's blocks, the associated ones included."""
+        with self._lock:
+            found = _ec2(caller).vpcs.get(vpc_id)
+            if found is None:
+                return ()
+            blocks = [str(item["cidr_block"]) for item in found.get_cidr_block_association_set()]
+            return tuple(dict.fromkeys([str(found.cidr_block), *blocks]))
 
     def role_exists(self, role_arn: str) -> bool:
         """Tell whether the role exists in the account its ARN names."""

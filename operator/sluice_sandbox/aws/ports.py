@@ -36,6 +36,9 @@ class Estate(Protocol):
     def vpc_exists(self, caller: Caller, vpc_id: str) -> bool:
         """Tell whether DescribeVpcs would find it."""
 
+    def vpc_blocks(self, caller: Caller, vpc_id: str) -> Sequence[str]:
+        """Return the CIDR blocks of a VPC, none when it does not exist."""
+
     def role_exists(self, role_arn: str) -> bool:
         """Tell whether IAM has the role."""
 

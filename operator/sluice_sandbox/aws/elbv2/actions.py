@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sluice_sandbox.aws.elbv2 import authentication
 from sluice_sandbox.aws.elbv2.desk import Quotas, invalid_configuration, validation_error
 from sluice_sandbox.aws.elbv2.state import LoadBalancer, Region, TargetGroup
 from sluice_sandbox.aws.errors import AwsError
@@ -21,7 +22,6 @@ from sluice_sandbox.aws.errors import AwsError
 MAX_WEIGHT = 999
 MAX_STICKINESS_SECONDS = 604_800
 FINAL = ("forward", "redirect", "fixed-response")
-_BEFORE_FINAL = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
 _CONFIG = {
     "redirect": "RedirectConfig",
     "fixed-response": "FixedResponseConfig",
@@ -49,15 +49,24 @@ def target_group_arns(actions: Actions) -> list[str]:
 
 
 def complete(
-    actions: Actions, *, region: Region, load_balancer: LoadBalancer, protocol: str, quotas: Quotas
+    actions: Actions,
+    *,
+    region: Region,
+    load_balancer: LoadBalancer,
+    protocol: str,
+    quotas: Quotas,
+    before: Actions | None = None,
 ) -> Actions:
     """Return the actions as DescribeRules gives them back, or refuse them.
 
-    `protocol` is the listener's. Groups are checked to exist, to fit the load balancer's protocols
-    and VPC and to belong to no other load balancer.
+    `protocol` is the listener's; `before` are the rule's present actions, None at its creation. Groups
+    are checked to exist, to fit the load balancer's protocols and VPC and to belong to no other load
+    balancer.
     """
     if not actions:
         raise validation_error("At least one action must be specified")
+    if len(actions) > quotas.actions_per_rule:
+        raise AwsError("TooManyActions", f"A rule can only have '{quotas.actions_per_rule}' actions")
     finals = [action for action in actions if action["Type"] in FINAL]
     if len(finals) != 1:
         raise AwsError(
@@ -66,16 +75,27 @@ def complete(
         )
     if len(actions) > 1:
         _check_orders(actions, protocol)
+    for action in actions:
+        _check_members(action)
     completed = []
     for action in sorted(actions, key=lambda item: item.get("Order") or 0):
         if action["Type"] == "forward":
             done = _forward(action, region=region, load_balancer=load_balancer, quotas=quotas)
         else:
-            done = _other(action, load_balancer)
+            done = _other(action, load_balancer, protocol=protocol, before=before)
         if action.get("Order") is not None:
             done["Order"] = action["Order"]
         completed.append(done)
     return completed
+
+
+def _check_members(action: dict[str, Any]) -> None:
+    """Refuse a member that belongs to another type of action: "Specify only when Type is ..."."""
+    kind = action["Type"]
+    own = {_CONFIG[kind]} if kind in _CONFIG else {"ForwardConfig", "TargetGroupArn"}
+    for member in ("ForwardConfig", "TargetGroupArn", *_CONFIG.values()):
+        if member not in own and action.get(member):
+            raise validation_error(f"'{member}' cannot be specified for an action of type '{kind}'")
 
 
 def _check_orders(actions: Actions, protocol: str) -> None:
@@ -84,16 +104,22 @@ def _check_orders(actions: Actions, protocol: str) -> None:
         raise validation_error("An order must be specified for every action when there are several")
     if len(set(orders)) < len(orders):
         raise validation_error("Each action must have a different order")
+    if sum(action["Type"] in authentication.KINDS for action in actions) > 1:
+        raise AwsError(
+            "InvalidLoadBalancerAction", "A rule can only have one action that authenticates or validates"
+        )
     last = max(actions, key=lambda action: action["Order"])
     if last["Type"] not in FINAL:
         raise AwsError("InvalidLoadBalancerAction", f"The action '{last['Type']}' cannot be the last action")
-    if protocol != "HTTPS" and any(action["Type"] in _BEFORE_FINAL for action in actions):
+    if protocol != "HTTPS" and any(action["Type"] in authentication.KINDS for action in actions):
         raise AwsError(
             "InvalidLoadBalancerAction", "Authenticate actions are only supported on HTTPS listeners"
         )
 
 
-def _other(action: dict[str, Any], load_balancer: LoadBalancer) -> dict[str, Any]:
+def _other(
+    action: dict[str, Any], load_balancer: LoadBalancer, *, protocol: str, before: Actions | None
+) -> dict[str, Any]:
     kind = action["Type"]
     member = _CONFIG[kind]
     config = action.get(member)
@@ -103,15 +129,18 @@ def _other(action: dict[str, Any], load_balancer: LoadBalancer) -> dict[str, Any
         raise AwsError(
             "InvalidLoadBalancerAction", f"Action '{kind}' is not supported by network load balancers"
         )
+    if kind in authentication.KINDS:
+        present = [item[member] for item in before or () if item["Type"] == kind]
+        config = authentication.complete(kind, config, before=present[0] if present else None)
     if kind == "redirect":
-        config = _redirect(config)
+        config = _redirect(config, listener_protocol=protocol)
     if kind == "fixed-response" and config.get("ContentType", "text/plain") not in _CONTENT_TYPES:
         quoted = ", ".join(f"'{item}'" for item in _CONTENT_TYPES)
         raise AwsError("InvalidLoadBalancerAction", f"The ContentType must be one of: {quoted}")
     return {"Type": kind, member: config}
 
 
-def _redirect(config: dict[str, Any]) -> dict[str, Any]:
+def _redirect(config: dict[str, Any], *, listener_protocol: str) -> dict[str, Any]:
     """Complete a redirect with its reserved keywords; refuse one that would loop."""
     completed = {
         "Protocol": config.get("Protocol") or "#{protocol}",
@@ -125,6 +154,8 @@ def _redirect(config: dict[str, Any]) -> dict[str, Any]:
         raise validation_error(
             f"Redirect protocol '{completed['Protocol']}' must be HTTP, HTTPS or #{{protocol}}"
         )
+    if listener_protocol == "HTTPS" and completed["Protocol"] == "HTTP":
+        raise AwsError("InvalidLoadBalancerAction", "You cannot redirect HTTPS to HTTP")
     port = completed["Port"]
     if port != "#{port}" and not (port.isdigit() and 1 <= int(port) <= 65535):
         raise validation_error(f"Redirect port '{port}' must be between 1 and 65535 or #{{port}}")

@@ -1,7 +1,6 @@
-"""Attributes of load balancers, listeners and target groups: names, defaults and what is accepted.
+"""Attributes of load balancers, listeners and target groups: how they are checked, changed and shown.
 
-Source: the Key documentation of botocore's shapes LoadBalancerAttribute, ListenerAttribute and
-TargetGroupAttribute, whose defaults and ranges are copied here. Wordings: "... must be between
+Which there are, and their defaults, is in `attribute_tables`. Wordings: "... must be between
 '0-3600' inclusive" and the stickiness texts as public clients repeat them (moto's tests); the other
 texts are from memory.
 """
@@ -15,7 +14,6 @@ from typing import Any
 
 from sluice_sandbox.aws.elbv2.desk import invalid_configuration, validation_error
 
-BOOLEAN = ("true", "false")
 NO_DEFAULT = "\0"
 """Marks an attribute that is only listed once it was set."""
 
@@ -41,98 +39,6 @@ class Attribute:
             return f"'{key}' value '{value}' must be one of [{', '.join(self.choices)}]"
         return ""
 
-
-def _flag(default: str = "false") -> Attribute:
-    return Attribute(default, BOOLEAN)
-
-
-LOAD_BALANCER: Mapping[str, Attribute] = {
-    "access_logs.s3.enabled": _flag(),
-    "access_logs.s3.bucket": Attribute(""),
-    "access_logs.s3.prefix": Attribute(""),
-    "client_keep_alive.seconds": Attribute("3600", low=60, high=604800),
-    "connection_logs.s3.enabled": _flag(),
-    "connection_logs.s3.bucket": Attribute(""),
-    "connection_logs.s3.prefix": Attribute(""),
-    "deletion_protection.enabled": _flag(),
-    "health_check_logs.s3.enabled": _flag(),
-    "health_check_logs.s3.bucket": Attribute(""),
-    "health_check_logs.s3.prefix": Attribute(""),
-    "idle_timeout.timeout_seconds": Attribute("60", low=1, high=4000),
-    "ipv6.deny_all_igw_traffic": _flag(),
-    "load_balancing.cross_zone.enabled": Attribute("true", ("true",)),
-    "routing.http.desync_mitigation_mode": Attribute("defensive", ("monitor", "defensive", "strictest")),
-    "routing.http.drop_invalid_header_fields.enabled": _flag(),
-    "routing.http.preserve_host_header.enabled": _flag(),
-    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": _flag(),
-    "routing.http.xff_client_port.enabled": _flag(),
-    "routing.http.xff_header_processing.mode": Attribute("append", ("append", "preserve", "remove")),
-    "routing.http2.enabled": _flag("true"),
-    "waf.fail_open.enabled": _flag(),
-    "zonal_shift.config.enabled": _flag(),
-}
-
-TARGET_GROUP: Mapping[str, Attribute] = {
-    "deregistration_delay.timeout_seconds": Attribute("300", low=0, high=3600),
-    "load_balancing.algorithm.anomaly_mitigation": Attribute("off", ("on", "off")),
-    "load_balancing.algorithm.type": Attribute(
-        "round_robin", ("round_robin", "least_outstanding_requests", "weighted_random")
-    ),
-    "load_balancing.cross_zone.enabled": Attribute(
-        "use_load_balancer_configuration", ("true", "false", "use_load_balancer_configuration")
-    ),
-    "slow_start.duration_seconds": Attribute("0", ("0",), low=30, high=900),
-    "stickiness.app_cookie.cookie_name": Attribute(""),
-    "stickiness.app_cookie.duration_seconds": Attribute("86400", low=1, high=604800),
-    "stickiness.enabled": _flag(),
-    "stickiness.lb_cookie.duration_seconds": Attribute("86400", low=1, high=604800),
-    "stickiness.type": Attribute("lb_cookie", ("lb_cookie", "app_cookie")),
-    "target_group_health.dns_failover.minimum_healthy_targets.count": Attribute(
-        "1", ("off",), low=1, high=1000
-    ),
-    "target_group_health.dns_failover.minimum_healthy_targets.percentage": Attribute(
-        "off", ("off",), low=1, high=100
-    ),
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count": Attribute(
-        "1", low=1, high=1000
-    ),
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": Attribute(
-        "off", ("off",), low=1, high=100
-    ),
-}
-
-_HEADER = Attribute(NO_DEFAULT)
-LISTENER: Mapping[str, Attribute] = {
-    "routing.http.response.server.enabled": _flag("true"),
-    **{
-        f"routing.http.response.{name}.header_value": _HEADER
-        for name in (
-            "access_control_allow_credentials",
-            "access_control_allow_headers",
-            "access_control_allow_methods",
-            "access_control_allow_origin",
-            "access_control_expose_headers",
-            "access_control_max_age",
-            "content_security_policy",
-            "strict_transport_security",
-            "x_content_type_options",
-            "x_frame_options",
-        )
-    },
-    **{
-        f"routing.http.request.{name}.header_name": _HEADER
-        for name in (
-            "x_amzn_mtls_clientcert",
-            "x_amzn_mtls_clientcert_issuer",
-            "x_amzn_mtls_clientcert_leaf",
-            "x_amzn_mtls_clientcert_serial_number",
-            "x_amzn_mtls_clientcert_subject",
-            "x_amzn_mtls_clientcert_validity",
-            "x_amzn_tls_cipher_suite",
-            "x_amzn_tls_version",
-        )
-    },
-}
 
 _RESERVED_COOKIES = ("AWSALB", "AWSALBAPP", "AWSALBTG")
 
@@ -162,8 +68,34 @@ def changes(noun: str, table: Mapping[str, Attribute], given: Iterable[Mapping[s
     return wanted
 
 
+def check_load_balancer(current: Mapping[str, str]) -> None:
+    """Refuse logs without a bucket to write them to."""
+    for key, value in current.items():
+        if not key.endswith("_logs.s3.enabled") or value != "true":
+            continue
+        bucket = key.removesuffix("enabled") + "bucket"
+        if not current[bucket]:
+            raise invalid_configuration(f"'{bucket}' must be specified when '{key}' is 'true'")
+
+
 def check_target_group(current: Mapping[str, str]) -> None:
-    """Refuse combinations of target group attributes that contradict each other."""
+    """Refuse combinations of target group attributes that contradict each other.
+
+    Only the attributes that its kind of group has are compared.
+    """
+    terminates = "target_health_state.unhealthy.connection_termination.enabled"
+    interval = "target_health_state.unhealthy.draining_interval_seconds"
+    if current.get(terminates) == "true" and current.get(interval, "0") != "0":
+        raise invalid_configuration(f"'{interval}' can only be set while '{terminates}' is 'false'")
+    if "load_balancing.algorithm.type" not in current:
+        return
+    if (
+        current["load_balancing.algorithm.anomaly_mitigation"] == "on"
+        and current["load_balancing.algorithm.type"] != "weighted_random"
+    ):
+        raise invalid_configuration(
+            "Anomaly mitigation is only available with the 'weighted_random' routing algorithm"
+        )
     name = current["stickiness.app_cookie.cookie_name"]
     if any(name.upper().startswith(reserved) for reserved in _RESERVED_COOKIES):
         raise validation_error(f"The application cookie name '{name}' is reserved")

@@ -33,6 +33,8 @@ _CONFIG = {
 }
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(r"[A-Za-z0-9.*?_-]+")
+_HOST_NAME = re.compile(r"[^-].*\.[A-Za-z*?]+|[*?].*|.*[*?]")
+"""A dot, and letters after the last one (HostHeaderConditionConfig); wildcards may stand for both."""
 _PATH = re.compile(r"[A-Za-z0-9_\-.$/~\"'@:+&*?=!,;%()#\[\]{}]+")
 _TRANSFORMS = {"host-header-rewrite": "HostHeaderRewriteConfig", "url-rewrite": "UrlRewriteConfig"}
 
@@ -60,6 +62,18 @@ def complete(conditions: list[Condition], *, quotas: Quotas) -> list[Condition]:
             f"A rule can only have '{quotas.condition_wildcards_per_rule}' condition wildcards"
         )
     return completed
+
+
+def complete_network(conditions: list[Condition]) -> list[Condition]:
+    """Return the one condition that rules of network load balancers have: the IP address type."""
+    if len(conditions) != 1 or conditions[0].get("Field") != "source-ip":
+        raise validation_error("Rules of network load balancers need exactly one 'source-ip' condition")
+    config = conditions[0].get("SourceIpConfig") or {}
+    if config.get("Values") or not config.get("IpAddressType"):
+        raise validation_error(
+            "The 'SourceIpConfig' of network load balancers must have an 'IpAddressType' and no 'Values'"
+        )
+    return [{"Field": "source-ip", "SourceIpConfig": {"IpAddressType": config["IpAddressType"]}}]
 
 
 def _texts(condition: Condition) -> list[str]:
@@ -105,8 +119,11 @@ def _patterns(condition: Condition, *, allowed: re.Pattern[str]) -> Condition:
         _check_length(field, value)
         if not allowed.fullmatch(value):
             raise validation_error(f"The condition value '{value}' contains a character that is not valid")
-        if field == "host-header" and value.startswith("-"):
-            raise validation_error(f"The condition value '{value}' is not a valid host name")
+        if field == "host-header" and not _HOST_NAME.fullmatch(value):
+            raise validation_error(
+                f"The condition value '{value}' is not a valid host name: "
+                "it needs a '.' with only letters after the last one"
+            )
     return {"Field": field, "Values": values, member: {"Values": values}}
 
 
@@ -182,6 +199,8 @@ def _source(condition: Condition) -> Condition:
     config = condition.get("SourceIpConfig")
     if config is None:
         raise validation_error("A 'SourceIpConfig' must be specified with 'source-ip'")
+    if config.get("IpAddressType"):
+        raise validation_error("The 'IpAddressType' of 'source-ip' is only for network load balancers")
     if not config.get("Values"):
         raise validation_error("A 'source-ip' value must be specified")
     for value in config["Values"]:
@@ -234,6 +253,9 @@ def complete_transforms(transforms: list[dict[str, Any]]) -> list[dict[str, Any]
             raise validation_error(f"A rule can only have one '{kind}' transform")
     for transform in transforms:
         member = _TRANSFORMS[transform["Type"]]
+        for other in _TRANSFORMS.values():
+            if other != member and transform.get(other) is not None:
+                raise validation_error(f"The '{other}' field is not compatible with '{transform['Type']}'")
         rewrites = (transform.get(member) or {}).get("Rewrites") or []
         if len(rewrites) != 1:
             raise validation_error(f"'{member}' must have exactly one rewrite")

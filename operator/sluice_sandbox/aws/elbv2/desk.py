@@ -8,7 +8,7 @@ tables and open sockets follow without anyone polling.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sluice_sandbox.aws.clock import Clock
@@ -23,7 +23,8 @@ class Quotas:
     """Limits of an account (DescribeAccountLimits).
 
     Values: "Quotas for your Application Load Balancers" as repeated by the eucalyptus project's
-    `services.loadbalancingv2.limit.*` (Corymbia/eucalyptus#301); wildcards per rule from memory.
+    `services.loadbalancingv2.limit.*` (Corymbia/eucalyptus#301); wildcards and actions per rule,
+    registrations per target and trust stores from memory.
     """
 
     application_load_balancers: int = 50
@@ -37,6 +38,9 @@ class Quotas:
     targets_per_load_balancer: int = 1000
     condition_values_per_rule: int = 5
     condition_wildcards_per_rule: int = 6
+    actions_per_rule: int = 5
+    registrations_per_target: int = 100
+    trust_stores: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +116,10 @@ def validation_error(message: str) -> AwsError:
 def invalid_configuration(message: str) -> AwsError:
     """Return InvalidConfigurationRequest."""
     return AwsError("InvalidConfigurationRequest", message)
+
+
+def check_arns(arns: Iterable[str], noun: str) -> None:
+    """Refuse what is no ARN at all; one that names nothing is the caller's NotFound."""
+    for arn in arns:
+        if not arn.startswith("arn:"):
+            raise validation_error(f"'{arn}' is not a valid {noun} ARN")

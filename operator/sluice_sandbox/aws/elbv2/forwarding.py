@@ -215,7 +215,7 @@ class Router:
             for target in candidates:
                 if wanted == f"{target.id}:{target.port}":
                     return target
-        algorithm = group.attributes["load_balancing.algorithm.type"]
+        algorithm = group.attributes.get("load_balancing.algorithm.type", "round_robin")
         if algorithm == "least_outstanding_requests":
             # Equals in turn, or one target would get every request of a quiet group.
             turns.turn += 1
@@ -223,7 +223,7 @@ class Router:
             return min(rotated, key=lambda target: turns.outstanding[target.id, target.port])
         if algorithm == "weighted_random":
             return self._rng.choice(candidates)
-        slow_start = float(group.attributes["slow_start.duration_seconds"])
+        slow_start = float(group.attributes.get("slow_start.duration_seconds", "0"))
         if slow_start:
             shares = [
                 min(1.0, max(0.02, (self._now() - item.healthy_since) / slow_start)) for item in candidates
@@ -276,8 +276,8 @@ def _candidates(group: TargetGroup) -> list[Target]:
 
 
 def _is_sticky(group: TargetGroup) -> bool:
-    kind = group.attributes["stickiness.type"]
-    return group.attributes["stickiness.enabled"] == "true" and kind == "lb_cookie"
+    kind = group.attributes.get("stickiness.type")
+    return kind == "lb_cookie" and group.attributes["stickiness.enabled"] == "true"
 
 
 def _cookies(header: str) -> dict[str, str]:

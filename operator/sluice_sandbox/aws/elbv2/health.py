@@ -19,8 +19,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from sluice_sandbox.aws.clock import Timer
 from sluice_sandbox.aws.elbv2.desk import Desk
+from sluice_sandbox.aws.elbv2.health_settings import codes
 from sluice_sandbox.aws.elbv2.state import Region, Target, TargetGroup
-from sluice_sandbox.aws.elbv2.target_groups import codes
 from sluice_sandbox.aws.ports import Network, Probe
 
 Key = tuple[str, int]
@@ -71,12 +71,14 @@ class HealthChecker:
         """Call back with a group's ARN and the target after each change of its state."""
         self._watchers.append(callback)
 
-    def register(self, group: TargetGroup, *, target_id: str, port: int, zone: str) -> None:
+    def register(
+        self, group: TargetGroup, *, target_id: str, port: int, zone: str, server_id: str = ""
+    ) -> None:
         """Register a target; one that is draining comes back, one that is there stays as it is."""
         present = group.targets.get((target_id, port))
         if present is not None and present.state != "draining":
             return
-        target = Target(id=target_id, port=port, zone=zone, state="unused")
+        target = Target(id=target_id, port=port, zone=zone, state="unused", server_id=server_id)
         group.targets[target_id, port] = target
         self._groups_of_ip[target_id].add(group.arn)
         self._enter(group, target)

@@ -91,6 +91,9 @@ class LimitHandlers:
         names = params.get("Names") or list(POLICIES)
         for name in names:
             check_policy(name)
+        # Every policy here is one of application and network load balancers alike.
+        if params.get("LoadBalancerType") == "gateway":
+            names = []
         return page(params, names, member="SslPolicies", key=str, show=_policy)
 
 

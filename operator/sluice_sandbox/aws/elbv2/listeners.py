@@ -1,23 +1,31 @@
 """Listeners: a port of a load balancer, its certificates and its default rule.
 
 Sources: botocore's CreateListener (idempotent), ModifyListener, AddListenerCertificates and their
-neighbours. Wordings: "A listener already exists on this port for this load balancer 'arn'" (quoted
-by public CloudFormation reports), "A listener port must be specified" (moto's tests), "A certificate
-must be specified for HTTPS listeners" (public reports); the others from memory. Certificates are
-known by the form of their ARN (ACM or IAM): no certificate service stands behind this check.
+neighbours; what only secure listeners have is in `secure`. Wordings: "A listener already exists on
+this port for this load balancer 'arn'" (quoted by public CloudFormation reports), "A listener port
+must be specified" (moto's tests); the others from memory.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from sluice_sandbox.aws.elbv2 import attributes
-from sluice_sandbox.aws.elbv2.desk import Desk, validation_error
+from sluice_sandbox.aws.elbv2.attribute_tables import of_listener
+from sluice_sandbox.aws.elbv2.desk import Desk, check_arns, validation_error
 from sluice_sandbox.aws.elbv2.limits import DEFAULT_POLICY, check_policy
 from sluice_sandbox.aws.elbv2.paging import page
 from sluice_sandbox.aws.elbv2.rules import RuleHandlers
+from sluice_sandbox.aws.elbv2.secure import (
+    SECURE,
+    alpn,
+    certificate_arn,
+    default_certificate,
+    mutual_authentication,
+    no_certificate,
+    refuse_on_plain,
+)
 from sluice_sandbox.aws.elbv2.state import Listener, LoadBalancer, Region
 from sluice_sandbox.aws.elbv2.tags import new_tags
 from sluice_sandbox.aws.errors import AwsError
@@ -27,10 +35,6 @@ _PROTOCOLS = {
     "application": ("HTTP", "HTTPS"),
     "network": ("TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"),
 }
-_SECURE = ("HTTPS", "TLS")
-_CERTIFICATE = re.compile(
-    r"arn:aws[a-z-]*:(acm:[a-z0-9-]+:\d{12}:certificate/.+|iam::\d{12}:server-certificate/.+)"
-)
 
 
 class ListenerHandlers:
@@ -59,7 +63,7 @@ class ListenerHandlers:
         """Create a listener, or return the present one of that port when nothing differs."""
         region = self._desk.region(caller)
         load_balancer = region.load_balancer(params["LoadBalancerArn"])
-        wanted = self._new(load_balancer, params)
+        wanted = self._new(region, load_balancer, params)
         present = _on_port(region, load_balancer, wanted.port)
         if present is not None:
             completed = self._rules.complete_default(region, present, params["DefaultActions"])
@@ -92,6 +96,7 @@ class ListenerHandlers:
         if load_balancer_arn and arns:
             raise validation_error("You cannot specify both listener ARNs and a load balancer ARN")
         if arns:
+            check_arns(arns, "listener")
             chosen = [region.listener(arn) for arn in dict.fromkeys(arns)]
         else:
             found = region.load_balancer(load_balancer_arn or "")
@@ -118,22 +123,33 @@ class ListenerHandlers:
                 "DuplicateListener",
                 f"A listener already exists on this port for this load balancer '{load_balancer.arn}'",
             )
+        refuse_on_plain(params, protocol)
         certificates = listener.certificates
         if params.get("Certificates") is not None:
-            certificates = [*_default_certificate(params, protocol), *listener.certificates[1:]]
-        if protocol in _SECURE and not certificates:
-            raise _no_certificate(protocol)
+            certificates = [*default_certificate(params, protocol), *listener.certificates[1:]]
+        if protocol in SECURE and not certificates:
+            raise no_certificate(protocol)
         policy = params.get("SslPolicy") or listener.ssl_policy or DEFAULT_POLICY
         check_policy(policy)
+        alpn_policy = alpn(params, protocol) or (listener.alpn_policy if protocol == "TLS" else [])
+        mutual = listener.mutual_authentication
+        if params.get("MutualAuthentication") or protocol != listener.protocol:
+            mutual = mutual_authentication(region, params, protocol)
         if params.get("DefaultActions") is not None:
-            completed = self._rules.complete_default(region, listener, params["DefaultActions"])
+            completed = self._rules.complete_default(
+                region, listener, params["DefaultActions"], protocol=protocol
+            )
             self._rules.replace_actions(region, region.rules[listener.default_rule_arn], completed)
-        secure = protocol in _SECURE
+        secure = protocol in SECURE
+        if protocol != listener.protocol:
+            known = attributes.defaults(of_listener(protocol))
+            listener.attributes = known | {
+                key: value for key, value in listener.attributes.items() if key in of_listener(protocol)
+            }
         listener.port, listener.protocol = port, protocol
         listener.certificates = certificates if secure else []
         listener.ssl_policy = policy if secure else ""
-        listener.alpn_policy = params.get("AlpnPolicy") or listener.alpn_policy
-        listener.mutual_authentication = params.get("MutualAuthentication") or listener.mutual_authentication
+        listener.alpn_policy, listener.mutual_authentication = alpn_policy, mutual
         self._desk.changed()
         return {"Listeners": [shown(region, listener)]}
 
@@ -162,16 +178,16 @@ class ListenerHandlers:
     def modify_attributes(self, caller: Caller, params: Params) -> Response:
         """Set some attributes, all or none."""
         listener = self._desk.region(caller).listener(params["ListenerArn"])
-        listener.attributes |= attributes.changes("Listener", attributes.LISTENER, params["Attributes"])
+        listener.attributes |= attributes.changes(
+            "Listener", of_listener(listener.protocol), params["Attributes"]
+        )
         self._desk.changed()
         return {"Attributes": attributes.shown(listener.attributes)}
 
     def add_certificates(self, caller: Caller, params: Params) -> Response:
         """Add to the certificate list; one that is there already stays once."""
         listener = self._secure(caller, params)
-        arns = [item.get("CertificateArn") or "" for item in params["Certificates"]]
-        for arn in arns:
-            _check_certificate(arn)
+        arns = [certificate_arn(item) for item in params["Certificates"]]
         merged = list(dict.fromkeys([*listener.certificates[1:], *arns]))
         limit = self._desk.settings.quotas.certificates_per_load_balancer
         if len(merged) > limit:
@@ -205,7 +221,7 @@ class ListenerHandlers:
 
     def _secure(self, caller: Caller, params: Params) -> Listener:
         listener = self._desk.region(caller).listener(params["ListenerArn"])
-        if listener.protocol not in _SECURE:
+        if listener.protocol not in SECURE:
             raise validation_error(f"Certificates cannot be used with {listener.protocol} listeners")
         return listener
 
@@ -215,18 +231,15 @@ class ListenerHandlers:
             quoted = ", ".join(allowed)
             raise validation_error(f"Listener protocol '{protocol}' must be one of '{quoted}'")
 
-    def _new(self, load_balancer: LoadBalancer, params: Params) -> Listener:
+    def _new(self, region: Region, load_balancer: LoadBalancer, params: Params) -> Listener:
         if params.get("Port") is None:
             raise validation_error("A listener port must be specified")
         protocol = params.get("Protocol")
         if protocol is None:
             raise validation_error("A listener protocol must be specified")
         self._check_protocol(load_balancer, protocol)
-        secure = protocol in _SECURE
-        if not secure and (params.get("SslPolicy") or params.get("Certificates")):
-            raise validation_error(
-                f"SSL policies and certificates cannot be specified for {protocol} listeners"
-            )
+        secure = protocol in SECURE
+        refuse_on_plain(params, protocol)
         policy = (params.get("SslPolicy") or DEFAULT_POLICY) if secure else ""
         if policy:
             check_policy(policy)
@@ -237,33 +250,13 @@ class ListenerHandlers:
             port=params["Port"],
             protocol=protocol,
             ssl_policy=policy,
-            certificates=_default_certificate(params, protocol) if secure else [],
-            alpn_policy=params.get("AlpnPolicy") or [],
-            mutual_authentication=params.get("MutualAuthentication") or ({"Mode": "off"} if secure else {}),
-            attributes=attributes.defaults(attributes.LISTENER),
+            certificates=default_certificate(params, protocol) if secure else [],
+            alpn_policy=alpn(params, protocol),
+            mutual_authentication=mutual_authentication(region, params, protocol),
+            attributes=attributes.defaults(of_listener(protocol)),
             tags=new_tags(params),
             default_rule_arn="",
         )
-
-
-def _no_certificate(protocol: str) -> AwsError:
-    return validation_error(f"A certificate must be specified for {protocol} listeners")
-
-
-def _default_certificate(params: Params, protocol: str) -> list[str]:
-    given = params.get("Certificates") or []
-    if not given:
-        raise _no_certificate(protocol)
-    if len(given) > 1:
-        raise validation_error("Exactly one certificate must be specified")
-    arn = given[0].get("CertificateArn") or ""
-    _check_certificate(arn)
-    return [arn]
-
-
-def _check_certificate(arn: str) -> None:
-    if not _CERTIFICATE.fullmatch(arn):
-        raise AwsError("CertificateNotFound", f"Certificate '{arn}' not found")
 
 
 def _on_port(region: Region, load_balancer: LoadBalancer, port: int) -> Listener | None:
@@ -272,7 +265,8 @@ def _on_port(region: Region, load_balancer: LoadBalancer, port: int) -> Listener
 
 
 def _settings(item: Listener) -> tuple[Any, ...]:
-    return item.protocol, item.ssl_policy, tuple(item.certificates[:1]), tuple(item.alpn_policy)
+    mutual = tuple(sorted(item.mutual_authentication.items()))
+    return item.protocol, item.ssl_policy, tuple(item.certificates[:1]), tuple(item.alpn_policy), mutual
 
 
 def shown(region: Region, item: Listener) -> dict[str, Any]:
@@ -284,9 +278,10 @@ def shown(region: Region, item: Listener) -> dict[str, Any]:
         "Protocol": item.protocol,
         "DefaultActions": region.rules[item.default_rule_arn].actions,
     }
-    if item.protocol in _SECURE:
+    if item.protocol in SECURE:
         answer["Certificates"] = [{"CertificateArn": item.certificates[0]}]
         answer["SslPolicy"] = item.ssl_policy
+    if item.mutual_authentication:
         answer["MutualAuthentication"] = item.mutual_authentication
     if item.alpn_policy:
         answer["AlpnPolicy"] = item.alpn_policy

@@ -13,19 +13,25 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sluice_sandbox.aws.elbv2 import attributes
-from sluice_sandbox.aws.elbv2.desk import Desk, invalid_configuration, validation_error
+from sluice_sandbox.aws.elbv2 import attributes, subnets
+from sluice_sandbox.aws.elbv2.attribute_tables import of_load_balancer
+from sluice_sandbox.aws.elbv2.capacity import no_ipam
+from sluice_sandbox.aws.elbv2.desk import Desk, check_arns, invalid_configuration, validation_error
 from sluice_sandbox.aws.elbv2.paging import page
 from sluice_sandbox.aws.elbv2.state import LoadBalancer
 from sluice_sandbox.aws.elbv2.tags import new_tags
 from sluice_sandbox.aws.errors import AwsError
-from sluice_sandbox.aws.ports import SubnetView
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 MAX_NAME = 32
 MAX_DESCRIBED = 20
 _ZONE_IDS = {"application": "Z32O12XQLNTSW2", "network": "Z2IFOLAFXWLO4F"}
 """Hosted zone ids of eu-west-1 (AWS's endpoint table); other regions show the same ones."""
+
+_PRIVATE_LINK = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"
+_IPV6 = ("EnablePrefixForIpv6SourceNat",)
+_KEPT = (*_IPV6, "CustomerOwnedIpv4Pool")
+"""Members that are kept and shown, and change nothing here."""
 
 DeleteListener = Callable[[Caller, str], None]
 OnUse = Callable[[str], None]
@@ -67,24 +73,10 @@ class LoadBalancerHandlers:
             raise AwsError(
                 "OperationNotPermitted", "Gateway load balancers are not modelled by this stand-in"
             )
-        subnets = self._subnets(caller, params, kind=kind)
-        wanted = LoadBalancer(
-            arn="",
-            name=name,
-            dns_name="",
-            scheme=params.get("Scheme") or "internet-facing",
-            kind=kind,
-            vpc_id=subnets[0].vpc_id,
-            created=self._desk.clock.now(),
-            active_at=self._desk.clock.now() + self._desk.settings.pace.provisioning,
-            ip_address_type=params.get("IpAddressType") or "ipv4",
-            zones=_zones(subnets),
-            security_groups=self._security_groups(
-                caller, params.get("SecurityGroups") or [], subnets[0].vpc_id
-            ),
-            attributes=attributes.defaults(attributes.LOAD_BALANCER),
-            tags=new_tags(params),
-        )
+        pool = (params.get("IpamPools") or {}).get("Ipv4IpamPoolId")
+        if pool:
+            raise no_ipam(pool)
+        wanted = self._new(caller, params, kind=kind)
         region = self._desk.region(caller)
         present_arn = region.load_balancer_names.get(name)
         if present_arn is not None:
@@ -120,7 +112,11 @@ class LoadBalancerHandlers:
                 f"You cannot describe more than '{MAX_DESCRIBED}' load balancers at a time"
             )
         if arns:
-            chosen = [region.load_balancer(arn) for arn in dict.fromkeys(arns)]
+            check_arns(arns, "load balancer")
+            missing = [arn for arn in arns if arn not in region.load_balancers]
+            if missing:
+                raise AwsError("LoadBalancerNotFound", f"Load balancers '[{', '.join(missing)}]' not found")
+            chosen = [region.load_balancers[arn] for arn in dict.fromkeys(arns)]
         elif names:
             missing = [name for name in names if name not in region.load_balancer_names]
             if missing:
@@ -143,6 +139,12 @@ class LoadBalancerHandlers:
                 "OperationNotPermitted",
                 f"Load balancer '{found.arn}' cannot be deleted because deletion protection is enabled",
             )
+        for group in region.target_groups.values():
+            if any(target.id == found.arn for target in group.targets.values()):
+                raise AwsError(
+                    "ResourceInUse",
+                    f"Load balancer '{found.arn}' is currently registered in target group '{group.arn}'",
+                )
         for listener_arn in list(found.listener_arns):
             self._delete_listener(caller, listener_arn)
         del region.load_balancers[found.arn]
@@ -158,42 +160,94 @@ class LoadBalancerHandlers:
     def modify_attributes(self, caller: Caller, params: Params) -> Response:
         """Set some attributes, all or none."""
         found = self._desk.region(caller).load_balancer(params["LoadBalancerArn"])
-        found.attributes |= attributes.changes(
-            "Load balancer", attributes.LOAD_BALANCER, params["Attributes"]
-        )
+        table = of_load_balancer(found.kind, scheme=found.scheme)
+        merged = found.attributes | attributes.changes("Load balancer", table, params["Attributes"])
+        attributes.check_load_balancer(merged)
+        found.attributes = merged
         self._desk.changed()
         return {"Attributes": attributes.shown(found.attributes)}
 
     def set_subnets(self, caller: Caller, params: Params) -> Response:
         """Replace the subnets."""
         found = self._desk.region(caller).load_balancer(params["LoadBalancerArn"])
-        subnets = self._subnets(caller, params, kind=found.kind)
-        if subnets[0].vpc_id != found.vpc_id:
+        views = subnets.chosen(self._desk, caller, params, kind=found.kind)
+        if views[0].vpc_id != found.vpc_id:
             raise invalid_configuration("The subnets must belong to the VPC of the load balancer")
-        found.zones = _zones(subnets)
-        found.ip_address_type = params.get("IpAddressType") or found.ip_address_type
+        kept = {zone["SubnetId"] for zone in found.zones}
+        if found.kind == "network" and not kept <= {view.subnet_id for view in views}:
+            raise invalid_configuration(
+                "Subnets cannot be removed from a network load balancer: name all that are enabled"
+            )
+        address_type = params.get("IpAddressType") or found.ip_address_type
+        subnets.check_address_type(address_type, kind=found.kind, scheme=found.scheme)
+        found.zones = subnets.zones(views, params, kind=found.kind, scheme=found.scheme)
+        found.ip_address_type = address_type
+        found.extras |= {key: params[key] for key in _IPV6 if params.get(key)}
         for group in list(self._desk.region(caller).target_groups.values()):
             if found.arn in group.load_balancer_arns:
                 self._on_use(group.arn)
         self._desk.changed()
-        return {"AvailabilityZones": found.zones, "IpAddressType": found.ip_address_type}
+        shown = {"AvailabilityZones": found.zones, "IpAddressType": found.ip_address_type}
+        return shown | {key: found.extras[key] for key in _IPV6 if key in found.extras}
 
     def set_security_groups(self, caller: Caller, params: Params) -> Response:
         """Replace the security groups."""
         found = self._desk.region(caller).load_balancer(params["LoadBalancerArn"])
-        found.security_groups = self._security_groups(caller, params["SecurityGroups"], found.vpc_id)
-        return {"SecurityGroupIds": found.security_groups}
+        given = params["SecurityGroups"]
+        if found.kind == "network" and not found.security_groups:
+            raise invalid_configuration(
+                f"You cannot set security groups on load balancer '{found.arn}': "
+                "it was created without security groups"
+            )
+        if not given:
+            raise validation_error("At least one security group must be specified")
+        enforce = params.get(_PRIVATE_LINK)
+        if enforce and found.kind != "network":
+            raise invalid_configuration(f"'{_PRIVATE_LINK}' is only supported by network load balancers")
+        found.security_groups = subnets.security_groups(self._desk, caller, given, vpc_id=found.vpc_id)
+        answer: Response = {"SecurityGroupIds": found.security_groups}
+        if found.kind == "network":
+            found.extras[_PRIVATE_LINK] = enforce or found.extras.get(_PRIVATE_LINK) or "on"
+            answer[_PRIVATE_LINK] = found.extras[_PRIVATE_LINK]
+        return answer
 
     def set_ip_address_type(self, caller: Caller, params: Params) -> Response:
         """Replace the address type; an internal load balancer stays on ipv4."""
         found = self._desk.region(caller).load_balancer(params["LoadBalancerArn"])
         wanted = params["IpAddressType"]
-        if found.scheme == "internal" and wanted != "ipv4":
-            raise invalid_configuration(
-                f"Internal load balancers do not support the IP address type '{wanted}'"
-            )
+        subnets.check_address_type(wanted, kind=found.kind, scheme=found.scheme)
         found.ip_address_type = wanted
         return {"IpAddressType": wanted}
+
+    def _new(self, caller: Caller, params: Params, *, kind: str) -> LoadBalancer:
+        """Return the load balancer that a call describes, without name, ARN and DNS name, or refuse it."""
+        views = subnets.chosen(self._desk, caller, params, kind=kind)
+        vpc_id = views[0].vpc_id
+        scheme = params.get("Scheme") or "internet-facing"
+        address_type = params.get("IpAddressType") or "ipv4"
+        subnets.check_address_type(address_type, kind=kind, scheme=scheme)
+        groups = subnets.security_groups(
+            self._desk, caller, params.get("SecurityGroups") or [], vpc_id=vpc_id
+        )
+        extras = {key: params[key] for key in _KEPT if params.get(key)}
+        if kind == "network" and groups:
+            extras[_PRIVATE_LINK] = "on"
+        return LoadBalancer(
+            arn="",
+            name=params["Name"],
+            dns_name="",
+            scheme=scheme,
+            kind=kind,
+            vpc_id=vpc_id,
+            created=self._desk.clock.now(),
+            active_at=self._desk.clock.now() + self._desk.settings.pace.provisioning,
+            ip_address_type=address_type,
+            zones=subnets.zones(views, params, kind=kind, scheme=scheme),
+            security_groups=groups,
+            attributes=attributes.defaults(of_load_balancer(kind, scheme=scheme)),
+            tags=new_tags(params),
+            extras=extras,
+        )
 
     def _shown(self, item: LoadBalancer) -> dict[str, Any]:
         return {
@@ -209,6 +263,7 @@ class LoadBalancerHandlers:
             "AvailabilityZones": item.zones,
             "SecurityGroups": item.security_groups,
             "IpAddressType": item.ip_address_type,
+            **item.extras,
         }
 
     def _check_quota(self, caller: Caller, kind: str) -> None:
@@ -219,44 +274,6 @@ class LoadBalancerHandlers:
             raise AwsError(
                 "TooManyLoadBalancers", f"The maximum number of load balancers '{limit}' has been reached"
             )
-
-    def _subnets(self, caller: Caller, params: Params, *, kind: str) -> list[SubnetView]:
-        plain = params.get("Subnets") or []
-        mapped = [item["SubnetId"] for item in params.get("SubnetMappings") or [] if "SubnetId" in item]
-        if plain and mapped:
-            raise validation_error("You must specify either subnets or subnet mappings, but not both")
-        ids = list(dict.fromkeys(plain or mapped))
-        if not ids:
-            raise validation_error("At least one subnet must be specified")
-        found = [self._desk.estate.subnet(caller, subnet_id) for subnet_id in ids]
-        missing = [subnet_id for subnet_id, view in zip(ids, found, strict=True) if view is None]
-        if missing:
-            quoted = ", ".join(f"'{subnet_id}'" for subnet_id in missing)
-            raise AwsError("SubnetNotFound", f"The subnet ID {quoted} does not exist")
-        views = [view for view in found if view is not None]
-        if len({view.vpc_id for view in views}) > 1:
-            raise invalid_configuration("All subnets must belong to the same VPC")
-        zones = [view.availability_zone for view in views]
-        if len(set(zones)) < len(zones):
-            raise invalid_configuration(
-                "A load balancer cannot be attached to multiple subnets in the same Availability Zone"
-            )
-        if kind == "application" and len(views) < 2:
-            raise validation_error(
-                "At least two subnets in two different Availability Zones must be specified"
-            )
-        return views
-
-    def _security_groups(self, caller: Caller, ids: list[str], vpc_id: str) -> list[str]:
-        for group_id in ids:
-            vpc = self._desk.estate.security_group_vpc(caller, group_id)
-            if vpc is None:
-                raise AwsError("InvalidSecurityGroup", f"The security group '{group_id}' does not exist")
-            if vpc != vpc_id:
-                raise invalid_configuration(
-                    f"One or more security groups are invalid: '{group_id}' is not in VPC '{vpc_id}'"
-                )
-        return list(ids)
 
 
 def check_name(noun: str, name: str) -> None:
@@ -273,15 +290,7 @@ def check_name(noun: str, name: str) -> None:
         raise validation_error(f"{noun} '{name}' cannot begin or end with '-'")
 
 
-def _zones(subnets: list[SubnetView]) -> list[dict[str, Any]]:
-    ordered = sorted(subnets, key=lambda view: view.availability_zone)
-    return [
-        {"ZoneName": view.availability_zone, "SubnetId": view.subnet_id, "LoadBalancerAddresses": []}
-        for view in ordered
-    ]
-
-
 def _settings(item: LoadBalancer) -> tuple[Any, ...]:
     """Return what must be equal for a second create to succeed; tags do not count (from memory)."""
-    subnets = tuple(zone["SubnetId"] for zone in item.zones)
-    return item.scheme, item.kind, item.ip_address_type, subnets, frozenset(item.security_groups)
+    zones = tuple((zone["SubnetId"], str(zone["LoadBalancerAddresses"])) for zone in item.zones)
+    return item.scheme, item.kind, item.ip_address_type, zones, frozenset(item.security_groups)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice_sandbox.aws.elbv2 import actions, conditions
-from sluice_sandbox.aws.elbv2.desk import Desk, validation_error
+from sluice_sandbox.aws.elbv2.desk import Desk, check_arns, invalid_configuration, validation_error
 from sluice_sandbox.aws.elbv2.paging import page
 from sluice_sandbox.aws.elbv2.state import Listener, LoadBalancer, Region, Rule, Tags
 from sluice_sandbox.aws.elbv2.tags import new_tags
@@ -49,7 +49,11 @@ class RuleHandlers:
         region = self._desk.region(caller)
         listener = region.listener(params["ListenerArn"])
         load_balancer = region.load_balancers[listener.load_balancer_arn]
-        kept_conditions = conditions.complete(params["Conditions"], quotas=self._desk.settings.quotas)
+        if load_balancer.kind == "network" and load_balancer.ip_address_type != "dualstack":
+            raise invalid_configuration(
+                "Rules are only supported by application load balancers and dual-stack network load balancers"
+            )
+        kept_conditions = self._complete_conditions(load_balancer, params["Conditions"])
         kept_transforms = conditions.complete_transforms(params.get("Transforms") or [])
         kept_actions = self._complete_actions(region, listener, params["Actions"])
         priority = params["Priority"]
@@ -81,6 +85,7 @@ class RuleHandlers:
                 else "You cannot specify both rule ARNs and a listener ARN"
             )
         if arns:
+            check_arns(arns, "listener rule")
             chosen = [region.rule(arn) for arn in dict.fromkeys(arns)]
         else:
             chosen = [region.rules[arn] for arn in region.listener(listener_arn or "").rule_arns]
@@ -103,12 +108,14 @@ class RuleHandlers:
         listener = region.listener_of(rule)
         kept = rule.conditions
         if params.get("Conditions") is not None:
-            kept = conditions.complete(params["Conditions"], quotas=self._desk.settings.quotas)
+            load_balancer = region.load_balancers[listener.load_balancer_arn]
+            kept = self._complete_conditions(load_balancer, params["Conditions"])
         transforms = [] if params.get("ResetTransforms") else rule.transforms
         if params.get("Transforms") is not None:
             transforms = conditions.complete_transforms(params["Transforms"])
         if params.get("Actions") is not None:
-            self.replace_actions(region, rule, self._complete_actions(region, listener, params["Actions"]))
+            completed = self._complete_actions(region, listener, params["Actions"], before=rule.actions)
+            self.replace_actions(region, rule, completed)
         rule.conditions, rule.transforms = kept, transforms
         self._desk.changed()
         return {"Rules": [shown(rule)]}
@@ -162,9 +169,20 @@ class RuleHandlers:
         listener.default_rule_arn = rule.arn
         self._keep(region, listener, rule)
 
-    def complete_default(self, region: Region, listener: Listener, given: actions.Actions) -> actions.Actions:
-        """Return a listener's new default actions or refuse them; nothing is changed yet."""
-        return self._complete_actions(region, listener, given)
+    def complete_default(
+        self, region: Region, listener: Listener, given: actions.Actions, *, protocol: str = ""
+    ) -> actions.Actions:
+        """Return a listener's new default actions or refuse them; nothing is changed yet.
+
+        `protocol` is the one the listener is about to have, its present one when it keeps that.
+        """
+        return self._complete_actions(
+            region,
+            listener,
+            given,
+            before=region.rules[listener.default_rule_arn].actions,
+            protocol=protocol,
+        )
 
     def replace_actions(self, region: Region, rule: Rule, completed: actions.Actions) -> None:
         """Put completed actions into a rule and follow which target groups it uses."""
@@ -195,15 +213,29 @@ class RuleHandlers:
             region.target_groups[arn].rule_arns[rule.arn] = listener.load_balancer_arn
             self._on_use(arn)
 
+    def _complete_conditions(
+        self, load_balancer: LoadBalancer, given: list[conditions.Condition]
+    ) -> list[conditions.Condition]:
+        if load_balancer.kind == "network":
+            return conditions.complete_network(given)
+        return conditions.complete(given, quotas=self._desk.settings.quotas)
+
     def _complete_actions(
-        self, region: Region, listener: Listener, given: actions.Actions
+        self,
+        region: Region,
+        listener: Listener,
+        given: actions.Actions,
+        *,
+        before: actions.Actions | None = None,
+        protocol: str = "",
     ) -> actions.Actions:
         return actions.complete(
             given,
             region=region,
             load_balancer=region.load_balancers[listener.load_balancer_arn],
-            protocol=listener.protocol,
+            protocol=protocol or listener.protocol,
             quotas=self._desk.settings.quotas,
+            before=before,
         )
 
     def _new_arn(self, listener: Listener) -> str:

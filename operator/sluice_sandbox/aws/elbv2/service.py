@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.elbv2.capacity import CapacityHandlers
 from sluice_sandbox.aws.elbv2.desk import Desk, Elbv2Settings
 from sluice_sandbox.aws.elbv2.forwarding import Forward, Reply, Router, error_reply
 from sluice_sandbox.aws.elbv2.health import HealthChecker
@@ -26,6 +27,7 @@ from sluice_sandbox.aws.elbv2.state import State, Target
 from sluice_sandbox.aws.elbv2.tags import TagHandlers
 from sluice_sandbox.aws.elbv2.target_groups import TargetGroupHandlers
 from sluice_sandbox.aws.elbv2.targets import TargetHandlers
+from sluice_sandbox.aws.elbv2.trust_stores import TrustStoreHandlers
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.ports import (
     Estate,
@@ -111,6 +113,8 @@ class Elbv2Service:
             **self._targets.operations(),
             **self._tags.operations(),
             **LimitHandlers(self._desk).operations(),
+            **CapacityHandlers(self._desk).operations(),
+            **TrustStoreHandlers(self._desk).operations(),
         }
 
     @property

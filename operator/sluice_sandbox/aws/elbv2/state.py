@@ -36,6 +36,12 @@ class LoadBalancer:
     attributes: dict[str, str]
     tags: Tags
     listener_arns: list[str] = field(default_factory=list)
+    extras: dict[str, Any] = field(default_factory=dict)
+    """Members that are only kept and shown."""
+    capacity_units: int = 0
+    capacity_changed: float = 0.0
+    capacity_decreases: list[float] = field(default_factory=list)
+    """When today's decreases were, epoch seconds."""
     was_tagged: bool = False
 
 
@@ -88,6 +94,8 @@ class Target:
     drain_until: float = 0.0
     healthy_since: float = 0.0
     """When it last became healthy, epoch seconds: where slow start counts from."""
+    server_id: str = ""
+    """QuicServerId."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,6 +123,20 @@ class TargetGroup:
         return float(self.attributes.get("deregistration_delay.timeout_seconds", "0"))
 
 
+@dataclass(slots=True, kw_only=True)
+class TrustStore:
+    """One trust store: where its bundle and its revocation files come from; nothing is read from there."""
+
+    arn: str
+    name: str
+    bundle: dict[str, str]
+    """CaCertificatesBundleS3Bucket, ...Key, ...ObjectVersion."""
+    revocations: dict[int, dict[str, str]]
+    """RevocationContent members by revocation id."""
+    tags: Tags
+    was_tagged: bool = False
+
+
 @dataclass(slots=True)
 class Region:
     """Everything of one account in one region, by ARN, with the names that must be unique."""
@@ -123,6 +145,7 @@ class Region:
     listeners: dict[str, Listener] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     target_groups: dict[str, TargetGroup] = field(default_factory=dict)
+    trust_stores: dict[str, TrustStore] = field(default_factory=dict)
     load_balancer_names: dict[str, str] = field(default_factory=dict)
     target_group_names: dict[str, str] = field(default_factory=dict)
 
@@ -152,6 +175,13 @@ class Region:
         found = self.target_groups.get(arn)
         if found is None:
             raise AwsError("TargetGroupNotFound", f"Target groups '{arn}' not found")
+        return found
+
+    def trust_store(self, arn: str) -> TrustStore:
+        """Return the trust store or refuse with TrustStoreNotFound."""
+        found = self.trust_stores.get(arn)
+        if found is None:
+            raise AwsError("TrustStoreNotFound", f"Trust store '{arn}' not found")
         return found
 
     def listener_of(self, rule: Rule) -> Listener:

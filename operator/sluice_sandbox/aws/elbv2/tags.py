@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sluice_sandbox.aws.elbv2.desk import Desk, validation_error
-from sluice_sandbox.aws.elbv2.state import Listener, LoadBalancer, Region, Rule, Tags, TargetGroup
+from sluice_sandbox.aws.elbv2.state import Listener, LoadBalancer, Region, Rule, Tags, TargetGroup, TrustStore
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.ports import TaggedResource
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
@@ -19,7 +19,7 @@ from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 MAX_TAGS = 50
 MAX_DESCRIBED = 20
 
-Tagged = LoadBalancer | Listener | Rule | TargetGroup
+Tagged = LoadBalancer | Listener | Rule | TargetGroup | TrustStore
 
 
 def new_tags(params: Params) -> Tags:
@@ -97,6 +97,7 @@ class TagHandlers:
             ("listener", region.listeners),
             ("listener-rule", region.rules),
             ("targetgroup", region.target_groups),
+            ("truststore", region.trust_stores),
         )
         return [
             TaggedResource(arn=arn, resource_type=f"elasticloadbalancing:{kind}", tags=dict(item.tags))
@@ -139,4 +140,6 @@ def _resource(region: Region, arn: str) -> Tagged:
         return region.rule(arn)
     if kind == "targetgroup":
         return region.target_group(arn)
+    if kind == "truststore":
+        return region.trust_store(arn)
     raise validation_error(f"'{arn}' is not a valid ARN")

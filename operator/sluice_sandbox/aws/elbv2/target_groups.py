@@ -3,18 +3,18 @@
 Sources: botocore's CreateTargetGroup and ModifyTargetGroup (defaults per protocol and target type,
 ranges, idempotence), DeleteTargetGroup. Wordings: "Target group '...' is currently in use by a
 listener or a rule" and "You cannot describe more than '20' target groups at a time" (public
-reports), "Health check timeout '..' must be smaller than the interval '..'" (moto's tests), the
-"exists, but with different settings" of load balancers; the others from memory.
+reports), the "exists, but with different settings" of load balancers; the others from memory.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sluice_sandbox.aws.elbv2 import attributes
-from sluice_sandbox.aws.elbv2.desk import Desk, invalid_configuration, validation_error
+from sluice_sandbox.aws.elbv2 import attributes, health_settings
+from sluice_sandbox.aws.elbv2.attribute_tables import of_target_group
+from sluice_sandbox.aws.elbv2.desk import Desk, check_arns, validation_error
+from sluice_sandbox.aws.elbv2.health_settings import WEB
 from sluice_sandbox.aws.elbv2.load_balancers import check_name
 from sluice_sandbox.aws.elbv2.paging import page
 from sluice_sandbox.aws.elbv2.state import TargetGroup
@@ -23,19 +23,7 @@ from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 MAX_DESCRIBED = 20
-_WEB = ("HTTP", "HTTPS")
 _UNSUPPORTED = ("GENEVE",)
-_HEALTH = (
-    "HealthCheckProtocol",
-    "HealthCheckPort",
-    "HealthCheckEnabled",
-    "HealthCheckPath",
-    "HealthCheckIntervalSeconds",
-    "HealthCheckTimeoutSeconds",
-    "HealthyThresholdCount",
-    "UnhealthyThresholdCount",
-    "Matcher",
-)
 
 OnGone = Callable[[str], None]
 """Told the ARN of a target group whose health checks change or end."""
@@ -85,7 +73,7 @@ class TargetGroupHandlers:
             arn=self._desk.arn(caller, f"targetgroup/{name}/{self._desk.hex_id()}"),
             name=name,
             settings=settings,
-            attributes=attributes.defaults(attributes.TARGET_GROUP),
+            attributes=attributes.defaults(of_target_group(settings)),
             tags=tags,
         )
         region.target_groups[group.arn] = group
@@ -104,6 +92,7 @@ class TargetGroupHandlers:
         if len(arns) > MAX_DESCRIBED or len(names) > MAX_DESCRIBED:
             raise validation_error(f"You cannot describe more than '{MAX_DESCRIBED}' target groups at a time")
         if arns:
+            check_arns(arns, "target group")
             missing = [arn for arn in arns if arn not in region.target_groups]
             if missing:
                 raise AwsError("TargetGroupNotFound", "One or more target groups not found")
@@ -125,14 +114,16 @@ class TargetGroupHandlers:
     def modify(self, caller: Caller, params: Params) -> Response:
         """Change health checks; protocol, port, VPC and type can never change."""
         group = self._desk.region(caller).target_group(params["TargetGroupArn"])
-        given = {member: params[member] for member in _HEALTH if params.get(member) is not None}
+        given = {
+            member: params[member] for member in health_settings.MEMBERS if params.get(member) is not None
+        }
         if given.get("HealthCheckEnabled") is False and group.settings["TargetType"] != "lambda":
             raise validation_error(
                 f"Health check enabled must be true for target groups with target type "
                 f"'{group.settings['TargetType']}'"
             )
-        changed = group.settings | given
-        _check_health(changed)
+        changed = health_settings.modified(group.settings, given)
+        health_settings.check(changed)
         group.settings = changed
         self._on_health_change(group.arn)
         self._desk.changed()
@@ -162,7 +153,7 @@ class TargetGroupHandlers:
     def modify_attributes(self, caller: Caller, params: Params) -> Response:
         """Set some attributes, all or none."""
         group = self._desk.region(caller).target_group(params["TargetGroupArn"])
-        wanted = attributes.changes("Target group", attributes.TARGET_GROUP, params["Attributes"])
+        wanted = attributes.changes("Target group", of_target_group(group.settings), params["Attributes"])
         merged = group.attributes | wanted
         attributes.check_target_group(merged)
         group.attributes = merged
@@ -178,25 +169,29 @@ class TargetGroupHandlers:
         if kind != "lambda" and not self._desk.estate.vpc_exists(caller, params["VpcId"]):
             raise validation_error(f"The VPC ID '{params['VpcId']}' is not found")
         version = params.get("ProtocolVersion")
-        if version is not None and (protocol not in _WEB or version not in ("GRPC", "HTTP1", "HTTP2")):
+        if version is not None and (protocol not in WEB or version not in ("GRPC", "HTTP1", "HTTP2")):
             raise validation_error(
                 f"Protocol version '{version}' is not supported with protocol '{protocol}'"
             )
         settings: dict[str, Any] = {"TargetType": kind}
         if kind != "lambda":
             settings |= {"Protocol": protocol, "Port": params["Port"], "VpcId": params["VpcId"]}
-        if protocol in _WEB:
+        if protocol in WEB:
             settings["ProtocolVersion"] = version or "HTTP1"
         settings["IpAddressType"] = params.get("IpAddressType") or "ipv4"
         if params.get("TargetControlPort") is not None:
             settings["TargetControlPort"] = params["TargetControlPort"]
-        settings |= _health(params, kind=kind, protocol=protocol, version=version)
-        _check_health(settings)
+        settings |= health_settings.of_new(params, kind=kind, protocol=protocol, version=version)
+        health_settings.check(settings)
         return settings
 
 
 def _check_place(params: Params, kind: str) -> None:
     """Refuse a group without protocol, port or VPC, and a Lambda one with any of them."""
+    if kind == "alb" and params.get("Protocol") not in (None, "TCP", "TLS"):
+        raise validation_error(
+            f"Protocol '{params['Protocol']}' is not supported for target groups with target type 'alb'"
+        )
     for member, noun in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
         if kind == "lambda" and params.get(member) is not None:
             raise validation_error(
@@ -204,93 +199,6 @@ def _check_place(params: Params, kind: str) -> None:
             )
         if kind != "lambda" and params.get(member) is None:
             raise validation_error(f"A {noun} must be specified")
-
-
-def _health(params: Params, *, kind: str, protocol: str | None, version: str | None) -> dict[str, Any]:
-    """Return the health-check members with the defaults that botocore documents."""
-    is_lambda = kind == "lambda"
-    enabled = params.get("HealthCheckEnabled")
-    if enabled is False and not is_lambda:
-        raise validation_error(
-            f"Health check enabled must be true for target groups with target type '{kind}'"
-        )
-    settings: dict[str, Any] = {
-        "HealthCheckEnabled": not is_lambda if enabled is None else enabled,
-        "HealthCheckIntervalSeconds": params.get("HealthCheckIntervalSeconds") or (35 if is_lambda else 30),
-        "HealthyThresholdCount": params.get("HealthyThresholdCount") or 5,
-        "UnhealthyThresholdCount": params.get("UnhealthyThresholdCount") or (5 if is_lambda else 2),
-    }
-    check_protocol = params.get("HealthCheckProtocol") or ("HTTP" if protocol in _WEB else "TCP")
-    if not is_lambda:
-        settings["HealthCheckProtocol"] = check_protocol
-        settings["HealthCheckPort"] = params.get("HealthCheckPort") or "traffic-port"
-    # 5 s behind an Application Load Balancer ("Health checks for Application Load Balancer target
-    # groups"); botocore's text (6 and 10 s) gives the figures of Network Load Balancers.
-    default_timeout = 30 if is_lambda else 5 if protocol in _WEB else 10
-    if protocol not in _WEB and check_protocol == "HTTP":
-        default_timeout = 6
-    settings["HealthCheckTimeoutSeconds"] = params.get("HealthCheckTimeoutSeconds") or default_timeout
-    if is_lambda or check_protocol in _WEB:
-        is_grpc = version == "GRPC"
-        settings["HealthCheckPath"] = params.get("HealthCheckPath") or (
-            "/AWS.ALB/healthcheck" if is_grpc else "/"
-        )
-        network_codes = "200-399"
-        default = (
-            {"GrpcCode": "12"} if is_grpc else {"HttpCode": "200" if protocol in _WEB else network_codes}
-        )
-        settings["Matcher"] = params.get("Matcher") or ({"HttpCode": "200"} if is_lambda else default)
-    elif params.get("HealthCheckPath") or params.get("Matcher"):
-        raise validation_error(
-            f"Health check path and matcher are not supported with protocol '{check_protocol}'"
-        )
-    return settings
-
-
-def _check_health(settings: Mapping[str, Any]) -> None:
-    """Refuse health checks that contradict themselves; also after a modification."""
-    protocol = settings.get("Protocol")
-    check_protocol = settings.get("HealthCheckProtocol")
-    if check_protocol not in (None, "HTTP", "HTTPS", "TCP"):
-        raise validation_error(f"Health check protocol '{check_protocol}' must be one of 'HTTP, HTTPS, TCP'")
-    if protocol in _WEB and check_protocol == "TCP":
-        raise invalid_configuration(
-            f"Health check protocol 'TCP' is not supported for target groups with protocol '{protocol}'"
-        )
-    interval, timeout = settings["HealthCheckIntervalSeconds"], settings["HealthCheckTimeoutSeconds"]
-    is_web = protocol in _WEB
-    if timeout > interval or (is_web and timeout == interval):
-        relation = "smaller than" if is_web else "smaller than or equal to"
-        raise validation_error(
-            f"Health check timeout '{timeout}' must be {relation} the interval '{interval}'"
-        )
-    port = settings.get("HealthCheckPort")
-    if port not in (None, "traffic-port") and not (port.isdigit() and 1 <= int(port) <= 65535):
-        raise validation_error(f"Health check port '{port}' must be 'traffic-port' or between 1 and 65535")
-    path = settings.get("HealthCheckPath")
-    if path is not None and not path.startswith("/"):
-        raise validation_error(f"Health check path '{path}' must begin with a '/' character")
-    matcher = settings.get("Matcher") or {}
-    if "GrpcCode" in matcher and settings.get("ProtocolVersion") != "GRPC":
-        raise validation_error("gRPC codes can only be matched by target groups with protocol version 'GRPC'")
-    if "HttpCode" in matcher:
-        low, high = (200, 499) if protocol in (*_WEB, None) else (200, 599)
-        codes(matcher["HttpCode"], low=low, high=high, noun="HTTP")
-    if "GrpcCode" in matcher:
-        codes(matcher["GrpcCode"], low=0, high=99, noun="gRPC")
-
-
-def codes(text: str, *, low: int, high: int, noun: str) -> list[tuple[int, int]]:
-    """Return the inclusive ranges of a matcher ("200,202" or "200-299"), or refuse it."""
-    ranges = []
-    for part in text.split(","):
-        found = re.fullmatch(r"\s*(\d{1,3})(?:-(\d{1,3}))?\s*", part)
-        first = int(found.group(1)) if found else -1
-        last = int(found.group(2) or first) if found else -1
-        if not low <= first <= last <= high:
-            raise validation_error(f"{noun} code '{text}' must be values or ranges between {low} and {high}")
-        ranges.append((first, last))
-    return ranges
 
 
 def shown(group: TargetGroup) -> dict[str, Any]:
