@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.cloudwatch.alarm_calls import AlarmCalls
 from sluice_sandbox.aws.cloudwatch.alarm_reads import AlarmReads
+from sluice_sandbox.aws.cloudwatch.composite import CompositeCalls
+from sluice_sandbox.aws.cloudwatch.deletion import Deletion
 from sluice_sandbox.aws.cloudwatch.desk import CloudWatchSettings, Desk
 from sluice_sandbox.aws.cloudwatch.evaluator import Evaluator
 from sluice_sandbox.aws.cloudwatch.history import HistoryCalls
@@ -62,6 +64,8 @@ class CloudWatchService:
             self._intake,
             MetricDataCalls(self._desk),
             self._alarms,
+            CompositeCalls(self._desk, alarms=self._alarms, transitions=self._transitions),
+            Deletion(self._desk, self._evaluator),
             AlarmReads(self._desk),
             HistoryCalls(self._desk),
             self._tags,
