@@ -8,12 +8,16 @@ and none blocks longer than its own timeout; a missing AWS budget token raises `
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sluice.model.actions import Action, Applied
 from sluice.model.binding import Binding, CallContext
 from sluice.model.keys import Key
+from sluice.model.rollout import HookRequest, MetricRequest
+from sluice.model.situation import GateFacts
+from sluice.model.strategy import Hook
+from sluice.model.traffic import SlotTarget
 
 Object = Mapping[str, Any]
 """A Kubernetes object or an AWS structure as its API returns it; never mutated by who reads it."""
@@ -174,6 +178,63 @@ class Facts(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateScene:
+    """What a gate's question is about: enough to ask AWS, Prometheus or a webhook without a controller."""
+
+    context: CallContext
+    uid: str
+    rollout_id: str
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    """`candidate`, `source` → revision name, for receivers."""
+    groups: Mapping[str, Sequence[SlotTarget]] = field(default_factory=dict)
+    """Slot → its target groups with their load balancers: dimensions of load-balancer metrics."""
+    alarms: Sequence[str] = ()
+    """CloudWatch alarms to watch."""
+    hooks: Mapping[str, Hook] = field(default_factory=dict)
+    """Name → the strategy's hook."""
+    task: Mapping[str, Any] = field(default_factory=dict)
+    """RunTask's parameters for the candidate, without overrides: cluster, taskDefinition,
+    networkConfiguration, launchType or capacityProviderStrategy, tags."""
+
+
+class Gates(Protocol):
+    """Measures metrics, watches alarms and runs hooks beside the passes. `analysis.gates.GateKeeper`.
+
+    Nothing here blocks: questions are answered in threads of their own, each within its timeout, and
+    `key` is woken when an answer is there. All of it is memory: after a restart the machine asks again
+    under the same ids, which are idempotency keys.
+    """
+
+    def answers(self, key: Key) -> GateFacts:
+        """Return what has been answered so far."""
+
+    def ask(
+        self, scene: GateScene, *, metrics: Sequence[MetricRequest], hooks: Sequence[HookRequest]
+    ) -> None:
+        """See that these are being answered, and end what is no longer asked for."""
+
+    def forget(self, key: Key) -> None:
+        """End everything about an object that is gone or has no rollout."""
+
+
+class NoGates:
+    """Gates of a world in which nobody can be asked: nothing is ever answered."""
+
+    def answers(self, key: Key) -> GateFacts:
+        """Return no answer."""
+        del key
+        return GateFacts()
+
+    def ask(
+        self, scene: GateScene, *, metrics: Sequence[MetricRequest], hooks: Sequence[HookRequest]
+    ) -> None:
+        """Ask nobody."""
+
+    def forget(self, key: Key) -> None:
+        """Remember nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The ports a controller works with."""
 
@@ -183,6 +244,9 @@ class World:
     executor: Executor
     recorder: Recorder
     clock: Clock
+    gates: Gates = field(default_factory=NoGates)
+    leader_epoch: Callable[[], int] = lambda: 0
+    """The Lease's transitions, as this process took it over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,10 +117,12 @@ def _subjects(action: Action, first: DeploymentPlan) -> list[str]:
 def known_since(first: DeploymentPlan, desired: Desired, observed: Observed) -> DeploymentPlan:
     """Return the first plan's intent with the ARNs that became known since; nothing new is decided."""
     state = first.state
-    digest = desired.revision.definition_hash
-    arn = observed.definitions.get(digest)
-    if arn and digest not in dict(state.definitions):
-        state = dataclasses.replace(state, definitions=(*state.definitions, (digest, arn)), registering=None)
+    intent = state.registering.definition_hash if state.registering else ""
+    for digest in dict.fromkeys((desired.revision.definition_hash, intent)):
+        arn = observed.definitions.get(digest)
+        if arn and digest not in dict(state.definitions):
+            definitions = (*state.definitions, (digest, arn))
+            state = dataclasses.replace(state, definitions=definitions, registering=None)
     arns = {name: group["TargetGroupArn"] for name, group in observed.target_groups.items() if group}
     groups = tuple(
         dataclasses.replace(group, arn=arns.get(group.name, group.arn)) for group in state.target_groups

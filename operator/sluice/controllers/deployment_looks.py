@@ -64,7 +64,8 @@ class Looks:
         observed = Observed(services=services, register_unsent=self._mood.register_unsent)
         service = _current(state, services)
         observed = self._definitions(desired, state, observed, service)
-        observed = self._balancing(desired, state, observed)
+        slot = state.slot.name if state.slot else "a"
+        observed = self._balancing(desired, state, observed, slot=slot)
         if service:
             observed = self._progress(desired, state, observed, service)
         return observed
@@ -120,15 +121,15 @@ class Looks:
                 return dataclasses.replace(observed, inactive=frozenset({arn}))
         return observed
 
-    def _balancing(self, desired: Desired, state: State, observed: Observed) -> Observed:
-        slot = state.slot.name if state.slot else "a"
+    def _balancing(self, desired: Desired, state: State, observed: Observed, *, slot: str) -> Observed:
         entries = [group for group, _, _ in targets.wanted(desired, state, slot=slot)]
         if not entries:
             return observed
-        observed = dataclasses.replace(observed, target_groups=self._groups(entries, state))
-        rules = self._rules_everywhere(entries)
+        groups = {**observed.target_groups, **self._groups(entries, state)}
+        observed = dataclasses.replace(observed, target_groups=groups)
+        rules = {**self._rules_everywhere(entries), **observed.rules}
         observed = dataclasses.replace(observed, rules=rules)
-        lost: set[str] = set()
+        lost: set[str] = set(observed.lost_listeners)
         placed = {
             (anchor.listener_arn, anchor.container_port): bool(anchor.rule_arn) for anchor in state.anchors
         }

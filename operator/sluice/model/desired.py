@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sluice.model.keys import Key
 
-StrategyType = Literal["RollingUpdate", "Recreate"]
+StrategyType = Literal["RollingUpdate", "Recreate", "Progressive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

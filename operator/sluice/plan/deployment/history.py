@@ -71,8 +71,10 @@ def protected(state: State, *names: str) -> frozenset[str]:
     found = {*names, previous(state)}
     if state.live:
         found.add(state.live.revision)
-    if state.slot:
-        found.add(state.slot.revision)
+    found |= {slot.revision for slot in state.slots}
+    found.add(str((state.progressive.get("standby") or {}).get("revision", "")))
+    moving = state.progressive.get("rollout") or {}
+    found |= {str(moving.get("candidate", "")), str(moving.get("source", ""))}
     if state.rollout:
         found |= {state.rollout.source, state.rollout.candidate}
     if state.rejected:

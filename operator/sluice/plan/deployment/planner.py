@@ -21,6 +21,7 @@ from sluice.model.actions import Action, Note
 from sluice.model.binding import Priority
 from sluice.model.desired import Desired, Revision
 from sluice.model.observed import Observed
+from sluice.model.rollout import Decision
 from sluice.plan.deployment import motion, publish, slots, summary, verbs
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.register import Registration, register
@@ -45,6 +46,8 @@ class DeploymentPlan:
     """A rollout ended well in this pass: old ControllerRevisions may go."""
     rollback: bool = False
     """A return to an earlier revision is in motion."""
+    decision: Decision | None = None
+    """What the machine of a progressive Deployment decided."""
 
 
 def plan(

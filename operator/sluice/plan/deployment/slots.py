@@ -35,7 +35,8 @@ class Slots:
     notes: tuple[Note, ...] = ()
 
 
-NAMES: Final = ("a", "b")
+NAMES: Final[tuple[str, ...]] = ("a", "b")
+"""The slots of a Deployment; a rolling one has one of them."""
 
 
 def candidates(installation: str, desired: Desired, state: State, *, lost: bool) -> tuple[ServiceId, ...]:

@@ -236,6 +236,8 @@ class Rejected:
     """Condition reason to show: RolledBack, FirstRolloutFailed, ProgressDeadlineExceeded; '' for an undo."""
     fallback: str = ""
     message: str = ""
+    cause: str = ""
+    """Why a progressive rollout was rolled back, one word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +329,7 @@ class State:
                 reason=rejected.get("reason", ""),
                 fallback=rejected.get("fallback", ""),
                 message=rejected.get("message", ""),
+                cause=rejected.get("cause", ""),
             )
             if rejected
             else None,
@@ -369,6 +372,7 @@ class State:
                     "reason": self.rejected.reason,
                     "fallback": self.rejected.fallback,
                     "message": self.rejected.message,
+                    "cause": self.rejected.cause,
                 }
             )
             if self.rejected

@@ -1,0 +1,199 @@
+"""Reads of AWS what one pass of a progressive Deployment needs, and more only when the machine asks.
+
+| what the machine needs | read |
+|---|---|
+| nothing in particular | both services; at rest at most the drift interval old, in motion now |
+| `health` (and whenever something moves) | target health of every group of a slot with tasks |
+| `proof` | every rule of every listener of the load balancers, now (rollout.md §7 point 3) |
+| `tasks` | stopped tasks of the slots |
+| `evidence` | stopped tasks, target health and the rules, in words |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sluice.controllers.deployment_looks import Looks, Mood
+from sluice.controllers.settings import ControllerSettings
+from sluice.model.binding import CallContext
+from sluice.model.desired import Desired, Revision
+from sluice.model.errors import AwsFailure
+from sluice.model.observed import Observed, ServiceId, Structure
+from sluice.model.rollout import Need
+from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment import slots as services
+from sluice.plan.deployment.progress import stopped_reasons
+from sluice.plan.deployment.state import State, TargetGroup
+from sluice.plan.progressive.facts import groups_of
+from sluice.plan.progressive.look import Look
+from sluice.ports import Facts
+
+_HEALTH_AGE: Final = 1.0  # seconds; rollout.md allows 10 for a rollback, weights want it fresh
+_EVIDENCE_LINES: Final = 32
+
+
+class ProgressiveLooks(Looks):
+    """The reads of one pass."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        context: CallContext,
+        settings: ControllerSettings,
+        mood: Mood,
+        *,
+        revisions: Mapping[str, Revision],
+    ) -> None:
+        """Read through `facts` on behalf of `context`; `revisions` are the bodies that are at hand."""
+        super().__init__(facts, context, settings, mood)
+        self._revisions = revisions
+
+    def first(self, desired: Desired, state: State, *, moving: bool) -> Look:
+        """Return what every pass needs; with health where something moves."""
+        seen = Observed(services=self._services(desired, state), register_unsent=self._mood.register_unsent)
+        for revision in self._running_or_next(desired, state):
+            wish = dataclasses.replace(desired, revision=revision)
+            found = self._definitions(wish, state, seen, self._service_of(state, seen, revision.name))
+            seen = dataclasses.replace(
+                found,
+                definitions={**seen.definitions, **found.definitions},
+                inactive=seen.inactive | found.inactive,
+                family_read=seen.family_read or found.family_read,
+            )
+        for name in services.NAMES:
+            wish = dataclasses.replace(desired, revision=self._revision_of(desired, state, name))
+            seen = self._balancing(wish, state, seen, slot=name)
+        look = Look(observed=seen, revisions=self._revisions)
+        return self._with_health(state, look) if moving else look
+
+    def more(self, desired: Desired, state: State, look: Look, needs: frozenset[Need]) -> Look:
+        """Return the look with what the machine asked for."""
+        if "health" in needs:
+            look = self._with_health(state, look)
+        if "tasks" in needs or "evidence" in needs:
+            look = self._with_stopped(state, look)
+        if "proof" in needs:
+            look = dataclasses.replace(look, proof=self._proof(desired, state))
+        if "evidence" in needs:
+            look = dataclasses.replace(look, evidence=self._evidence(state, look))
+        return look
+
+    # Which revisions matter.
+
+    def _running_or_next(self, desired: Desired, state: State) -> tuple[Revision, ...]:
+        names = {slot.revision for slot in state.slots}
+        rollout = state.progressive.get("rollout") or {}
+        names |= {rollout.get("candidate", ""), "" if rollout else desired.revision.name}
+        return tuple(self._revisions[name] for name in sorted(names) if name and name in self._revisions)
+
+    def _revision_of(self, desired: Desired, state: State, slot: str) -> Revision:
+        rollout = state.progressive.get("rollout") or {}
+        if rollout.get("slot") == slot and rollout.get("candidate") in self._revisions:
+            return self._revisions[rollout["candidate"]]
+        for entry in state.slots:
+            if entry.name == slot and entry.revision in self._revisions:
+                return self._revisions[entry.revision]
+        return desired.revision
+
+    def _service_of(self, state: State, seen: Observed, revision: str) -> Structure | None:
+        for slot in state.slots:
+            if slot.revision == revision:
+                return seen.services.get(ServiceId(slot.cluster, slot.service_name))
+        return None
+
+    # More facts.
+
+    def _with_health(self, state: State, look: Look) -> Look:
+        arns = sorted(
+            group.arn
+            for slot in state.slots
+            for group in groups_of(state, slot.name)
+            if self._serves(state, look, slot.name, group) and group.arn not in look.health_read
+        )
+        healthy = dict(look.observed.healthy)
+        for arn in arns:
+            try:
+                answer = self._facts.target_health(self._context, arn, max_age=_HEALTH_AGE)
+            except AwsFailure as failure:
+                if failure.kind != "not-found":
+                    raise
+                continue
+            healthy[arn] = frozenset(
+                f"{entry['Target']['Id']}:{entry['Target'].get('Port', '')}"
+                for entry in answer
+                if entry["TargetHealth"]["State"] == "healthy"
+            )
+        return dataclasses.replace(
+            look,
+            observed=dataclasses.replace(look.observed, healthy=healthy),
+            health_read=look.health_read | frozenset(arns),
+        )
+
+    def _serves(self, state: State, look: Look, slot: str, group: TargetGroup) -> bool:
+        for entry in state.slots:
+            service = look.observed.services.get(ServiceId(entry.cluster, entry.service_name))
+            if entry.name == slot and service and int(service.get("runningCount", 0)):
+                attached = {part.get("targetGroupArn") for part in service.get("loadBalancers") or ()}
+                return group.arn in attached
+        return False
+
+    def _with_stopped(self, state: State, look: Look) -> Look:
+        stopped = dict(look.stopped)
+        for slot in state.slots:
+            service = look.observed.services.get(ServiceId(slot.cluster, slot.service_name))
+            if service and slot.name not in stopped:
+                stopped[slot.name] = self._facts.tasks(
+                    self._context,
+                    cluster=slot.cluster,
+                    service=slot.service_name,
+                    status="STOPPED",
+                    max_age=5.0,
+                )
+        return dataclasses.replace(look, stopped=stopped)
+
+    def _proof(self, desired: Desired, state: State) -> Mapping[str, Sequence[Structure]]:
+        """Read all rules now. A listener that vanished meanwhile gives weight to nobody."""
+        balancers = {group.load_balancer_arn for group in state.target_groups if group.arn}
+        balancers |= {backend.load_balancer_arn for backend in desired.backends}
+        found: dict[str, Sequence[Structure]] = {}
+        for balancer in sorted(balancers - {""}):
+            try:
+                listeners = self._facts.listeners(self._context, balancer)
+            except AwsFailure as failure:
+                if failure.kind != "not-found":
+                    raise
+                continue
+            for listener in listeners:
+                arn = listener["ListenerArn"]
+                try:
+                    found[arn] = self._facts.rules(self._context, arn, max_age=0)
+                except AwsFailure as failure:
+                    if failure.kind != "not-found":
+                        raise
+        return found
+
+    def _evidence(self, state: State, look: Look) -> tuple[str, ...]:
+        """Return what vanishes soon, in words: why tasks stopped and targets are not healthy."""
+        rollout = state.progressive.get("rollout") or {}
+        slot = rollout.get("slot", "")
+        lines = [f"stopped task: {text}" for text in stopped_reasons(look.stopped.get(slot, ()))]
+        for group in groups_of(state, slot):
+            try:
+                answer = self._facts.target_health(self._context, group.arn, max_age=_HEALTH_AGE)
+            except AwsFailure:
+                continue  # less evidence, never a rollback that waits for it
+            lines += [
+                f"target {entry['Target']['Id']}:{entry['Target'].get('Port', '')} "
+                f"{entry['TargetHealth']['State']} {entry['TargetHealth'].get('Reason', '')}".strip()
+                for entry in answer
+                if entry["TargetHealth"]["State"] not in ("healthy", "draining")
+            ]
+        return tuple(dict.fromkeys(lines))[:_EVIDENCE_LINES]
+
+
+def failing(service: Structure) -> bool:
+    """Tell whether a service's deployment shows failed tasks: the stopped ones are worth a read."""
+    primary = ecs.primary(service)
+    return primary.get("rolloutState") == "FAILED" or bool(int(primary.get("failedTasks", 0) or 0))

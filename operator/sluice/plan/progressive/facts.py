@@ -1,0 +1,224 @@
+"""Condenses what was seen into the machine's `Situation`.
+
+A slot "runs a revision" only when nothing of the revision differs, its tag says so, and no task of
+another ECS deployment is left (rollout.md §3.3). "Carries weight" is read from the rules themselves,
+never from status (§7 point 3).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sluice.model.conditions import STALLED
+from sluice.model.desired import Desired
+from sluice.model.observed import ServiceId, Structure
+from sluice.model.ownership import REVISION
+from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts
+from sluice.model.traffic import Traffic, acknowledged
+from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.anchor import is_anchor
+from sluice.plan.deployment.progress import epoch, stopped_reasons
+from sluice.plan.deployment.slots import NAMES
+from sluice.plan.deployment.state import Slot, State, TargetGroup
+from sluice.plan.progressive.look import Look
+from sluice.plan.progressive.memory import motion_of
+from sluice.plan.progressive.slot import body_of
+
+DEREGISTRATION_DELAY: Final = 300.0  # elbv2 default of deregistration_delay.timeout_seconds
+CRASHES: Final = 3
+"""Stopped tasks of one revision, since its slot got it, that make a crash loop."""
+_CRASH_CODES: Final = frozenset({"EssentialContainerExited", "TaskFailedToStart"})
+
+
+def slot_facts(desired: Desired, state: State, look: Look) -> Mapping[str, SlotFacts]:
+    """Return what is known of both slots."""
+    known = {slot.name: slot for slot in state.slots}
+    return {name: _slot(desired, state, look, name, known.get(name)) for name in NAMES}
+
+
+def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | None) -> SlotFacts:
+    groups = groups_of(state, name)
+    carries = carries_weight(desired, look, groups)
+    service = (
+        look.observed.services.get(ServiceId(slot.cluster, slot.service_name)) if slot is not None else None
+    )
+    if slot is None or not service or service.get("status") != "ACTIVE":
+        return SlotFacts(
+            name=name, carries_weight=carries, healthy=0, drain_seconds=drain_seconds(look, groups)
+        )
+    failing, failed = failures(slot, service, look.stopped.get(name, ()), since=_since(state, name))
+    running = int(service.get("runningCount", 0))
+    return SlotFacts(
+        name=name,
+        exists=True,
+        revision=slot.revision if runs(desired, slot, service, look) else "",
+        desired=int(service.get("desiredCount", 0)),
+        running=running,
+        tasks=running + int(service.get("pendingCount", 0)),
+        healthy=healthy(look, groups, service),
+        zones=zones(look, groups, service),
+        failing=failing,
+        failed=failed,
+        carries_weight=carries,
+        drain_seconds=drain_seconds(look, groups),
+    )
+
+
+def groups_of(state: State, slot: str) -> tuple[TargetGroup, ...]:
+    """Return the target groups of a slot that exist."""
+    return tuple(group for group in state.target_groups if group.slot == slot and group.arn)
+
+
+def runs(desired: Desired, slot: Slot, service: Structure, look: Look) -> bool:
+    """Tell whether a service runs `slot.revision` completely."""
+    revision = look.revisions.get(slot.revision)
+    if revision is None:
+        return False
+    if ecs.tags_of(service).get(REVISION) != slot.revision:
+        return False
+    wish = dataclasses.replace(desired, revision=revision, cluster=slot.cluster)
+    body = body_of(wish, slot.task_definition, balancers=None, count=None)
+    if any(entry.of_revision for entry in ecs.differences(service, body)):
+        return False
+    return all(
+        deployment.get("status") == "PRIMARY"
+        or not (int(deployment.get("runningCount", 0)) + int(deployment.get("pendingCount", 0)))
+        for deployment in service.get("deployments") or ()
+    )
+
+
+def healthy(look: Look, groups: Sequence[TargetGroup], service: Structure) -> int | None:
+    """Return how many running tasks are healthy in every target group; None when not read."""
+    running = int(service.get("runningCount", 0))
+    attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
+    arns = [group.arn for group in groups if group.arn in attached]
+    if not arns or not running:
+        return running
+    if not all(arn in look.health_read for arn in arns):
+        return None
+    return min(running, *(len(look.observed.healthy.get(arn, ())) for arn in arns))
+
+
+def zones(look: Look, groups: Sequence[TargetGroup], service: Structure) -> int:
+    """Return how many zones need a target each: those of the subnets, where cross-zone is off."""
+    if not any(_attribute(look, group, "load_balancing.cross_zone.enabled") == "false" for group in groups):
+        return 0
+    network = service.get("networkConfiguration", {}).get("awsvpcConfiguration", {})
+    return len(network.get("subnets") or ())
+
+
+def drain_seconds(look: Look, groups: Sequence[TargetGroup]) -> float:
+    """Return the longest deregistration delay of a slot's groups."""
+    values = [
+        _attribute(look, group, "deregistration_delay.timeout_seconds") or str(DEREGISTRATION_DELAY)
+        for group in groups
+    ]
+    return max((float(value) for value in values), default=0.0)
+
+
+def _attribute(look: Look, group: TargetGroup, name: str) -> str:
+    seen = look.observed.target_groups.get(group.name) or {}
+    return str(seen.get("Attributes", {}).get(name, ""))
+
+
+def failures(
+    slot: Slot, service: Structure, stopped: Sequence[Structure], *, since: float
+) -> tuple[tuple[str, ...], bool]:
+    """Return why tasks of the slot's definition stop, and whether that is a crash loop or a failure.
+
+    Counted from stopped tasks: ECS's own failedTasks starts again with each deployment.
+    """
+    crashed = [
+        task
+        for task in stopped
+        if task.get("taskDefinitionArn") == slot.task_definition
+        and task.get("stopCode") in _CRASH_CODES
+        and (epoch(task.get("stoppedAt")) or 0.0) >= since
+    ]
+    primary = ecs.primary(service)
+    gave_up = (
+        primary.get("rolloutState") == "FAILED" and primary.get("taskDefinition") == slot.task_definition
+    )
+    reasons = stopped_reasons(crashed)
+    if gave_up:
+        reasons = (str(primary.get("rolloutStateReason") or "ECS gave the deployment up"), *reasons)
+    return reasons, gave_up or len(crashed) >= CRASHES
+
+
+def _since(state: State, name: str) -> float:
+    rollout = motion_of(state).rollout
+    if rollout and rollout.slot == name:
+        return rollout.started_at
+    return state.live.since if state.live else 0.0
+
+
+def carries_weight(desired: Desired, look: Look, groups: Sequence[TargetGroup]) -> bool | None:
+    """Tell whether any rule, but for our anchors, gives weight to one of the groups; None: not read."""
+    if not groups:
+        return False
+    if look.proof is None:
+        return None
+    arns = {group.arn for group in groups}
+    return any(
+        arns & set(weighted(rule))
+        for rules in look.proof.values()
+        for rule in rules
+        if not is_anchor(rule, desired.installation, desired.key)
+    )
+
+
+def weighted(rule: Structure) -> Mapping[str, int]:
+    """Return target group ARN → weight above 0 of a rule's forward actions."""
+    found: dict[str, int] = {}
+    for action in rule.get("Actions") or ():
+        groups = action.get("ForwardConfig", {}).get("TargetGroups") or ()
+        for group in groups:
+            if int(group.get("Weight", 1)):
+                found[group["TargetGroupArn"]] = int(group.get("Weight", 1))
+        if not groups and action.get("TargetGroupArn"):
+            found[action["TargetGroupArn"]] = 1
+    return found
+
+
+def traffic_facts(state: State, routes: Sequence[Structure], name: str) -> TrafficFacts:
+    """Return what is published and what routes say of it."""
+    told = state.traffic
+    live = [route for route in routes if not route["metadata"].get("deletionTimestamp")]
+    if told is None:
+        found = tuple(_route(route, name, None) for route in live)
+        return TrafficFacts(routes=tuple(sorted(found, key=lambda entry: entry.name)))
+    total = sum(told.weights.values()) or 1
+    return TrafficFacts(
+        seq=told.seq,
+        weights={slot: parts * 1000 // total for slot, parts in told.weights.items() if parts},
+        test=told.test,
+        header=(told.header.name, told.header.value) if told.header else None,
+        verify_after=told.verify_after,
+        published_slots=frozenset(target.slot for target in told.targets),
+        routes=tuple(sorted((_route(route, name, told) for route in live), key=lambda entry: entry.name)),
+    )
+
+
+def _route(route: Structure, name: str, told: Traffic | None) -> RouteFacts:
+    metadata, status = route["metadata"], route.get("status") or {}
+    entries = status.get("backends") or ()
+    proof = acknowledged(entries, name)
+    own: Mapping[str, Any] = next((entry for entry in entries if entry.get("name") == name), {})
+    stalled: Mapping[str, Any] = next(
+        (entry for entry in status.get("conditions") or () if entry["type"] == STALLED), {}
+    )
+    proven = bool(
+        told is not None
+        and proof is not None
+        and proof.proves(told, route_generation=int(metadata.get("generation", 0)))
+    )
+    return RouteFacts(
+        name=metadata["name"],
+        proven=proven,
+        verified_at=proof.verified_at if proof else 0.0,
+        foreign=str(own.get("foreign") or ""),
+        problem=str(stalled.get("message", "")),
+        problem_reason=str(stalled.get("reason", "")),
+    )

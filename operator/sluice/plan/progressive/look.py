@@ -1,0 +1,29 @@
+"""What one pass of a progressive Deployment saw, beyond `model.observed.Observed`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sluice.model.desired import Revision
+from sluice.model.observed import Observed, Structure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Facts by slot; what was not looked at is absent."""
+
+    observed: Observed
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
+    """Bodies of the revisions that slots run or shall run, by name."""
+    stopped: Mapping[str, Sequence[Structure]] = field(default_factory=dict)
+    """Slot → its stopped tasks."""
+    health_read: frozenset[str] = frozenset()
+    """ARNs of target groups whose health was read."""
+    proof: Mapping[str, Sequence[Structure]] | None = None
+    """Listener ARN → its rules with the default one, of every listener of the load balancers, read in
+    this pass for the proof before a shrink; None: not read."""
+    evidence: tuple[str, ...] | None = None
+    """What was captured for the history of a rollback; None: not asked for."""
+    blocked: str = ""
+    """Why something could not be read."""

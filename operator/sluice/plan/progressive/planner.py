@@ -1,0 +1,357 @@
+"""Plans one pass over a progressive Deployment: the machine's decision becomes AWS calls and a status.
+
+1. both slots: their services, found, replaced or missing      4. anchors over both slots' groups
+2. the definition of each slot's revision                      5. each slot's service follows its order
+3. each slot's target groups                                   6. traffic, status, history
+
+While a rollback's rules are not verified nothing else is written (rollout.md §5: its first AWS calls are
+the rule writes, and those are the routes'); only an undo may first bring a shrunk standby back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.model.actions import Action, Note, Ref
+from sluice.model.binding import Priority
+from sluice.model.conditions import RECONCILING_REASONS, timestamp
+from sluice.model.desired import Desired, Revision
+from sluice.model.observed import Structure
+from sluice.model.rollout import Decision, Finished, SlotOrder
+from sluice.plan.deployment import history, publish, retire, summary
+from sluice.plan.deployment import slots as services
+from sluice.plan.deployment.anchor import anchors
+from sluice.plan.deployment.planner import DeploymentPlan
+from sluice.plan.deployment.register import register
+from sluice.plan.deployment.state import Slot, State
+from sluice.plan.deployment.summary import Verdict
+from sluice.plan.deployment.targets import Targets, attached, target_groups
+from sluice.plan.progressive import slot as slot_plan
+from sluice.plan.progressive.look import Look
+from sluice.plan.progressive.memory import with_motion
+from sluice.plan.progressive.publish import compose
+
+
+@dataclass(slots=True)
+class _Work:
+    desired: Desired
+    look: Look
+    decision: Decision
+    now: float
+    state: State
+    slots: dict[str, Slot]
+    found: dict[str, Structure | None]
+    actions: list[Action] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    wakes: list[float] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    def wish(self, name: str, revision: Revision) -> Desired:
+        """Return the wish as slot `name` sees it: its own revision, in its own cluster."""
+        known = self.slots.get(name)
+        cluster = known.cluster if known and known.service_arn else self.desired.cluster
+        return dataclasses.replace(self.desired, revision=revision, cluster=cluster)
+
+
+def plan(
+    desired: Desired,
+    look: Look,
+    state: State,
+    decision: Decision,
+    *,
+    now: float,
+    routes: Sequence[Mapping[str, Any]] = (),
+    steps: Sequence[str] = (),
+) -> DeploymentPlan:
+    """Return the plan of one pass; raises Refused where only a person can help."""
+    work = _Work(
+        desired=desired,
+        look=look,
+        decision=decision,
+        now=now,
+        state=state,
+        slots={slot.name: slot for slot in state.slots},
+        found={},
+    )
+    orders = {order.slot: order for order in decision.slots}
+    retiring = state.retiring
+    for name in services.NAMES:
+        retiring = _examine(work, name, orders.get(name), retiring)
+    retiring, let_go = services.remaining(desired, retiring, look.observed.services)
+    work.notes += let_go
+    work.state = dataclasses.replace(work.state, retiring=retiring)
+    only_rules = decision.traffic.rollback and not _undo(decision)
+    if only_rules:
+        _remember(work)
+    else:
+        _run(work, orders)
+        work.actions += retire.retire(retiring, look.observed, successor="the other slot's service")
+    _publish(work, routes)
+    return _conclude(work, steps=steps, before=state)
+
+
+def _undo(decision: Decision) -> bool:
+    rollout = decision.motion.rollout
+    return rollout is not None and rollout.kind == "Undo"
+
+
+def _examine(work: _Work, name: str, order: SlotOrder | None, retiring: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """Find the slot's service; return what is retiring."""
+    known = work.slots.get(name)
+    revision = _revision(work, name, order)
+    if known is None and (order is None or order.revision is None or revision is None):
+        return retiring
+    wish = work.wish(name, revision or work.desired.revision)
+    if known is None:
+        known, replaced = services.find(wish, work.look.observed, name)
+        retiring = (*retiring, *replaced)
+    if known.service_arn and known.cluster != wish.cluster:
+        wish = dataclasses.replace(wish, cluster=known.cluster)
+    seen = services.examine(wish, known, retiring, work.look.observed)
+    work.slots[name], work.found[name] = seen.slot, seen.service
+    work.notes += seen.notes
+    return seen.retiring
+
+
+def _revision(work: _Work, name: str, order: SlotOrder | None) -> Revision | None:
+    """Return the body of what the slot shall run, or runs."""
+    known = work.slots.get(name)
+    wanted = (order.revision if order else None) or (known.revision if known else "")
+    return work.look.revisions.get(wanted) if wanted else None
+
+
+def _remember(work: _Work) -> None:
+    work.state = _with_slots(work)
+
+
+def _run(work: _Work, orders: Mapping[str, SlotOrder]) -> None:
+    """Steps 2 to 5."""
+    wishes = {
+        name: work.wish(name, revision)
+        for name in services.NAMES
+        if name in work.slots and (revision := _revision(work, name, orders.get(name))) is not None
+    }
+    arns = _definitions(work, wishes)
+    targets = _targets(work, wishes)
+    hung = anchors(work.desired, work.state, work.look.observed, targets)
+    _tell(work, *(f"target group: {text}" for text in targets.repaired), *hung.repaired)
+    work.actions += [*targets.actions, *hung.actions]
+    work.state = dataclasses.replace(work.state, target_groups=targets.groups, anchors=hung.anchors)
+    for name, wish in wishes.items():
+        order = orders.get(name)
+        if order is None:
+            continue
+        arn = arns.get(name)
+        if arn is None:
+            work.messages.append(f"slot {name} waits for its task definition")
+            continue
+        _serve(work, wish, order, arn, attached(wish, targets, slot=name))
+    for name, order in orders.items():
+        service = work.found.get(name)
+        if name not in wishes and name in work.slots and service:
+            done = slot_plan.only_count(work.slots[name], service, order)
+            work.actions += done.actions
+    work.state = _with_slots(work)
+
+
+def _definitions(work: _Work, wishes: Mapping[str, Desired]) -> dict[str, str | Ref]:
+    """Return the definition of each slot's revision; at most one is registered in a pass."""
+    found: dict[str, str | Ref] = {}
+    acted = False
+    for name, wish in wishes.items():
+        done = register(wish, work.state, work.look.observed, now=work.now)
+        if done.action and acted:
+            continue
+        if done.arn is None and done.registering is None:
+            continue
+        registering = done.registering
+        if registering is None and work.state.registering is not None:
+            digests = {other.revision.definition_hash for other in wishes.values()}
+            pending = work.state.registering
+            known = pending.definition_hash in dict(done.definitions)
+            registering = pending if pending.definition_hash in digests and not known else None
+        work.state = dataclasses.replace(work.state, definitions=done.definitions, registering=registering)
+        if done.action:
+            work.actions.append(done.action)
+            acted = True
+        if done.wait_until is not None:
+            work.wakes.append(done.wait_until)
+        if done.arn is not None:
+            found[name] = done.arn
+    return found
+
+
+def _targets(work: _Work, wishes: Mapping[str, Desired]) -> Targets:
+    """Return the groups of both slots; a slot without a wish keeps what it has."""
+    merged = Targets(groups=(), arns={}, actions=())
+    for name in services.NAMES:
+        if name in wishes:
+            merged = merged.and_of(target_groups(wishes[name], work.state, work.look.observed, slot=name))
+        else:
+            own = tuple(group for group in work.state.target_groups if group.slot == name)
+            kept = Targets(groups=(), arns={}, actions=()).with_others(own, slot="")
+            merged = merged.and_of(kept)
+    return merged
+
+
+def _serve(
+    work: _Work, wish: Desired, order: SlotOrder, arn: str | Ref, balancers: list[dict[str, Any]]
+) -> None:
+    name = order.slot
+    slot, service = work.slots[name], work.found.get(name)
+    if service is None:
+        if not order.count and order.count is not None:
+            return  # a service is made when it gets tasks
+        rollout = work.decision.motion.rollout
+        live = work.decision.motion.live
+        attempt = rollout.id if rollout else str(live.since if live else "")
+        done = slot_plan.create(wish, slot, order, arn, balancers, attempt)
+    else:
+        done = slot_plan.follow(wish, slot, service, order, arn=arn, balancers=balancers)
+    work.slots[name] = done.slot
+    work.actions += done.actions
+    if done.message:
+        work.messages.append(done.message)
+        work.wakes.append(work.now + 1)
+    _tell(work, *([f"slot {name}: {', '.join(done.repaired)}"] if done.repaired else []))
+
+
+def _tell(work: _Work, *texts: str) -> None:
+    """Tell what is different in AWS: drift, unless a spec, a route or a rollout asks for it."""
+    if work.decision.motion.rollout is not None:
+        return
+    asked = work.state.observed_generation != work.desired.generation or any(
+        not group.arn for group in work.state.target_groups
+    )
+    reason = "ServiceUpdated" if asked else "DriftRepaired"
+    work.notes += [Note(type="Normal", reason=reason, message=text) for text in texts]
+
+
+def _with_slots(work: _Work) -> State:
+    live = work.decision.motion.live
+    ordered = [work.slots[name] for name in sorted(work.slots)]
+    main = next((slot for slot in ordered if live and slot.name == live.slot), None)
+    main = main or (ordered[0] if ordered else None)
+    return dataclasses.replace(
+        work.state, slot=main, others=tuple(slot for slot in ordered if slot is not main)
+    )
+
+
+def _publish(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
+    """Step 6: traffic, and who has proved it."""
+    motion = work.decision.motion
+    newest = str(work.state.history[0].get("id", "")) if work.state.history else ""
+    rollout_id = motion.rollout.id if motion.rollout else newest or work.desired.revision.name
+    traffic = compose(work.desired, work.state, work.decision.traffic, rollout_id=rollout_id)
+    proofs = publish.acknowledgements(work.state, traffic, routes, work.desired.key.name)
+    work.state = dataclasses.replace(work.state, traffic=traffic, routes=proofs)
+
+
+def _conclude(work: _Work, *, steps: Sequence[str], before: State) -> DeploymentPlan:
+    decision, desired = work.decision, work.desired
+    state = work.state
+    for done in decision.finished:
+        if all(entry.get("id") != done.rollout.id for entry in state.history):
+            state = dataclasses.replace(state, history=history.add(state.history, _entry(done)))
+    wakes = [*work.wakes, *([decision.wake_at] if decision.wake_at is not None else [])]
+    ready = decision.ready and not work.actions and not work.messages
+    reason, message = decision.reason, decision.message
+    if decision.ready and not ready:
+        reason = "RollingOut"
+        message = "; ".join(work.messages) or f"{len(work.actions)} AWS calls bring the slots in line"
+    elif work.messages and reason in RECONCILING_REASONS:
+        message = "; ".join((message, *work.messages))
+    state = dataclasses.replace(
+        with_motion(state, decision.motion, steps=steps, wake_at=min(wakes) if wakes else None),
+        observed_generation=desired.generation,
+    )
+    verdict = Verdict(ready=ready, reason=reason, message=message)
+    live = work.found.get(decision.motion.live.slot) if decision.motion.live else None
+    body = summary.status(desired, state, verdict, service=live, now=work.now)
+    body["phase"] = decision.phase if ready or not decision.ready else "Progressing"
+    body.update(_counts(work))
+    if not ready:
+        soon = summary.poll_after(_as_moving(state, work), now=work.now)
+        wakes += [soon] if soon is not None else []
+    if not work.actions and ready:
+        work.actions += _garbage(work, state)
+    rollback = decision.traffic.rollback
+    return DeploymentPlan(
+        state=state,
+        status=body,
+        actions=tuple(
+            dataclasses.replace(action, priority=Priority.ROLLBACK) if rollback else action
+            for action in work.actions
+        ),
+        notes=(*decision.notes, *work.notes),
+        wake_at=min(wakes) if wakes else None,
+        keep=_keep(work, before),
+        completed=any(done.outcome == "Succeeded" for done in decision.finished),
+        rollback=rollback,
+    )
+
+
+def _as_moving(state: State, work: _Work) -> State:
+    """Return a state that `poll_after` reads as moving since the stage began."""
+    rollout = work.decision.motion.rollout
+    if rollout is None:
+        return state
+    moving = history.begin(state, candidate=rollout.candidate, deadline=0.0, now=rollout.stage_since)
+    return dataclasses.replace(state, rollout=moving)
+
+
+def _keep(work: _Work, before: State) -> Revision | None:
+    """Return the candidate's body, to be kept before any status names it."""
+    rollout = work.decision.motion.rollout
+    named = (before.progressive.get("rollout") or {}).get("candidate")
+    if rollout is None or rollout.candidate == named:
+        return None
+    return work.look.revisions.get(rollout.candidate)
+
+
+def _counts(work: _Work) -> dict[str, int]:
+    rollout = work.decision.motion.rollout
+    name = rollout.slot if rollout else ""
+    service = work.found.get(name)
+    return {"updatedReplicas": int(service.get("runningCount", 0))} if service else {}
+
+
+def _garbage(work: _Work, state: State) -> tuple[Action, ...]:
+    needed = set()
+    motion = work.decision.motion
+    names = {slot.revision for slot in state.slots} | {work.desired.revision.name}
+    if motion.standby:
+        names.add(motion.standby.revision)
+    for name in names:
+        if revision := work.look.revisions.get(name):
+            needed.add(revision.definition_hash)
+    needed |= {slot.task_definition for slot in state.slots}
+    surplus = history.surplus_definitions(
+        state.definitions, needed=frozenset(needed), limit=work.desired.history_limit
+    )
+    return tuple(
+        retire.deregister(arn, reason="beyond spec.revisionHistoryLimit", priority=Priority.GARBAGE)
+        for arn in surplus[:1]
+    )
+
+
+def _entry(done: Finished) -> dict[str, Any]:
+    """Return the history entry of a rollout that is over."""
+    rollout = done.rollout
+    found = {
+        "id": rollout.id,
+        "revision": rollout.candidate,
+        "outcome": done.outcome,
+        "startedAt": timestamp(rollout.started_at),
+        "durationSeconds": max(0, int(done.at - rollout.started_at)),
+        "rollbackSeconds": round(rollout.verified_at - rollout.decided_at, 3)
+        if rollout.decided_at and rollout.verified_at
+        else None,
+        "reason": ": ".join(text for text in (rollout.reason, rollout.message) if text),
+        "by": rollout.by,
+        "evidence": list(rollout.evidence),
+    }
+    return {name: value for name, value in found.items() if value not in (None, "", [])}
