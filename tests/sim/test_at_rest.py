@@ -14,7 +14,7 @@ from sim.stories import apply
 from sim.universe import Universe, deployment
 from sluice_sandbox.aws.estate import TASK_ROLE
 
-NAMESPACE = "arn:aws:servicediscovery:eu-west-1:111122223333:namespace/ns-1"
+NAMESPACE = "shop"
 ALIASES = [{"port": 80, "dnsName": "web"}]
 SERVED = {"portName": "http", "clientAliases": ALIASES}
 
@@ -40,6 +40,9 @@ SERVED = {"portName": "http", "clientAliases": ALIASES}
 def test_what_only_the_primary_deployment_shows(ecs: dict[str, Any]) -> None:
     """DescribeServices shows these in the PRIMARY deployment alone: half an hour at rest writes nothing."""
     universe = Universe(seed=7)
+    universe.aws("servicediscovery", "CreateHttpNamespace", Name=NAMESPACE)
+    universe.run(120)
+    universe.aws("ecs", "UpdateCluster", cluster="sandbox", serviceConnectDefaults={"namespace": NAMESPACE})
     apply(deployment(ecs=ecs))(universe)
     universe.settle(universe.ready)
     before = len(universe.writes())

@@ -110,9 +110,12 @@ class DiscoveryRules:
             )
 
     def check_connect(
-        self, caller: Caller, spec: dict[str, Any], definition: Definition, *, look_up: bool
+        self, caller: Caller, spec: dict[str, Any], definition: Definition, *, namespace: str | None
     ) -> None:
-        """Refuse Service Connect without a namespace, and services that no port mapping is named for."""
+        """Refuse Service Connect without a namespace, and services that no port mapping is named for.
+
+        `namespace` is the cluster's default ('' without one); None: namespaces are not looked up.
+        """
         connect = spec.get("serviceConnectConfiguration") or {}
         services = connect.get("services") or ()
         names = {
@@ -134,12 +137,10 @@ class DiscoveryRules:
         if connect.get("accessLogConfiguration") and not connect.get("logConfiguration"):
             # botocore, ServiceConnectConfiguration.accessLogConfiguration.
             raise invalid_parameter("Access logs require a logConfiguration in serviceConnectConfiguration.")
-        if connect.get("enabled"):
-            self._check_namespace(caller, connect.get("namespace") or "", definition, look_up=look_up)
+        if connect.get("enabled") and namespace is not None:
+            self._check_namespace(caller, connect.get("namespace") or namespace, definition)
 
-    def _check_namespace(
-        self, caller: Caller, namespace: str, definition: Definition, *, look_up: bool
-    ) -> None:
+    def _check_namespace(self, caller: Caller, namespace: str, definition: Definition) -> None:
         if definition.spec["networkMode"] not in {"awsvpc", "bridge"}:
             # ECS developer guide, Service Connect considerations.
             raise invalid_parameter(
@@ -151,7 +152,7 @@ class DiscoveryRules:
                 "default."
             )
         registries = self._core.ports.registries
-        if look_up and registries is not None and not registries.namespace_exists(caller, namespace):
+        if registries is not None and not registries.namespace_exists(caller, namespace):
             raise namespace_not_found(namespace)
 
 

@@ -18,6 +18,7 @@ from sluice_sandbox.aws.ecs.instances import InstanceCalls
 from sluice_sandbox.aws.ecs.narration import Narrator
 from sluice_sandbox.aws.ecs.run_calls import RunCalls
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
+from sluice_sandbox.aws.ecs.service_queries import ServiceQueries
 from sluice_sandbox.aws.ecs.services import Hands, ServiceCalls
 from sluice_sandbox.aws.ecs.settings import EcsSettings
 from sluice_sandbox.aws.ecs.state import EcsState
@@ -73,6 +74,7 @@ class EcsService:
             InstanceCalls(self._core),
             definitions,
             ServiceCalls(self._core, definitions, hands),
+            ServiceQueries(self._core),
             DeploymentCalls(self._core, book, self.scheduler),
             RunCalls(self._core, definitions, engine),
             TaskCalls(self._core, engine),

@@ -41,13 +41,19 @@ class ServiceRules:
         self._discovery = DiscoveryRules(core)
 
     def check(
-        self, caller: Caller, spec: Spec, definition: Definition, *, given: Container[str] | None = None
+        self,
+        caller: Caller,
+        spec: Spec,
+        definition: Definition,
+        *,
+        given: Container[str] | None = None,
+        namespace: str = "",
     ) -> None:
         """Check a service: after a creation's defaults (`given` None) or after an update's merge.
 
         Of an update, what lies outside the service (subnets, security groups, target groups) is looked
         up only where the request gives it: scaling a service whose rule or subnet is gone is no error
-        (from memory: AWS answers so).
+        (from memory: AWS answers so). `namespace` is the cluster's default for Service Connect.
         """
         check_launch(spec, definition, self._core.scope(caller))
         if spec.get("schedulingStrategy") == "DAEMON":
@@ -63,6 +69,9 @@ class ServiceRules:
             raise invalid_parameter(
                 "You cannot specify an IAM role for services that require a service linked role."
             )
+        if spec.get("role") and not spec.get("loadBalancers"):
+            # botocore, CreateServiceRequest.role: a load balancer must be specified too (text from memory).
+            raise invalid_parameter("A role can only be specified for a service with load balancers.")
         self._check_load_balancers(spec, definition)
         if given is None or "loadBalancers" in given:
             for item in spec.get("loadBalancers") or ():
@@ -73,7 +82,7 @@ class ServiceRules:
         check_placement(spec, definition)
         check_volume_configurations(spec.get("volumeConfigurations"), definition)
         look_up = given is None or "serviceConnectConfiguration" in given
-        self._discovery.check_connect(caller, spec, definition, look_up=look_up)
+        self._discovery.check_connect(caller, spec, definition, namespace=namespace if look_up else None)
         grace = spec.get("healthCheckGracePeriodSeconds")
         if grace is not None and not 0 <= grace <= MAX_GRACE:
             # botocore: up to 2,147,483,647 seconds; without any health check it is unused, not refused.
@@ -235,6 +244,8 @@ def _check_daemon(spec: Spec) -> None:
         raise invalid_parameter("volumeConfigurations are only supported for REPLICA services.")
     if spec.get("placementStrategy"):
         raise invalid_parameter("Placement strategies are not supported with the DAEMON strategy.")
+    if spec.get("availabilityZoneRebalancing") == "ENABLED":
+        raise invalid_parameter("Availability Zone rebalancing is not supported with the DAEMON strategy.")
 
 
 def refuse_unmodelled(params: Spec) -> None:

@@ -69,8 +69,10 @@ def defaults(cluster: Cluster, params: Params) -> dict[str, Any]:
     spec["enableECSManagedTags"] = params.get("enableECSManagedTags", False)
     spec["propagateTags"] = params.get("propagateTags") or "NONE"
     spec["enableExecuteCommand"] = params.get("enableExecuteCommand", False)
-    # botocore, CreateServiceRequest.availabilityZoneRebalancing: ENABLED unless given.
-    spec["availabilityZoneRebalancing"] = params.get("availabilityZoneRebalancing") or "ENABLED"
+    # botocore, CreateServiceRequest.availabilityZoneRebalancing: ENABLED unless given. Daemons cannot
+    # have it (ECS developer guide), hence are DISABLED (from memory).
+    rebalancing = "DISABLED" if spec["schedulingStrategy"] == "DAEMON" else "ENABLED"
+    spec["availabilityZoneRebalancing"] = params.get("availabilityZoneRebalancing") or rebalancing
     spec["deploymentConfiguration"] = _configuration(params, spec["schedulingStrategy"])
     if spec["deploymentController"]["type"] != "ECS" and not (
         params.get("deploymentConfiguration") or {}

@@ -1,4 +1,4 @@
-"""Services: create, describe, list, update, delete.
+"""Services: create, update, delete.
 
 Every member of CreateService is kept and returned with ECS's defaults (DescribeServices examples in
 botocore and public issues). UpdateService merges, checks the result as a creation is checked, and
@@ -14,9 +14,9 @@ from sluice_sandbox.aws.ecs import refusals, tags
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
-from sluice_sandbox.aws.ecs.identity import arn, last_segment
-from sluice_sandbox.aws.ecs.paging import page
+from sluice_sandbox.aws.ecs.identity import arn
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
+from sluice_sandbox.aws.ecs.service_queries import default_namespace, find_service
 from sluice_sandbox.aws.ecs.service_rules import (
     NAME,
     TOKEN,
@@ -29,8 +29,11 @@ from sluice_sandbox.aws.ecs.service_view import render
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, Service
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
-MAX_DESCRIBE = 10
-DEFAULT_PAGE = 10
+DAEMON_COUNT = (
+    "The daemon scheduling strategy does not support a desired count for services. "
+    "Remove the desired count value and try again."
+)
+"""Text: public issues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,6 @@ class ServiceCalls:
         """Return the handlers by operation."""
         return {
             "CreateService": self.create_service,
-            "DescribeServices": self.describe_services,
-            "ListServices": self.list_services,
             "UpdateService": self.update_service,
             "DeleteService": self.delete_service,
         }
@@ -103,7 +104,7 @@ class ServiceCalls:
             # botocore: required if schedulingStrategy is REPLICA or isn't specified (text from memory).
             raise refusals.invalid_parameter("desiredCount is required for the REPLICA scheduling strategy.")
         if strategy == "DAEMON" and desired is not None:
-            raise refusals.invalid_parameter("The daemon scheduling strategy does not support desiredCount.")
+            raise refusals.invalid_parameter(DAEMON_COUNT)
         _check_count(desired)
         spec = defaults(cluster, params)
         controller = spec["deploymentController"]["type"]
@@ -117,7 +118,7 @@ class ServiceCalls:
                 raise refusals.invalid_parameter("TaskDefinition cannot be blank.")
             definition = self._definitions.usable(caller, params["taskDefinition"], missing=refuse_definition)
             choose_launch(spec, definition)
-            self._rules.check(caller, spec, definition)
+            self._rules.check(caller, spec, definition, namespace=default_namespace(cluster))
             spec["taskDefinition"] = definition.arn
         elif (
             params.get("taskDefinition") or params.get("networkConfiguration") or params.get("loadBalancers")
@@ -139,60 +140,23 @@ class ServiceCalls:
             tags=chosen,
         )
 
-    def describe_services(self, caller: Caller, params: Params) -> Response:
-        """Describe up to ten by name or ARN; unknown ones are failures with reason MISSING."""
-        names: list[str] = params["services"]
-        if not names:
-            raise refusals.invalid_parameter("Services cannot be empty.")
-        if len(names) > MAX_DESCRIBE:
-            # botocore: up to 10 services in a single operation.
-            raise refusals.invalid_parameter("Services cannot have more than 10 elements.")
-        cluster = self._core.cluster(caller, params.get("cluster"))
-        with_tags = "TAGS" in (params.get("include") or ())
-        shown, failures = [], []
-        for name in names:
-            found = self._find(caller, cluster, name)
-            if found is None:
-                missing = name if name.startswith("arn:") else arn(caller, "service", cluster.name, name)
-                failures.append({"arn": missing, "reason": "MISSING"})
-            else:
-                shown.append(render(self._core, found, with_tags=with_tags))
-        return {"services": shown, "failures": failures}
-
-    def list_services(self, caller: Caller, params: Params) -> Response:
-        """List ACTIVE services of a cluster, ten a page unless said (botocore)."""
-        cluster = self._core.cluster(caller, params.get("cluster"))
-        services = self._core.scope(caller).services
-        found = []
-        for service_arn in cluster.service_arns:
-            service = services[service_arn]
-            launch = params.get("launchType")
-            scheduling = params.get("schedulingStrategy")
-            if launch and service.spec.get("launchType") != launch:
-                continue
-            if scheduling and service.spec["schedulingStrategy"] != scheduling:
-                continue
-            if params.get("resourceManagementType") == "ECS":
-                continue
-            found.append(service_arn)
-        arns, token = page(found, params, default=DEFAULT_PAGE)
-        return {"serviceArns": arns, **token}
-
     def update_service(self, caller: Caller, params: Params) -> Response:
         """Merge, check, keep; open a deployment where a member that triggers one differs or it is forced."""
         refuse_unmodelled(params)
         cluster = self._core.cluster(caller, params.get("cluster"))
-        service = self._find(caller, cluster, params["service"])
+        service = find_service(self._core.scope(caller), cluster, params["service"])
         if service is None:
             raise refusals.service_not_found()
         if service.status != "ACTIVE":
             raise refusals.service_not_active()
         _check_count(params.get("desiredCount"))
+        if params.get("desiredCount") is not None and service.spec["schedulingStrategy"] == "DAEMON":
+            raise refusals.invalid_parameter(DAEMON_COUNT)
         controller = service.spec["deploymentController"]["type"]
         if controller == "EXTERNAL":
             self._update_external(service, params)
         else:
-            self._update_scheduled(caller, service, params)
+            self._update_scheduled(caller, cluster, service, params)
         return {"service": render(self._core, service, with_tags=True)}
 
     def _update_external(self, service: Service, params: Params) -> None:
@@ -206,7 +170,7 @@ class ServiceCalls:
         service.desired_count = params.get("desiredCount", service.desired_count)
         self._hands.scheduler.touch(service.arn)
 
-    def _update_scheduled(self, caller: Caller, service: Service, params: Params) -> None:
+    def _update_scheduled(self, caller: Caller, cluster: Cluster, service: Service, params: Params) -> None:
         if service.spec["deploymentController"]["type"] == "CODE_DEPLOY" and (
             TRIGGERS.intersection(params) or params.get("forceNewDeployment")
         ):
@@ -217,7 +181,7 @@ class ServiceCalls:
             )
         definition = self._definition_of(caller, service, params)
         spec = merged(service.spec, params, definition)
-        self._rules.check(caller, spec, definition, given=params)
+        self._rules.check(caller, spec, definition, given=params, namespace=default_namespace(cluster))
         opens = params.get("forceNewDeployment") or any(
             spec.get(member) != service.spec.get(member) for member in TRIGGERS
         )
@@ -242,7 +206,7 @@ class ServiceCalls:
     def delete_service(self, caller: Caller, params: Params) -> Response:
         """Start draining; refused while scaled above zero unless forced."""
         cluster = self._core.cluster(caller, params.get("cluster"))
-        service = self._find(caller, cluster, params["service"])
+        service = find_service(self._core.scope(caller), cluster, params["service"])
         if service is None or service.status == "INACTIVE":
             raise refusals.service_not_found()
         if service.status == "ACTIVE":
@@ -258,13 +222,6 @@ class ServiceCalls:
             self._hands.scheduler.drop_from_cluster(service)
             self._hands.scheduler.touch(service.arn)
         return {"service": render(self._core, service, with_tags=False)}
-
-    def _find(self, caller: Caller, cluster: Cluster, name_or_arn: str) -> Service | None:
-        services = self._core.scope(caller).services
-        found = services.get(arn(caller, "service", cluster.name, last_segment(name_or_arn)))
-        if found is not None and name_or_arn.startswith("arn:") and found.arn != name_or_arn:
-            return None
-        return found
 
 
 def _check_count(desired: int | None) -> None:

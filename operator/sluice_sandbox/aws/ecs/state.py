@@ -264,6 +264,7 @@ class Task:
     platform_family: str = ""
     cpu: str = ""
     memory: str = ""
+    architecture: str = "x86_64"
     ephemeral_gib: int = 20
     enable_execute_command: bool = False
     overrides: dict[str, Any] = field(default_factory=dict)

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from sluice_sandbox.aws.ecs import refusals
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import last_segment
-from sluice_sandbox.aws.ecs.state import Tags
+from sluice_sandbox.aws.ecs.state import Scope, Tags
+from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 MAX_TAGS = 50
@@ -45,7 +46,7 @@ def render(tags: Tags) -> list[dict[str, str]]:
 
 
 class TagCalls:
-    """The three tag operations, for clusters, services, tasks and task definitions."""
+    """The three tag operations, for every kind of resource that ECS tags."""
 
     def __init__(self, core: Core) -> None:
         """Work on `core`'s state."""
@@ -63,14 +64,18 @@ class TagCalls:
         """Add or overwrite tags; the sum is limited too."""
         tags = self._find(caller, params["resourceArn"])
         added = parse(params["tags"])
-        if len(tags | added) > MAX_TAGS:
-            raise refusals.invalid_parameter("The maximum number of tags per resource is 50.")
+        # botocore: tags with the aws: prefix don't count against the limit.
+        if sum(not key.startswith("aws:") for key in tags | added) > MAX_TAGS:
+            raise AwsError("LimitExceededException", "The maximum number of tags per resource is 50.")
         tags.update(added)
         return {}
 
     def untag_resource(self, caller: Caller, params: Params) -> Response:
         """Remove tags; absent keys are no error."""
         tags = self._find(caller, params["resourceArn"])
+        if any(key.lower().startswith("aws:") for key in params["tagKeys"]):
+            # botocore: tags with this prefix cannot be edited or deleted.
+            raise refusals.invalid_parameter("Tag keys that start with aws: are reserved for AWS use.")
         for key in params["tagKeys"]:
             tags.pop(key, None)
         return {}
@@ -86,17 +91,31 @@ class TagCalls:
             raise refusals.invalid_parameter("Invalid ARN: Invalid ARN format.")
         kind = parts[5].split("/", 1)[0]
         if kind == "cluster":
-            cluster = scope.clusters.get(last_segment(arn))
-            if cluster is None or cluster.arn != arn or cluster.status != "ACTIVE":
-                raise refusals.cluster_not_found()
-            return cluster.tags
-        if kind == "service" and arn in scope.services and scope.services[arn].status == "ACTIVE":
-            return scope.services[arn].tags
-        if kind == "task" and arn in scope.tasks:
-            return scope.tasks[arn].tags
+            return self._of_cluster(scope, arn)
         if kind == "task-definition":
             family, _, revision = last_segment(arn).partition(":")
             known = scope.families.get(family)
             if known is not None and revision.isdecimal() and int(revision) in known.revisions:
                 return known.revisions[int(revision)].tags
+        service = scope.services.get(arn)
+        if service is not None and service.status == "ACTIVE":
+            return service.tags
+        sets = {item.arn: item for each in scope.services.values() for item in each.task_sets.values()}
+        providers = {item.arn: item for item in scope.capacity_providers.values() if item.status == "ACTIVE"}
+        instances = {item.arn: item for item in scope.instances.values() if item.status != "INACTIVE"}
+        for group in (scope.tasks, sets, providers, instances):
+            if arn in group:
+                return group[arn].tags
         raise refusals.resource_not_found(arn)
+
+    @staticmethod
+    def _of_cluster(scope: Scope, arn: str) -> Tags:
+        cluster = scope.clusters.get(last_segment(arn))
+        if cluster is None or cluster.arn != arn:
+            raise refusals.cluster_not_found()
+        if cluster.status != "ACTIVE":
+            # Text: hashicorp/terraform-provider-aws, recognised by it.
+            raise refusals.invalid_parameter(
+                "The specified cluster is inactive. Specify an active cluster and try again."
+            )
+        return cluster.tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from sluice_sandbox.aws.ecs.core import Core
@@ -22,6 +23,7 @@ from sluice_sandbox.aws.service import Caller
 PLATFORM_VERSION = "1.4.0"
 """What LATEST is on Linux Fargate (ECS developer guide, Fargate platform versions)."""
 _FAMILIES = {"LINUX": "Linux"}
+_ARCHITECTURES = {"X86_64": "x86_64", "ARM64": "arm64"}
 
 
 def platform_family(definition: Definition) -> str:
@@ -56,6 +58,9 @@ def make_task(
         ],
         cpu=definition.spec.get("cpu", ""),
         memory=definition.spec.get("memory", ""),
+        architecture=_ARCHITECTURES[
+            (definition.spec.get("runtimePlatform") or {}).get("cpuArchitecture", "X86_64")
+        ],
         ephemeral_gib=(definition.spec.get("ephemeralStorage") or {}).get("sizeInGiB", 20),
         platform_version=PLATFORM_VERSION if fargate else "",
         platform_family=platform_family(definition) if fargate else "",
@@ -89,6 +94,7 @@ def task_of_service(
         Target(group_arn=item["targetGroupArn"], port=item["containerPort"])
         for item in deployment.spec.get("loadBalancers") or ()
     ]
+    task.volumes = deepcopy(deployment.spec.get("volumeConfigurations") or [])
     task.registrations = [
         Registration(arn=item["registryArn"], port=item.get("port") or item.get("containerPort"))
         for item in deployment.spec.get("serviceRegistries") or ()

@@ -45,8 +45,9 @@ def render(task: Task, *, with_tags: bool) -> dict[str, Any]:
         "createdAt": task.created_at,
         "version": task.version,
         "containers": [_container(task, container) for container in task.containers],
-        "attachments": [_attachment(task)] if task.eni_id else [],
-        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "attachments": ([_attachment(task)] if task.eni_id else [])
+        + [_volume(task, v) for v in task.volumes],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": task.architecture}],
         "overrides": {
             "containerOverrides": [{"name": container.name} for container in task.containers],
             "inferenceAcceleratorOverrides": [],
@@ -119,4 +120,30 @@ def _attachment(task: Task) -> dict[str, Any]:
             {"name": "privateDnsName", "value": f"ip-{task.ip.replace('.', '-')}.ec2.internal"},
             {"name": "privateIPv4Address", "value": task.ip},
         ],
+    }
+
+
+def _volume(task: Task, volume: dict[str, Any]) -> dict[str, Any]:
+    """Return the attachment of an EBS volume (names of the details: ECS developer guide, from memory)."""
+    given = volume["managedEBSVolume"]
+    # One volume per definition is configured at launch, so that the task's id is enough for the two ids.
+    details = {
+        "volumeName": volume["name"],
+        "volumeId": f"vol-0{task.id[:16]}",
+        "roleArn": given["roleArn"],
+        "volumeType": given.get("volumeType", "gp3"),
+        "filesystemType": given.get("filesystemType", "xfs"),
+        "encrypted": str(given.get("encrypted", False)).lower(),
+        "deleteOnTermination": str(
+            (given.get("terminationPolicy") or {}).get("deleteOnTermination", True)
+        ).lower(),
+    }
+    for member in ("sizeInGiB", "snapshotId", "iops", "throughput", "kmsKeyId"):
+        if given.get(member) is not None:
+            details[member] = str(given[member])
+    return {
+        "id": f"{task.id[:8]}-{task.id[8:12]}-4{task.id[13:16]}-a{task.id[17:20]}-{task.id[20:]}",
+        "type": "AmazonElasticBlockStorage",
+        "status": _ATTACHMENT_STATUS.get(task.last_status, "ATTACHED"),
+        "details": [{"name": name, "value": value} for name, value in details.items()],
     }

@@ -144,7 +144,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "daemon-with-count": (
         {"schedulingStrategy": "DAEMON", "launchType": "EC2"},
         INVALID,
-        "does not support desiredCount",
+        "does not support a desired count",
     ),
     "minimum-150": (
         {"deploymentConfiguration": {"minimumHealthyPercent": 150}},
