@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.cloudwatch.service import CloudWatchService
+from sluice_sandbox.aws.ecr.pulls import EcrImages
+from sluice_sandbox.aws.ecr.service import EcrService
 from sluice_sandbox.aws.ecs.service import EcsService
 from sluice_sandbox.aws.elbv2.service import Elbv2Service
 from sluice_sandbox.aws.emitter import MotoEmitter, RememberingEmitter
@@ -63,6 +65,7 @@ def compose(
         ),
         rng=random.Random(f"{seed}/servicediscovery"),
     )
+    ecr = EcrService(clock)
     ecs = EcsService(
         clock,
         estate=estate,
@@ -71,9 +74,11 @@ def compose(
         emitter=emitter,
         rng=rng,
         registries=cloud_map,
+        images=EcrImages(ecr),
         alarms=cloudwatch.alarms,
     )
     services: dict[str, Service] = {
+        "ecr": ecr,
         "ecs": ecs,
         "elbv2": elbv2,
         "servicediscovery": cloud_map,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sluice_sandbox.dataplane.network import TaskNetwork
     from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
-OWN_SERVICES = frozenset({"cloudwatch", "ecs", "elbv2", "servicediscovery"})
+OWN_SERVICES = frozenset({"cloudwatch", "ecr", "ecs", "elbv2", "servicediscovery"})
 """Never answered by moto, whatever is missing here."""
 
 

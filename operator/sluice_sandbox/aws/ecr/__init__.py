@@ -1,0 +1,1 @@
+"""Amazon ECR: repositories, images with true digests, layers, policies; and the pulls of ECS."""
