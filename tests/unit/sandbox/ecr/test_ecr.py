@@ -247,12 +247,10 @@ def test_deletion(ecr: Call, image_id: dict[str, str], gone: list[str], left: li
 def test_describing_an_unknown_image_is_an_error(ecr: Call) -> None:
     """ImageNotFoundException, unlike the batches' failures."""
     error = refused(lambda: ecr("DescribeImages", repositoryName="app", imageIds=[{"imageTag": "9"}]))
-    assert (error.code, error.message) == (
-        "ImageNotFoundException",
-        (
-            "The image with imageId {imageDigest:'null', imageTag:'9'} does not exist within the repository with "
-            f"name 'app' in the registry with id '{ACCOUNT}'"
-        ),
+    assert error.code == "ImageNotFoundException"
+    assert error.message == (
+        "The image with imageId {imageDigest:'null', imageTag:'9'} does not exist within the repository "
+        f"with name 'app' in the registry with id '{ACCOUNT}'"
     )
 
 
