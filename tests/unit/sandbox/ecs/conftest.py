@@ -21,7 +21,7 @@ from sluice_sandbox.aws.ecs.service import EcsService
 from sluice_sandbox.aws.ecs.settings import EcsSettings
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.estate import SECURITY_GROUP_ID, SUBNET_IDS, VPC_ID, FixedEstate
-from sluice_sandbox.aws.ports import SubnetView, TargetGroupView, TargetHealth, TaskLaunch
+from sluice_sandbox.aws.ports import RegistryView, SubnetView, TargetGroupView, TargetHealth, TaskLaunch
 from sluice_sandbox.aws.service import Caller
 
 MODEL = ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
@@ -141,11 +141,51 @@ class FakeEmitter:
         self.events.append((detail_type, dict(detail)))
 
 
+@dataclass
+class FakeRegistries:
+    """A Cloud Map of four services by the kind of their records, and the namespace `ns`."""
+
+    registered: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    health: dict[str, bool] = field(default_factory=dict)
+
+    def service(self, caller: Caller, arn: str) -> RegistryView | None:
+        """Know srv-a, srv-srv, srv-both and srv-http."""
+        kinds = {"srv-a": {"A"}, "srv-srv": {"SRV"}, "srv-both": {"A", "SRV"}, "srv-http": set()}
+        name = arn.rsplit("/", 1)[1]
+        if name not in kinds:
+            return None
+        return RegistryView(
+            arn=arn,
+            service_id=name,
+            namespace_id="ns-1",
+            name=name,
+            record_types=frozenset(kinds[name]),
+            custom_health=True,
+        )
+
+    def namespace_exists(self, caller: Caller, name_or_arn: str) -> bool:
+        """Know one namespace."""
+        return name_or_arn in {"ns", "arn:aws:servicediscovery:eu-west-1:111122223333:namespace/ns-1"}
+
+    def register(self, caller: Caller, arn: str, *, instance_id: str, attributes: Mapping[str, str]) -> None:
+        """Keep the instance."""
+        self.registered[(arn.rsplit("/", 1)[1], instance_id)] = dict(attributes)
+
+    def deregister(self, caller: Caller, arn: str, *, instance_id: str) -> None:
+        """Forget the instance."""
+        self.registered.pop((arn.rsplit("/", 1)[1], instance_id), None)
+
+    def set_health(self, caller: Caller, arn: str, *, instance_id: str, healthy: bool) -> None:
+        """Keep the health."""
+        self.health[instance_id] = healthy
+
+
 class Ecs:
     """One stand-in with everything around it."""
 
     def __init__(self, seed: int = 7) -> None:
         """Start in an empty account."""
+        self.registries = FakeRegistries()
         self.clock = VirtualClock()
         self.groups = FakeTargetGroups()
         self.runtime = FakeRuntime()
@@ -159,6 +199,7 @@ class Ecs:
             emitter=self.emitter,
             rng=random.Random(seed),
             settings=EcsSettings(),
+            registries=self.registries,
         )
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:

@@ -285,7 +285,7 @@ KEPT: dict[str, Any] = {
     "availabilityZoneRebalancing": "DISABLED",
     "serviceRegistries": [
         {
-            "registryArn": "arn:aws:servicediscovery:eu-west-1:111122223333:service/srv-1",
+            "registryArn": "arn:aws:servicediscovery:eu-west-1:111122223333:service/srv-srv",
             "containerName": "app",
             "containerPort": 8080,
         }
