@@ -9,6 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from sluice_sandbox.aws.ecs.launch_rules import launch_type_of
 from sluice_sandbox.aws.ecs.state import Cluster, Definition
 from sluice_sandbox.aws.ecs.task_factory import platform_family
 from sluice_sandbox.aws.service import Params
@@ -95,9 +96,16 @@ def choose_launch(spec: dict[str, Any], definition: Definition) -> None:
     if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
         asked = definition.spec.get("requiresCompatibilities") or []
         spec["launchType"] = "FARGATE" if "FARGATE" in asked else "EC2"
-    if spec.get("launchType", "FARGATE") == "FARGATE":
+    fill_platform(spec, definition)
+
+
+def fill_platform(spec: dict[str, Any], definition: Definition) -> None:
+    """Give a spec that comes to Fargate its platform (LATEST unless said), others none (botocore)."""
+    if launch_type_of(spec) == "FARGATE":
         spec.setdefault("platformVersion", "LATEST")
         spec["platformFamily"] = platform_family(definition)
+    else:
+        spec.pop("platformFamily", None)
 
 
 def _configuration(params: Params, scheduling: str) -> dict[str, Any]:
@@ -135,8 +143,12 @@ def merged(before: dict[str, Any], params: Params, definition: Definition) -> di
         spec.pop("launchType", None)
     elif params.get("capacityProviderStrategy") == []:
         # botocore: an empty list goes back to the launch type.
+        if before.get("capacityProviderStrategy"):
+            spec["launchType"] = launch_type_of(before)
         spec.pop("capacityProviderStrategy", None)
-        spec["launchType"] = "FARGATE"
+    if launch_type_of(spec) != "FARGATE" and not params.get("platformVersion"):
+        spec.pop("platformVersion", None)
+    fill_platform(spec, definition)
     merge_plain(spec, params)
     if params.get("loadBalancers") == [] and "healthCheckGracePeriodSeconds" not in params:
         # A grace period has no meaning without load balancers and would be refused.
