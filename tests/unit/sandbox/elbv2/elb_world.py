@@ -20,6 +20,7 @@ from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.dataplane.network import TaskNetwork
 from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
+NOT_FOUND = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
 CERTIFICATE = "arn:aws:acm:eu-west-1:111122223333:certificate/one"
 
 
@@ -73,6 +74,11 @@ class Elb:
         with pytest.raises(AwsError) as caught:
             self.call(operation, **params)
         return caught.value
+
+    def attributes(self, what: str, **params: Any) -> dict[str, str]:
+        """Return the attributes of a LoadBalancer, Listener or TargetGroup as a dict."""
+        answer = self.call(f"Describe{what}Attributes", **params)
+        return {item["Key"]: item["Value"] for item in answer["Attributes"]}
 
     def load_balancer(self, name: str = "web", **params: Any) -> str:
         """Create a load balancer and return its ARN."""
@@ -148,3 +154,25 @@ def forward(*weighted: tuple[str, int], **stickiness: Any) -> dict[str, Any]:
     if stickiness:
         config["TargetGroupStickinessConfig"] = stickiness
     return {"Type": "forward", "ForwardConfig": config}
+
+
+def listener_params(elb: Elb, kind: str = "application", **params: Any) -> dict[str, Any]:
+    """Return the parameters of a CreateListener on a new load balancer of that kind."""
+    actions = [NOT_FOUND]
+    if kind == "network":
+        actions = [forward((elb.group("tcp", Protocol="TCP"), 1))]
+    wanted = {
+        "LoadBalancerArn": elb.load_balancer(Type=kind),
+        "Port": 443,
+        "DefaultActions": actions,
+    }
+    return wanted | params
+
+
+def secure_listener(elb: Elb) -> str:
+    """Create an HTTPS listener on a new load balancer and return its ARN."""
+    made = elb.call(
+        "CreateListener",
+        **listener_params(elb, Protocol="HTTPS", Certificates=[{"CertificateArn": CERTIFICATE}]),
+    )
+    return str(made["Listeners"][0]["ListenerArn"])
