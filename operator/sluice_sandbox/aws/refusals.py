@@ -24,7 +24,7 @@ _THROTTLING = {
     "ecs": ("ThrottlingException", 400),
     "elbv2": ("Throttling", 400),
     "ec2": ("RequestLimitExceeded", 503),
-    "servicediscovery": ("RequestLimitExceeded", 400),
+    "servicediscovery": ("RequestLimitExceeded", 429),
     "iam": ("Throttling", 400),
     "sts": ("Throttling", 400),
     "sns": ("Throttled", 429),

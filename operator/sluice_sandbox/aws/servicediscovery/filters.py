@@ -1,8 +1,8 @@
 """Filters and pages of Cloud Map's List calls.
 
 botocore on every one of them: "Cloud Map gets MaxResults [items] and then filters them": a page may be
-empty and have a NextToken. A token names the last item looked at, so that what comes and goes between
-two pages is neither repeated nor lost. Texts of the refusals are from memory.
+empty and have a NextToken. A token names the last item looked at and the one after it, so that what
+comes and goes between two pages is neither repeated nor lost. Texts of the refusals are from memory.
 """
 
 from __future__ import annotations
@@ -85,16 +85,20 @@ def page(
     chosen = items[start : start + size]
     response: Response = {member: [show(item) for item in chosen if keep(item)]}
     if start + size < len(items):
-        token = f"{start + size}|{key(chosen[-1])}"
+        token = "|".join((str(start + size), key(chosen[-1]), key(items[start + size])))
         response["NextToken"] = base64.urlsafe_b64encode(token.encode()).decode()
     return response
 
 
 def _start(token: str, keys: list[str]) -> int:
     try:
-        following, _, last = base64.urlsafe_b64decode(token.encode()).decode().partition("|")
+        following, last, after = base64.urlsafe_b64decode(token.encode()).decode().split("|")
         position = int(following)
     except (binascii.Error, ValueError):
         raise invalid_input("The specified NextToken is not valid.") from None
-    # The last item may be gone by now: then its former place is the best answer.
-    return keys.index(last) + 1 if last in keys else min(max(position, 0), len(keys))
+    if last in keys:
+        return keys.index(last) + 1
+    if after in keys:
+        return keys.index(after)
+    # Both have gone: their former place is the best answer.
+    return min(max(position, 0), len(keys))

@@ -150,9 +150,9 @@ class OperationEngine:
         if not isinstance(mishap, AwsError):
             raise OperationFailed("INTERNAL_FAILURE", str(mishap))
         if mishap.code in _AS_THEY_ARE:
-            raise OperationFailed(mishap.code, mishap.message)
+            raise OperationFailed(mishap.code, mishap.message or "The operation failed.")
         code = next((code for code, names in _CODES.items() if mishap.code in names), "INTERNAL_FAILURE")
-        raise OperationFailed(code, mishap.message)
+        raise OperationFailed(code, mishap.message or "The operation failed.")
 
     def _forget_old(self, caller: Caller) -> None:
         operations = self._desk.region(caller).operations

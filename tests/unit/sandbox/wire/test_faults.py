@@ -69,7 +69,7 @@ def test_a_window_opens_and_closes() -> None:
         pytest.param({"kind": "throttle"}, "ecs", "ThrottlingException", 400, id="ecs throttle"),
         pytest.param({"kind": "throttle"}, "elbv2", "Throttling", 400, id="elbv2 throttle"),
         pytest.param(
-            {"kind": "throttle"}, "servicediscovery", "RequestLimitExceeded", 400, id="cloud map throttle"
+            {"kind": "throttle"}, "servicediscovery", "RequestLimitExceeded", 429, id="cloud map throttle"
         ),
         pytest.param({"kind": "error"}, "ecs", "ServerException", 500, id="ecs 500"),
         pytest.param({"kind": "error"}, "elbv2", "InternalFailure", 500, id="elbv2 500"),
