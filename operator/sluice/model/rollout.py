@@ -103,6 +103,8 @@ class Rollout:
     header: tuple[str, str] | None = None
     live_floor: int = 0
     """The most tasks the live slot was meant to have since the start: it never has fewer before the end."""
+    shown: bool = False
+    """Requests may have reached the candidate (test listener, header or weight): it drains before it goes."""
     shares: bool = False
     """No route at the start: weights are shares of tasks, not of requests."""
     healthy_since: float | None = None

@@ -1,0 +1,102 @@
+"""What routes are asked to write, and whether every one of them has proved it.
+
+A weight counts only when each route has read it back from its rules (rollout.md §4, §7): the order must
+be what is published, every route must have acknowledged that, and not before `verify_after`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sluice.model.conditions import STALLED_REASONS
+from sluice.model.rollout import TrafficOrder
+from sluice.model.strategy import FULL
+from sluice.rollout import scaling
+from sluice.rollout.work import Work, other
+
+_SHOWN = frozenset({"PreTraffic", "Stepping", "PostTraffic", "Baking", "PostBake", "RollingBack"})
+"""Stages in which the test listener shows the candidate. During a rollback until the production rules
+are proved: those are written first, alone."""
+
+
+def order(work: Work) -> TrafficOrder:
+    """Return what routes shall write; derived from the memory alone, so it is the same on every pass."""
+    motion, published = work.motion, work.situation.traffic
+    rollout = motion.rollout
+    if rollout is None or rollout.stage == "Starting" or (rollout.kind == "First" and not rollout.weight):
+        weights: Mapping[str, int] = {motion.live.slot: FULL} if motion.live else dict(published.weights)
+        return TrafficOrder(weights=weights, verify_after=published.verify_after)
+    shares = {rollout.slot: rollout.weight, other(rollout.slot): FULL - rollout.weight}
+    back = rollout.stage in ("RollingBack", "CleaningUp")
+    idle = rollout.stage == "PreScaleUp"
+    reassert = back or idle or rollout.reassert or rollout.kind != "Rollout"
+    return TrafficOrder(
+        weights={slot: parts for slot, parts in sorted(shares.items()) if parts},
+        test=rollout.slot if rollout.kind == "Rollout" and rollout.stage in _SHOWN else "",
+        header=rollout.header,
+        header_slot=rollout.slot if rollout.header else "",
+        reassert=reassert or work.strategy.on_drift == "Reassert",
+        verify_after=max(rollout.verify_after, 0.0),
+        rollback=back or rollout.kind == "Undo",
+    )
+
+
+def proven_at(work: Work) -> float | None:
+    """Return when the last route proved the present order, None while one has not.
+
+    Without routes there is nothing to write: the numbers of running tasks are the proof where weights
+    are shares of tasks, else it is proved at once.
+    """
+    wanted, published = order(work), work.situation.traffic
+    if not published.routes:
+        return _counted(work)
+    same = (
+        dict(published.weights) == dict(wanted.weights)
+        and published.test == wanted.test
+        and published.header == wanted.header
+    )
+    at = published.proven_at
+    if not same or at is None or at < wanted.verify_after:
+        return None
+    return at
+
+
+def _counted(work: Work) -> float | None:
+    rollout = work.rollout
+    if not work.shares or rollout.kind != "Rollout" or rollout.stage in ("RollingBack", "CleaningUp"):
+        return work.now
+    size = scaling.full_size(work)
+    mine = scaling.share(size, rollout.weight)
+    there = work.candidate.revision == rollout.candidate and work.candidate.running >= mine
+    if not there or (rollout.weight and work.source.running > size - mine):
+        return None
+    return work.now
+
+
+def await_proof(work: Work, *, what: str) -> float | None:
+    """Return when the present order was proved; if it is not yet, say which route is missing."""
+    at = proven_at(work)
+    if at is not None:
+        return at
+    verify_after = work.rollout.verify_after
+    if verify_after > work.now:
+        work.wakes.append(verify_after)
+    missing = [route for route in work.situation.traffic.routes if not route.proven]
+    troubled = next((route for route in missing if route.problem), None)
+    counts = work.rollout.kind != "First"  # its routes say themselves what is wrong; the tasks are not
+    if troubled:
+        reason = (
+            troubled.problem_reason if troubled.problem_reason in STALLED_REASONS else "WaitingForTargets"
+        )
+        work.wait(reason, f"{what}: route {troubled.name}: {troubled.problem}", counts=counts)
+        return None
+    if work.shares:
+        text = f"{work.candidate.running} tasks of the candidate and {work.source.running} of the source run"
+    elif missing:
+        routes = work.situation.traffic.routes
+        names = ", ".join(route.name for route in missing[:3])
+        text = f"{len(routes) - len(missing)} of {len(routes)} routes have proved it; waiting for {names}"
+    else:
+        text = "the weights are being published and verified"
+    work.wait("RollingOut", f"{what}: {text}", counts=counts)
+    return None
