@@ -89,7 +89,9 @@ def wanted(
     """
     ports = {port.container_port: port for port in desired.revision.ports}
     found: dict[str, tuple[TargetGroup, Backend | None, Port | None]] = {
-        group.name: (group, None, ports.get(group.container_port)) for group in state.target_groups
+        group.name: (group, None, ports.get(group.container_port))
+        for group in state.target_groups
+        if group.slot == slot
     }
     for backend in desired.backends:
         port = port_of(backend, desired.revision.ports)
