@@ -11,7 +11,7 @@ from elb_world import Elb
 from sluice_sandbox.aws.estate import VPC_ID
 
 UNKNOWN_BALANCER = (
-    "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/none/0123456789abcdef"
+    "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/none/0123456789abcde"
 )
 
 GROUPS_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
