@@ -7,6 +7,7 @@ the only place that knows all of them.
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sluice_sandbox.aws.clock import Clock
@@ -22,11 +23,12 @@ from sluice_sandbox.aws.identity.assembly import assemble
 from sluice_sandbox.aws.moto_topics import MotoTopics
 from sluice_sandbox.aws.moto_zones import MotoZones
 from sluice_sandbox.aws.ports import Emitter, Estate
-from sluice_sandbox.aws.service import Caller, Service
+from sluice_sandbox.aws.service import Caller, Params, Response, Service
 from sluice_sandbox.aws.servicediscovery.desk import Outlook
 from sluice_sandbox.aws.servicediscovery.mishaps import of_faults
 from sluice_sandbox.aws.servicediscovery.service import ServiceDiscovery
 from sluice_sandbox.aws.servicediscovery.zones import NoZones
+from sluice_sandbox.aws.tagging.service import TaggingService
 from sluice_sandbox.dataplane.network import TaskNetwork
 from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
@@ -84,6 +86,9 @@ def compose(
         "servicediscovery": cloud_map,
         "cloudwatch": cloudwatch,
     }
+    services["resourcegroupstaggingapi"] = TaggingService(
+        services, moto=partial(_moto_tagging, moto) if moto is not None else None
+    )
     caller = Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox")
     outside = Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime)
     if moto is not None:
@@ -97,3 +102,10 @@ def compose(
         outside=outside,
         caller=caller,
     )
+
+
+def _moto_tagging(moto: MotoBridge, caller: Caller, operation: str, params: Params) -> Response:
+    """Ask moto for the tags of its services; a moto that nobody used has none."""
+    if not moto.in_use():
+        return {}
+    return moto.call(caller, "resourcegroupstaggingapi", operation, params)

@@ -88,6 +88,10 @@ class MotoBridge:
         """Tell whether any call has gone to this service of moto's."""
         return service in self._used
 
+    def in_use(self) -> bool:
+        """Tell whether any call has gone to any of moto's services."""
+        return bool(self._used)
+
     def submit(self, work: Callable[[], _T]) -> Future[_T]:
         """Run `work` in moto's thread, under the lock."""
 

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from sluice_sandbox.dataplane.network import TaskNetwork
     from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
-OWN_SERVICES = frozenset({"cloudwatch", "ecr", "ecs", "elbv2", "servicediscovery"})
+OWN_SERVICES = frozenset(
+    {"cloudwatch", "ecr", "ecs", "elbv2", "resourcegroupstaggingapi", "servicediscovery"}
+)
 """Never answered by moto, whatever is missing here."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.ecs.account_settings import AccountSettingCalls
@@ -22,12 +22,21 @@ from sluice_sandbox.aws.ecs.service_queries import ServiceQueries
 from sluice_sandbox.aws.ecs.services import Hands, ServiceCalls
 from sluice_sandbox.aws.ecs.settings import EcsSettings
 from sluice_sandbox.aws.ecs.state import EcsState
+from sluice_sandbox.aws.ecs.tagged import EcsTagged
 from sluice_sandbox.aws.ecs.tags import TagCalls
 from sluice_sandbox.aws.ecs.task_calls import TaskCalls
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_sets import TaskSetCalls
-from sluice_sandbox.aws.ports import Alarms, Emitter, Estate, Registries, TargetGroups, TaskRuntime
-from sluice_sandbox.aws.service import Handler
+from sluice_sandbox.aws.ports import (
+    Alarms,
+    Emitter,
+    Estate,
+    Registries,
+    TaggedResource,
+    TargetGroups,
+    TaskRuntime,
+)
+from sluice_sandbox.aws.service import Caller, Handler
 
 
 class EcsService:
@@ -67,6 +76,8 @@ class EcsService:
         definitions = DefinitionCalls(self._core)
         hands = Hands(book=book, scheduler=self.scheduler)
         self._engine = engine
+        tags = TagCalls(self._core)
+        self._tagged = EcsTagged(self._core, tags)
         self._operations: dict[str, Handler] = {}
         for part in (
             ClusterCalls(self._core),
@@ -79,7 +90,7 @@ class EcsService:
             RunCalls(self._core, definitions, engine),
             TaskCalls(self._core, engine),
             TaskSetCalls(self._core, definitions, self.scheduler),
-            TagCalls(self._core),
+            tags,
             AccountSettingCalls(self._core),
         ):
             self._operations.update(part.operations())
@@ -96,6 +107,16 @@ class EcsService:
     def operations(self) -> Mapping[str, Handler]:
         """Return the handlers by operation."""
         return self._operations
+
+    def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
+        """Return what has tags; see `ports.Tagged`."""
+        return self._tagged.tagged_resources(caller)
+
+    def change_tags(
+        self, caller: Caller, arn: str, *, put: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> bool:
+        """Change a resource's tags; see `ports.Tagged`."""
+        return self._tagged.change_tags(caller, arn, put=put, remove=remove)
 
     def crash_task(self, task_arn: str, *, exit_code: int = 137) -> bool:
         """End a task's first essential container from outside (faults, demos); False if not running."""
