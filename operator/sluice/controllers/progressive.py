@@ -1,0 +1,334 @@
+"""One pass of a progressive Deployment: facts, the machine's decision, the plan.
+
+The machine is pure and asks for what it lacks (`Decision.needs`); it is looked up and decided again, in
+the same pass. What it wants measured or run is handed to the gates after the status that says so was
+written. Around it stand the same intent, apply, outcome as for a rolling Deployment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sluice.api.v1alpha1.progressive import from_snapshot
+from sluice.controllers.deployment_looks import Mood
+from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
+from sluice.controllers.gate_scene import scene
+from sluice.controllers.groups import group_facts
+from sluice.controllers.progressive_looks import ProgressiveLooks, failing
+from sluice.controllers.record import Record
+from sluice.controllers.settings import ControllerSettings
+from sluice.model.actions import Note
+from sluice.model.binding import CallContext
+from sluice.model.conditions import WARNINGS
+from sluice.model.desired import Desired, Revision
+from sluice.model.errors import Refused
+from sluice.model.keys import Key
+from sluice.model.observed import Observed
+from sluice.model.rollout import Decision, Motion
+from sluice.model.situation import Person, Situation
+from sluice.model.strategy import Progressive
+from sluice.plan import permit
+from sluice.plan.deployment import history, summary
+from sluice.plan.deployment.planner import DeploymentPlan
+from sluice.plan.deployment.state import State
+from sluice.plan.deployment.summary import Verdict
+from sluice.plan.progressive import facts, planner
+from sluice.plan.progressive.look import Look
+from sluice.plan.progressive.memory import motion_of
+from sluice.plan.progressive.persons import person_of
+from sluice.plan.progressive.recovery import recovered
+from sluice.plan.progressive.steps import describe
+from sluice.ports import World
+from sluice.rollout.machine import decide
+
+_LOOKS: Final = 4  # times that a pass may look again because the machine asked
+_JUMP: Final = 5.0  # seconds between wall and monotonic time that are a jump of the clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressiveWork:
+    """What one pass of a progressive Deployment works with."""
+
+    record: Record
+    wish: Wish
+    tenant: Tenant
+    context: CallContext
+    desired: Desired
+    strategy: Progressive
+    state: State
+    look: Look
+    looks: ProgressiveLooks
+    person: Person
+    moment: Moment
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """What this process remembers that status cannot: whether it was there, and what time did."""
+
+    resumed: bool = False
+    jumped: bool = False
+    blocked: str = ""
+
+
+class Progressives:
+    """Makes and plans passes of progressive Deployments; one for the process, thread-safe per key."""
+
+    def __init__(self, world: World, settings: ControllerSettings, wishes: Wishes) -> None:
+        """Work with `world` under `settings`."""
+        self._world = world
+        self._settings = settings
+        self._wishes = wishes
+        self._seen: dict[Key, str] = {}
+        self._times: dict[Key, tuple[float, float]] = {}
+        self._blocked: dict[Key, str] = {}
+
+    def forget(self, key: Key) -> None:
+        """Drop what is remembered of an object that is gone."""
+        for memory in (self._seen, self._times, self._blocked):
+            memory.pop(key, None)
+        self._world.gates.forget(key)
+
+    def blocked(self, key: Key, why: str) -> None:
+        """Remember that a pass could not ask AWS: its time is not the rollout's."""
+        self._blocked[key] = why
+
+    # Looking.
+
+    def look(
+        self,
+        record: Record,
+        wish: Wish,
+        tenant: Tenant,
+        context: CallContext,
+        *,
+        state: State,
+        mood: Mood,
+    ) -> ProgressiveWork:
+        """Read what the pass needs; raises Refused for what only a person can help with."""
+        key = record.key
+        strategy = self._strategy(wish, state)
+        heard = person_of(record.obj["metadata"].get("annotations") or {}, state)
+        state = heard.state
+        mood = dataclasses.replace(mood, look_now=heard.look_now)
+        desired = dataclasses.replace(
+            wish.desired,
+            spec_revision=wish.wanted,
+            backends=self._wishes.backends(context, key, tenant.rule),
+        )
+        revisions = self._revisions(key, wish, state, heard.person)
+        desired = dataclasses.replace(desired, revision=self._asked(wish, revisions, key))
+        self._same_cluster(desired, state)
+        self._permit(tenant, wish, revisions, state)
+        looks = ProgressiveLooks(self._world.facts, context, self._settings, mood, revisions=revisions)
+        moving = bool(state.progressive.get("rollout")) or not mood.resting
+        look = looks.first(desired, state, moving=moving)
+        if mood.lost:
+            look = looks.more(desired, state, look, frozenset({"proof", "health"}))
+            state = recovered(desired, state, look, now=self._world.clock.now())
+        if moving and self._failing(state, look):
+            look = looks.more(desired, state, look, frozenset({"tasks"}))
+        return ProgressiveWork(
+            record=record,
+            wish=wish,
+            tenant=tenant,
+            context=context,
+            desired=desired,
+            strategy=strategy,
+            state=state,
+            look=look,
+            looks=looks,
+            person=heard.person,
+            moment=self._moment(key, state),
+            notes=heard.notes,
+        )
+
+    def _strategy(self, wish: Wish, state: State) -> Progressive:
+        if wish.progressive is not None:
+            return wish.progressive
+        # The spec is rolling by now; the rollout that goes on ends by the strategy it began with.
+        rollout = motion_of(state).rollout
+        return _thawed(rollout.strategy if rollout else {}, wish.desired)
+
+    def _revisions(self, key: Key, wish: Wish, state: State, person: Person) -> dict[str, Revision]:
+        rollout, standby = state.progressive.get("rollout") or {}, state.progressive.get("standby") or {}
+        names = {slot.revision for slot in state.slots} | {wish.wanted, standby.get("revision", "")}
+        names |= {rollout.get("candidate", ""), rollout.get("source", "")}
+        names |= {state.live.revision if state.live else "", person.undo or ""}
+        if person.undo == "":
+            names.add(history.previous(state))
+        found = {wish.desired.revision.name: wish.desired.revision}
+        for name in sorted(names - {"", *found}):
+            kept = self._wishes.kept(key, wish.desired.uid, name)
+            if kept is not None:
+                found[name] = kept
+        return found
+
+    def _asked(self, wish: Wish, revisions: Mapping[str, Revision], key: Key) -> Revision:
+        """Return the body of the revision that the spec asks for."""
+        if wish.wanted not in revisions:
+            known = ", ".join(self._wishes.known(key)) or "none"
+            raise Refused(
+                "InvalidSpec",
+                f"spec.rollback.toRevision: {wish.wanted} is not kept; known revisions: {known}",
+            )
+        return revisions[wish.wanted]
+
+    def _same_cluster(self, desired: Desired, state: State) -> None:
+        clusters = {slot.cluster.rsplit("/", 1)[-1] for slot in state.slots if slot.service_arn}
+        if clusters and desired.cluster.rsplit("/", 1)[-1] not in clusters:
+            raise Refused(
+                "InvalidSpec",
+                f"spec.ecs.cluster: a progressive Deployment stays in its cluster ({', '.join(clusters)}); "
+                "set strategy.type RollingUpdate for the move and Progressive again afterwards",
+            )
+
+    def _permit(self, tenant: Tenant, wish: Wish, revisions: Mapping[str, Revision], state: State) -> None:
+        """Check the roles of a kept revision that may be started; what runs already is left to run."""
+        running = {slot.revision for slot in state.slots}
+        for name, revision in revisions.items():
+            if name not in running or name == wish.wanted:
+                permit.permit_revision(tenant.rule, definition=revision.definition, service=revision.service)
+
+    def _failing(self, state: State, look: Look) -> bool:
+        return any(
+            failing(service)
+            for place, service in look.observed.services.items()
+            if service and any(slot.service_name == place.name for slot in state.slots)
+        )
+
+    def _moment(self, key: Key, state: State) -> Moment:
+        clock = self._world.clock
+        wall, steady = clock.now(), clock.monotonic()
+        before = self._times.get(key)
+        self._times[key] = (wall, steady)
+        rollout = str((state.progressive.get("rollout") or {}).get("id", ""))
+        resumed = bool(rollout) and self._seen.get(key) != rollout
+        self._seen[key] = rollout
+        jumped = before is not None and abs((wall - before[0]) - (steady - before[1])) > _JUMP
+        return Moment(resumed=resumed, jumped=jumped, blocked=self._blocked.pop(key, ""))
+
+    # Planning.
+
+    def plan(self, work: ProgressiveWork, state: State, observed: Observed, *, again: bool) -> DeploymentPlan:
+        """Return the plan for what was seen; `again` after actions took place, when words were heard."""
+        look = dataclasses.replace(work.look, observed=observed)
+        person = Person() if again else work.person
+        moment = dataclasses.replace(work.moment, resumed=work.moment.resumed and not again)
+        if again:
+            look = dataclasses.replace(look, proof=None)
+        decision, look = self._decide(work, state, look, person=person, moment=moment)
+        now = self._world.clock.now()
+        routes = self._world.store.routes_to(work.record.key)
+        steps = tuple(describe(step) for step in self._snapshot(state, work).steps)
+        done = planner.plan(work.desired, look, state, decision, now=now, routes=routes, steps=steps)
+        rollout = decision.motion.rollout
+        self._seen[work.record.key] = rollout.id if rollout else ""
+        if work.desired.suspended:
+            return _withheld(work, state, done, now=now)
+        return dataclasses.replace(done, decision=decision)
+
+    def _decide(
+        self, work: ProgressiveWork, state: State, look: Look, *, person: Person, moment: Moment
+    ) -> tuple[Decision, Look]:
+        motion = motion_of(state)
+        asked: frozenset[Any] = frozenset()
+        for _ in range(_LOOKS):
+            situation = self._situation(work, state, look, motion, person=person, moment=moment)
+            decision = decide(situation, motion, now=self._world.clock.now())
+            missing = decision.needs - asked - {"alarms"}
+            if not missing:
+                break
+            asked |= missing
+            look = work.looks.more(work.desired, state, look, frozenset(missing))
+        return decision, look
+
+    def _situation(
+        self,
+        work: ProgressiveWork,
+        state: State,
+        look: Look,
+        motion: Motion,
+        *,
+        person: Person,
+        moment: Moment,
+    ) -> Situation:
+        key, desired = work.record.key, work.desired
+        rollout = motion.rollout
+        snapshot = self._snapshot(state, work) if rollout else None
+        group = (snapshot or work.strategy).release_group
+        routes = self._world.store.routes_to(key)
+        return Situation(
+            wanted=work.wish.wanted,
+            declared_undo=work.wish.wanted != work.wish.desired.revision.name,
+            strategy=work.strategy,
+            snapshot=snapshot,
+            replicas=desired.replicas,
+            slots=facts.slot_facts(desired, state, look),
+            traffic=facts.traffic_facts(state, routes, key.name),
+            gates=self._world.gates.answers(key),
+            group=group_facts(self._world.store, key, group) if group else None,
+            person=person,
+            paused=desired.paused,
+            known=frozenset(self._wishes.known(key)) if person.undo is not None else frozenset(),
+            leader_epoch=self._world.leader_epoch(),
+            resumed=moment.resumed,
+            clock_jumped=moment.jumped,
+            blocked=moment.blocked or look.blocked,
+            evidence=look.evidence,
+            previous=history.previous(state),
+            last_rollout=str(state.history[0].get("id", "")) if state.history else "",
+        )
+
+    def _snapshot(self, state: State, work: ProgressiveWork) -> Progressive:
+        rollout = motion_of(state).rollout
+        return _thawed(rollout.strategy, work.desired) if rollout and rollout.strategy else work.strategy
+
+    def ask(self, work: ProgressiveWork, done: DeploymentPlan) -> None:
+        """Hand the machine's questions to the gates; call after the status that names them was written."""
+        decision = done.decision
+        if decision is None or decision.motion.rollout is None:
+            self._world.gates.forget(work.record.key)
+            return
+        stage = scene(work.context, work.desired, done.state, decision, work.strategy, work.look.revisions)
+        self._world.gates.ask(stage, metrics=decision.metrics, hooks=decision.hooks)
+
+
+def _thawed(raw: Mapping[str, Any], desired: Desired) -> Progressive:
+    strategy = desired.strategy
+    return from_snapshot(
+        raw,
+        min_ready=float(strategy.min_ready_seconds),
+        progress_deadline=float(strategy.progress_deadline_seconds),
+    )
+
+
+def _withheld(work: ProgressiveWork, state: State, would: DeploymentPlan, *, now: float) -> DeploymentPlan:
+    """Hands off: say what would be done, do nothing and remember no intent."""
+    texts = [f"{action.operation}: {action.reason}" for action in would.actions]
+    told = would.state.traffic != state.traffic and would.state.traffic is not None
+    texts += ["publish other weights"] if told else []
+    if texts:
+        more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+        message = f"suspended; not done: {'; '.join(texts[:3])}{more}"
+        verdict = Verdict(ready=False, reason="Paused", message=message)
+    else:
+        ready = next(entry for entry in would.status["conditions"] if entry["type"] == "Ready")
+        text = f"suspended, nothing to do; {ready['message']}"
+        verdict = Verdict(ready=ready["status"] == "True", reason=ready["reason"], message=text)
+    quiet = dataclasses.replace(state, observed_generation=work.desired.generation)
+    warnings = next(
+        (entry["message"] for entry in would.status["conditions"] if entry["type"] == WARNINGS), ""
+    )
+    body = {
+        **would.status,
+        **summary.judged(quiet, verdict, work.desired.generation, now=now, warnings=warnings),
+    }
+    notes: tuple[Note, ...] = ()
+    if texts and not any(entry["message"] == verdict.message for entry in state.conditions):
+        notes = (Note(type="Warning", reason="DriftFound", message=verdict.message),)
+    return DeploymentPlan(state=quiet, status=body, notes=notes)
