@@ -130,7 +130,8 @@ class MemberFacts:
     arrived: int = -1
     """How many steps it has finished; -1 while its candidate is not ready for the first."""
     failed: bool = False
-    """Its rollout of this release was rolled back."""
+    """Its rollout of this release fell back for a reason of its own (a rejected revision whose cause is not
+    Group, and which its spec still asks for): what the group took back with it is not to blame."""
     finished: bool = False
     """Its candidate is live."""
     strategy_steps: int = 0

@@ -31,7 +31,7 @@ def baking(work: Work) -> bool:
     if work.now < ends:
         work.wakes.append(ends)
         if work.rollout.held:
-            return not holds.halted(work)
+            return work.wait(work.rollout.held, work.rollout.message)
         return work.wait("Baking", f"{percent(FULL)} on the candidate; bake of {work.strategy.bake:g} s")
     if holds.halted(work):
         return False
@@ -81,11 +81,11 @@ def _complete(work: Work) -> bool:
     rollout, motion, strategy = work.rollout, work.motion, work.strategy
     size = scaling.share(scaling.full_size(work), strategy.standby_percent * 10)
     standby = None
-    if rollout.kind == "Rollout" and size and strategy.standby_seconds:
+    # Without a route a warm standby would not be idle: it would take work from the same queue.
+    if rollout.kind == "Rollout" and size and strategy.standby_seconds and not work.shares:
         until = work.now + strategy.standby_seconds
         slot = other(rollout.slot)
         standby = Standby(slot=slot, revision=rollout.source, until=until, count=size)
-        work.wakes.append(until)
     live = LiveRevision(slot=rollout.slot, revision=rollout.candidate, since=work.now)
     if rollout.kind == "First" and motion.live:
         live = motion.live

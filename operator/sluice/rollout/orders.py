@@ -96,9 +96,7 @@ def _revision(work: Work, name: str, revision: str) -> str | None:
 def _count(work: Work, name: str, count: int) -> int | None:
     """Return the count, or None while fewer tasks are not yet proved to be safe."""
     slot = facts(work.situation, name)
-    if not slot.exists or count >= max(slot.desired, slot.tasks) or slot.carries_weight is False:
-        return count
-    if count >= slot.desired:
+    if not slot.exists or count >= slot.desired or slot.carries_weight is False:
         return count
     if slot.carries_weight is None:
         work.needs.add("proof")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 from sluice.model.strategy import FULL, SetWeight
-from sluice.rollout.work import Work, facts, other, percent
+from sluice.rollout.work import Work, facts, other, percent, place
 
 FORWARD_STAGES = frozenset(
     {"ScalingUp", "PostScaleUp", "PreTraffic", "Stepping", "PostTraffic", "Baking", "PostBake", "Draining"}
@@ -97,6 +97,8 @@ def candidate_ready(work: Work, permille: int) -> bool:
     """
     rollout, slot, need = work.rollout, work.candidate, needed(work, permille)
     where = f"slot {slot.name}, revision {rollout.candidate}"
+    if rollout.stage == "Stepping":
+        where = f"{place(work)}: weight {percent(permille)}: {where}"
     if not slot.exists or slot.revision != rollout.candidate:
         text = f"{where}: {slot.running} of {need} tasks run, waiting for the revision to be there alone"
         if _busy(work):
@@ -106,10 +108,7 @@ def candidate_ready(work: Work, permille: int) -> bool:
         work.needs.add("health")
         return _unready(work, "WaitingForTargets", f"{where}: target health could not be read yet")
     if slot.healthy < need:
-        text = f"{where}: {slot.healthy} of {need} targets healthy"
-        if permille and rollout.stage == "Stepping":
-            text = f"weight {percent(permille)}: {text}"
-        return _unready(work, "WaitingForTargets", text)
+        return _unready(work, "WaitingForTargets", f"{where}: {slot.healthy} of {need} targets healthy")
     wait = work.strategy.min_ready
     if rollout.healthy_since is None:
         work.change(healthy_since=work.now)
