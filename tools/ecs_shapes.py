@@ -27,6 +27,7 @@ ROOTS = (
     "PlacementStrategies",
     "VolumeList",
     "LogConfiguration",
+    "DeploymentAlarms",
     "DeploymentCircuitBreaker",
     "SecretList",
 )

@@ -24,7 +24,15 @@ EXPLAINED = {
     "deployment-logging": "ecsdeployments.spec.ecs.logging",
     "deployment-strategy": "ecsdeployments.spec.strategy",
     "deployment-rolling-update": "ecsdeployments.spec.strategy.rollingUpdate",
+    "deployment-progressive": "ecsdeployments.spec.strategy.progressive",
+    "deployment-blue-green": "ecsdeployments.spec.strategy.progressive.blueGreen",
+    "deployment-steps": "ecsdeployments.spec.strategy.progressive.steps",
+    "deployment-analysis": "ecsdeployments.spec.strategy.progressive.analysis",
+    "deployment-metrics": "ecsdeployments.spec.strategy.progressive.analysis.metrics",
+    "deployment-hooks": "ecsdeployments.spec.strategy.progressive.hooks",
+    "deployment-freeze-windows": "ecsdeployments.spec.strategy.progressive.freezeWindows",
     "deployment-status": "ecsdeployments.status",
+    "deployment-rollout": "ecsdeployments.status.rollout",
     "deployment-slots": "ecsdeployments.status.slots",
     "route-spec": "serviceroutes.spec",
     "route-parents": "serviceroutes.spec.parentRefs",
@@ -76,7 +84,7 @@ def test_short_names_category_and_columns_are_served(
     short = {"Deployment": "ecsd", "ServiceRoute": "sroute"}[kind]
     wide = control_plane.kubectl("get", short, "-n", namespace, "-o", "wide").splitlines()[0]
     columns = {
-        "Deployment": "NAME READY PHASE REVISION DESIRED RUNNING AGE CLUSTER SLOT REASON",
+        "Deployment": "NAME READY PHASE REVISION STEP WEIGHT DESIRED RUNNING AGE CLUSTER SLOT REASON",
         "ServiceRoute": "NAME READY HOSTS BACKENDS WEIGHTS AGE LISTENER REASON",
     }[kind]
     assert re.sub(r"\s+", " ", wide).strip() == columns

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from api_samples import deployment, route, sample_of, schema_at, spec_field, with_field
+from progressive_samples import CASES as PROGRESSIVE
+from progressive_samples import MISSPELT
 from sluice.api.crdgen.crds import crds
 from sluice.api.crdgen.table import lines
 from sluice.model.keys import API_VERSION, PLURALS
@@ -139,21 +141,6 @@ CASES: dict[str, tuple[Json, Json, str]] = {
         spec_field("strategy.rollingUpdate", {"maxSurge": 0, "maxUnavailable": "0%"}),
         "maxSurge and maxUnavailable can't both be 0",
     ),
-    "progressive type": (
-        spec_field("strategy.type", "Recreate"),
-        spec_field("strategy.type", "Progressive"),
-        "Progressive comes with a later version of Sluice; use RollingUpdate or Recreate",
-    ),
-    "progressive settings": (
-        spec_field("strategy.type", "RollingUpdate"),
-        spec_field("strategy.progressive", {"steps": [{"setWeight": 5}]}),
-        "Progressive comes with a later version of Sluice; use RollingUpdate or Recreate",
-    ),
-    "unknown type": (
-        spec_field("strategy.type", "RollingUpdate"),
-        spec_field("strategy.type", "BlueGreen"),
-        "the types are RollingUpdate and Recreate",
-    ),
     "rollingUpdate with Recreate": (
         spec_field("strategy", {"type": "RollingUpdate", "rollingUpdate": {}}),
         spec_field("strategy", {"type": "Recreate", "rollingUpdate": {}}),
@@ -172,6 +159,11 @@ CASES: dict[str, tuple[Json, Json, str]] = {
         ),
         route(parentRefs=[{"loadBalancerName": "sandbox"}]),
         "port goes with loadBalancerName, and loadBalancerName needs it",
+    ),
+    "test listener": (
+        route(test={"parentRefs": [{"loadBalancerName": "sandbox", "port": 8443}]}),
+        route(test={"parentRefs": [{"loadBalancerName": "sandbox", "port": 80}]}),
+        "a test listener appears once and carries no production rules; choose another listener",
     ),
     "parent twice": (
         route(parentRefs=[{"loadBalancerName": "a", "port": 80}, {"loadBalancerName": "a", "port": 443}]),
@@ -194,6 +186,7 @@ CASES: dict[str, tuple[Json, Json, str]] = {
         "a backend and port may appear once in a rule; add the weights up",
     ),
 }
+CASES |= PROGRESSIVE
 REFUSED = [line for line in lines() if line.answer.kind == "refused" and not line.answer.when]
 
 
@@ -230,6 +223,16 @@ def test_a_field_without_translation_is_refused_where_it_is(control_plane: Clust
         if status != 422 or line.answer.text not in message or where not in message:
             wrong[line.path] = (status, message)
     assert wrong == {}
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_a_value_out_of_shape_is_refused_where_it_is(
+    name: str, control_plane: Cluster, namespace: str
+) -> None:
+    """Patterns, enums and ranges are the API server's too, with the field's path in the answer."""
+    obj, where = MISSPELT[name]
+    status, message = _create(control_plane, namespace, obj)
+    assert (status, where in message) == (422, True), message
 
 
 def test_every_rule_has_a_case() -> None:

@@ -28,7 +28,7 @@ BAD_DEPLOYMENTS: dict[str, tuple[dict[str, Any], str]] = {
         spec_field("strategy.rollingUpdate", {"maxSurge": "0%", "maxUnavailable": 0}),
         "spec.strategy.rollingUpdate: maxSurge and maxUnavailable can't both be 0",
     ),
-    "progressive": (spec_field("strategy", {"type": "Progressive"}), "spec.strategy.type"),
+    "progressive": (spec_field("strategy", {"type": "Progressive"}), "spec.strategy: type Progressive"),
     "unknown field": (spec_field("replica", 3), "spec.replica: is not a field that this version"),
     "no image": (
         deployment(template={"spec": {"containers": [{"name": "app"}]}}),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice.api.v1alpha1.status import DeploymentStatus, ServiceRouteStatus
 from sluice.model.conditions import conditions
-from sluice.model.traffic import SlotTarget, Traffic
+from sluice.model.traffic import HeaderRoute, SlotTarget, Traffic
 from sluice.plan.deployment.history import entry
 from sluice.plan.deployment.state import (
     Anchor,
@@ -48,7 +48,16 @@ def test_a_full_deployment_status_is_in_the_schema() -> None:
         registering=filled(Registering),
         definitions=(("hash", "arn"),),
         traffic=Traffic(
-            uid="u", rollout_id="r", seq=1, weights={"a": 100}, targets=(target,), verify_after=NOW
+            uid="u",
+            rollout_id="r",
+            seq=1,
+            weights={"a": 100},
+            targets=(target,),
+            verify_after=NOW,
+            test="b",
+            header=HeaderRoute(name="x-canary", value="1", slot="b"),
+            reassert=False,
+            rollback=True,
         ),
         target_groups=(filled(TargetGroup),),
         anchors=(filled(Anchor), filled(Anchor)),
@@ -72,7 +81,18 @@ def test_a_full_route_status_is_in_the_schema() -> None:
                 "name": "sandbox:80",
                 "listenerArn": "arn",
                 "loadBalancerArn": "arn",
-                "rules": [{"name": "main/0", "ruleArn": "arn", "priority": 7, "role": "production"}],
+                "rules": [
+                    {
+                        "name": "main/0",
+                        "ruleArn": "arn",
+                        "priority": 7,
+                        "role": "production",
+                        "weights": "a=95,b=5",
+                        "intended": "a=75,b=25",
+                    },
+                    {"name": "main/0/header", "priority": 6, "role": "header"},
+                    {"name": "test/main/0", "priority": 8, "role": "test"},
+                ],
             }
         ],
         "backends": [
@@ -86,10 +106,47 @@ def test_a_full_route_status_is_in_the_schema() -> None:
                 "desired": {"a": 100},
                 "configured": {"a": 100},
                 "verifiedAt": NOW,
+                "observed": {"a": 950, "b": 47},
+                "observedVerdict": "as configured",
+                "foreign": "rule main/0 on sandbox:80 has weights that nobody of us wrote: a=1",
             }
         ],
         "intents": {"reconcile-now": "1"},
         "summary": {"hosts": "*", "backends": "web", "weights": "web=100"},
     }
     parsed = ServiceRouteStatus.model_validate(status)
+    assert parsed.model_dump(by_alias=True, exclude_none=True) == status
+
+
+def test_a_progressive_rollout_is_in_the_schema() -> None:
+    """What people read of a progressive rollout is typed; the machine's memory is kept as it is."""
+    status = {
+        "rollout": {
+            "id": "r",
+            "kind": "Rollout",
+            "source": "web-1",
+            "candidate": "web-2",
+            "slot": "b",
+            "stage": "Stepping",
+            "by": "spec",
+            "startedAt": "2026-11-21T10:00:00Z",
+            "step": "2/3",
+            "share": "5%",
+            "steps": ["setWeight 5", "pause 10m", "setWeight 100"],
+            "stepIndex": 1,
+            "stepStartedAt": "2026-11-21T10:01:00Z",
+            "wakeAt": "2026-11-21T10:11:00Z",
+            "weight": 50,
+            "provenWeight": 50,
+            "paused": False,
+            "held": "AnalysisInconclusive",
+            "reason": "Person",
+            "message": "m",
+            "gates": [{"name": "pause", "state": "Waiting", "since": "2026-11-21T10:01:00Z", "message": "m"}],
+            "leaderEpoch": 3,
+            "memory": {"anything": [{"at": 1.5}]},
+        },
+        "standby": {"slot": "a", "revision": "web-1", "until": NOW, "count": 3},
+    }
+    parsed = DeploymentStatus.model_validate(status)
     assert parsed.model_dump(by_alias=True, exclude_none=True) == status

@@ -29,6 +29,8 @@ _COLUMNS: Final[dict[Kind, tuple[Column, ...]]] = {
         ("Ready", "string", f"{_READY}.status", 0),
         ("Phase", "string", ".status.phase", 0),
         ("Revision", "string", ".status.live.revision", 0),
+        ("Step", "string", ".status.rollout.step", 0),
+        ("Weight", "string", ".status.rollout.share", 0),
         ("Desired", "integer", ".status.slots[0].desired", 0),
         ("Running", "integer", ".status.slots[0].running", 0),
         _AGE,

@@ -12,78 +12,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sluice.api.v1alpha1 import progressive_rules
 from sluice.api.v1alpha1.ecs import FARGATE_CEL, EcsSettings
 from sluice.api.v1alpha1.meta import LabelSelector
 from sluice.api.v1alpha1.parse import Problem, parse_spec
 from sluice.api.v1alpha1.pod import PodTemplateSpec
-from sluice.api.v1alpha1.schema import (
-    OPEN,
-    Cel,
-    IntOrString,
-    Schema,
-    Typed,
-    ecs_shape,
-    refused,
-    rules,
-)
+from sluice.api.v1alpha1.schema import Cel, Typed, ecs_shape
+from sluice.api.v1alpha1.strategy import TOGETHER, Strategy
 
-_PERCENT = r"^[0-9]{1,4}%$"
-_COUNT = rules(
-    Cel(
-        rule="type(self) == int ? self >= 0 && self <= 10000 : self.matches('^[0-9]{1,4}%$')",
-        message="a number of tasks (2) or a percentage (50%), not negative",
-    )
-)
-SurgeAmount = Annotated[IntOrString, Schema({"maxLength": 5}), _COUNT]
-_LATER = "comes with a later version of Sluice; use RollingUpdate or Recreate"
-
-
-class RollingUpdate(Typed):
-    """How ECS replaces tasks, as in a Kubernetes Deployment."""
-
-    max_surge: SurgeAmount | None = None
-    """Tasks beyond replicas during a deployment (number, or percent rounded up): maximumPercent.
-    Absent: 100%."""
-    max_unavailable: SurgeAmount | None = None
-    """Tasks below replicas during a deployment (number, or percent rounded down):
-    minimumHealthyPercent. Absent: 0."""
-    deployment_circuit_breaker: Annotated[dict[str, Any], ecs_shape("DeploymentCircuitBreaker")] | None = None
-    """When ECS gives a deployment up and whether it rolls back; absent: enable and rollback."""
-    cel = (
-        Cel(
-            rule="!has(self.maxSurge) || !has(self.maxUnavailable) || !(string(self.maxSurge) in ['0', "
-            "'0%'] && "
-            "string(self.maxUnavailable) in ['0', '0%'])",
-            message="maxSurge and maxUnavailable can't both be 0: no task could be replaced; raise one",
-        ),
-    )
-
-
-class Strategy(Typed):
-    """How a new revision takes over."""
-
-    type: Annotated[
-        Literal["RollingUpdate", "Recreate"],
-        Schema({"type": "string", "enum": None, "maxLength": 32}),
-        rules(
-            Cel(rule="self != 'Progressive'", message=f"Progressive {_LATER}"),
-            Cel(
-                rule="self in ['RollingUpdate', 'Recreate', 'Progressive']",
-                message="the types are RollingUpdate and Recreate",
-            ),
-        ),
-    ] = "RollingUpdate"
-    """RollingUpdate (ECS replaces tasks step by step; when absent) or Recreate (all old tasks go first)."""
-    rolling_update: RollingUpdate | None = None
-    """Settings of RollingUpdate."""
-    progressive: Annotated[dict[str, Any] | None, OPEN, refused(f"Progressive {_LATER}")] = None
-    cel = (
-        Cel(
-            rule="!has(self.rollingUpdate) || !has(self.type) || self.type == 'RollingUpdate'",
-            message="rollingUpdate goes with type RollingUpdate only; remove it",
-            field_path=".rollingUpdate",
-        ),
-    )
+SERVICE_ARN = r"^arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:service/.+$"
 
 
 class Rollback(Typed):
@@ -92,6 +29,13 @@ class Rollback(Typed):
     to_revision: Annotated[str, Field(max_length=253)] = ""
     """Name of a revision in status.history to run instead of what template or taskDefinition says;
     '' for none."""
+
+
+class Adopt(Typed):
+    """An ECS service that is there already."""
+
+    service_arn: Annotated[str, Field(max_length=2048, pattern=SERVICE_ARN)]
+    """ARN of the service."""
 
 
 class DeploymentSpec(Typed):
@@ -125,6 +69,9 @@ class DeploymentSpec(Typed):
     deletion_policy: Literal["Delete", "Retain"] | None = None
     """What happens in AWS when this object is deleted; absent: Delete. Retain leaves all and drops
     our tags."""
+    adopt: Adopt | None = None
+    """Take an existing ECS service over instead of making one; refused when somebody else's owner tag
+    is on it."""
     cel = (
         Cel(
             rule="has(self.template) != has(self.taskDefinition)",
@@ -173,6 +120,7 @@ class DeploymentSpec(Typed):
             rule="!has(self.taskDefinition) || !has(self.ecs) || !has(self.ecs.volumes)",
             message="ecs.volumes goes with template; taskDefinition has volumes of its own",
         ),
+        progressive_rules.SERVICE_CONNECT,
     )
 
     @property
@@ -219,4 +167,7 @@ def _across_fields(spec: DeploymentSpec) -> list[Problem]:
     if rolling and str(rolling.max_surge) in {"0", "0%"} and str(rolling.max_unavailable) in {"0", "0%"}:
         text = "maxSurge and maxUnavailable can't both be 0: no task could be replaced; raise one"
         problems.append(Problem("spec.strategy.rollingUpdate", text))
-    return problems
+    strategy = spec.strategy
+    if strategy and (strategy.type == "Progressive") != (strategy.progressive is not None):
+        problems.append(Problem("spec.strategy", TOGETHER))
+    return problems + progressive_rules.problems(spec)

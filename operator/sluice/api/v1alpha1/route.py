@@ -18,6 +18,7 @@ from sluice.api.v1alpha1.schema import Cel, IntOrString, Schema, Typed, atomic, 
 HOSTNAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 LISTENER_ARN = r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:listener/app/.+$"
 CIDR = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
+_TEST_PARENTS = "a test listener appears once and carries no production rules; choose another listener"
 Methods = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
 
 
@@ -108,6 +109,21 @@ class BackendRef(Typed):
     """Share among the rule's backends; absent: 1."""
 
 
+class SessionPersistence(Typed):
+    """Keep a client on the target group that it met first (ALB's target-group stickiness)."""
+
+    duration_seconds: Annotated[int, Field(ge=1, le=604_800)]
+    """How long after its last request. A Progressive backend needs a bake at least as long."""
+
+
+class TestListeners(Typed):
+    """Listeners on which a candidate can be reached before any request of production is."""
+
+    __test__ = False
+    parent_refs: Annotated[list[ParentRef], atomic(most=8, least=1)]
+    """Listeners; none of spec.parentRefs."""
+
+
 class RouteRule(Typed):
     """Requests and where they go."""
 
@@ -117,6 +133,8 @@ class RouteRule(Typed):
     """Conditions, one of which must hold; absent: every request for the hostnames."""
     backend_refs: Annotated[list[BackendRef], atomic(most=5, least=1)]
     """Where the requests go, by weight."""
+    session_persistence: SessionPersistence | None = None
+    """Keep clients on one target group; absent: each request goes by weight."""
     priority: Annotated[int, Field(ge=1, le=50_000)] | None = None
     """Priority of its first ALB rule; absent: by Gateway API's precedence inside the reserved range."""
     cel = (
@@ -145,7 +163,19 @@ class ServiceRouteSpec(Typed):
     """Host names, *.example.com for all below; absent: every host."""
     rules: Annotated[list[RouteRule], list_map("name", most=32), Schema({"minItems": 1})]
     """Which requests go where."""
+    test: TestListeners | None = None
+    """Listeners that carry the same rules but reach the candidate of a progressive rollout, and what is
+    live when there is none."""
     cel = (
+        Cel(
+            rule="!has(self.test) || self.test.parentRefs.all(t, "
+            "self.test.parentRefs.exists_one(o, o == t) && !self.parentRefs.exists(p, "
+            "has(p.listenerArn) == has(t.listenerArn) && (has(p.listenerArn) ? "
+            "p.listenerArn == t.listenerArn : "
+            "p.port == t.port && p.loadBalancerName == t.loadBalancerName)))",
+            message=_TEST_PARENTS,
+            field_path=".test",
+        ),
         Cel(
             rule="self.parentRefs.all(p, self.parentRefs.exists_one(o, o == p))",
             message="each parent may appear once; remove the repetition",
@@ -179,4 +209,7 @@ def _across_fields(spec: ServiceRouteSpec) -> list[Problem]:
         if not any(ref.weight for ref in rule.backend_refs):
             text = "at least one backend needs a weight above 0"
             problems.append(Problem(f"spec.rules[{index}].backendRefs", text))
+    tests = spec.test.parent_refs if spec.test else []
+    if any(ref in spec.parent_refs or tests.count(ref) > 1 for ref in tests):
+        problems.append(Problem("spec.test", _TEST_PARENTS))
     return problems

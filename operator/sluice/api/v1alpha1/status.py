@@ -10,13 +10,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sluice.api.v1alpha1.schema import Schema, Typed, atomic, list_map
+from sluice.api.v1alpha1.schema import Typed, atomic, list_map
+from sluice.api.v1alpha1.status_rollout import (
+    Parts,
+    RejectedRevision,
+    RolloutStatus,
+    StandbyStatus,
+    Time,
+    TrafficStatus,
+)
 
-Time = Annotated[str, Schema({"format": "date-time"})]
 Phase = Literal[
     "Pending", "Progressing", "Paused", "Baking", "Healthy", "RollingBack", "Degraded", "Frozen", "Deleting"
 ]
-Parts = dict[str, int]
 
 
 class Condition(Typed):
@@ -78,29 +84,6 @@ class SlotStatus(Typed):
     """Launch type or capacity providers."""
 
 
-class RolloutStatus(Typed):
-    """A change that is under way."""
-
-    id: str
-    """Identity; verbs refer to it."""
-    source: str | None = None
-    """Revision that ran before."""
-    candidate: str | None = None
-    """Revision that shall run."""
-    started_at: Time | None = None
-    """Start."""
-    deadline_at: Time | None = None
-    """When it counts as stalled."""
-    paused: bool | None = None
-    """Held by spec.paused or by a person's verb."""
-    recreate: Literal["ScalingDown", "Starting"] | None = None
-    """Step of a Recreate."""
-    replicas: int | None = None
-    """Tasks to come back to after a Recreate, where replicas is not in the spec."""
-    supersedes: str | None = None
-    """ECS deployment to be replaced by force (restart, retry)."""
-
-
 class Registering(Typed):
     """The intent to register a task definition, written before the call."""
 
@@ -119,40 +102,6 @@ class DefinitionStatus(Typed):
     """Hash of its body."""
     arn: str
     """ARN."""
-
-
-class TrafficTarget(Typed):
-    """Target group of a slot, for routes."""
-
-    slot: str
-    """Slot."""
-    port: str
-    """Name or number of the container port."""
-    container_port: int
-    """Number of the container port."""
-    load_balancer_arn: str
-    """Load balancer that it is associated with."""
-    target_group_arn: str
-    """ARN."""
-
-
-class TrafficStatus(Typed):
-    """Weights that routes have to write (rollout contract)."""
-
-    uid: str
-    """Deployment's uid."""
-    rollout_id: str
-    """Rollout."""
-    seq: int
-    """Rises with every change."""
-    hash: str
-    """Digest of weights and targets."""
-    weights: Parts | None = None
-    """Slot to parts."""
-    target_groups: Annotated[list[TrafficTarget], atomic(most=64)] | None = None
-    """Where the slots are."""
-    verify_after: float | None = None
-    """Proofs older than this do not count (epoch seconds)."""
 
 
 class TargetGroupStatus(Typed):
@@ -198,19 +147,6 @@ class RouteProof(Typed):
     """What it has proved."""
     verified_at: float | None = None
     """Epoch seconds."""
-
-
-class RejectedRevision(Typed):
-    """A revision that failed; it is not tried again without `retry`."""
-
-    revision: str
-    """Name."""
-    reason: str | None = None
-    """Condition reason that tells of it."""
-    fallback: str | None = None
-    """Revision that runs instead."""
-    message: str | None = None
-    """Why."""
 
 
 class ImageStatus(Typed):
@@ -283,6 +219,8 @@ class DeploymentStatus(Typed):
     """ECS services that are being replaced."""
     rollout: RolloutStatus | None = None
     """The change under way."""
+    standby: StandbyStatus | None = None
+    """What is ready for an instant undo."""
     registering: Registering | None = None
     """Open intent to register a task definition."""
     task_definitions: Annotated[list[DefinitionStatus], atomic(most=128)] | None = None
@@ -318,8 +256,12 @@ class ParentRule(Typed):
     """ARN; absent until it exists."""
     priority: int | None = None
     """Priority, chosen before it is made."""
-    role: Literal["production"] | None = None
-    """What it is for."""
+    role: Literal["production", "test", "header"] | None = None
+    """What it is for: all requests, a test listener's, or those with a header."""
+    weights: str | None = None
+    """Target groups and weights that it had when they were last read and known as ours."""
+    intended: str | None = None
+    """Target groups and weights that are being written."""
 
 
 class ParentStatus(Typed):
@@ -354,6 +296,12 @@ class BackendStatus(Typed):
     """Slot to parts, as published."""
     configured: Parts | None = None
     """Slot to parts, as read back."""
+    observed: Parts | None = None
+    """Slot to requests that the load balancer counted lately (about a minute late)."""
+    observed_verdict: str | None = None
+    """Whether that fits the weights."""
+    foreign: Annotated[str, Field(max_length=4096)] | None = None
+    """Rules with weights that somebody else wrote."""
     verified_at: float | None = None
     """When they were read back (epoch seconds)."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sluice.api.v1alpha1 import progressive_rules
 from sluice.api.v1alpha1.deployment import DeploymentSpec
 from sluice.api.v1alpha1.ecs import EcsSettings
 from sluice.model.desired import Backend, Desired, Port, Strategy
@@ -86,7 +87,10 @@ def build(
         paused=bool(spec.paused),
         suspended=suspended or bool(spec.suspend),
         selector=",".join(f"{key}={value}" for key, value in sorted(selector_labels(spec).items())),
-        warnings=tuple(f"{warning.path}: {warning.text}" for warning in translated.warnings),
+        warnings=tuple(
+            f"{warning.path}: {warning.text}"
+            for warning in (*translated.warnings, *progressive_rules.warnings(spec))
+        ),
         task_size={
             "cpu": str(size.cpu),
             "memory": str(size.memory),
