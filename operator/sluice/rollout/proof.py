@@ -63,9 +63,11 @@ def proven_at(work: Work) -> float | None:
 
 def _counted(work: Work) -> float | None:
     rollout = work.rollout
-    if not work.shares or rollout.kind != "Rollout" or rollout.stage in ("RollingBack", "CleaningUp"):
+    if not work.shares or rollout.kind != "Rollout":
         return work.now
     size = scaling.full_size(work)
+    if rollout.stage in ("RollingBack", "CleaningUp"):
+        return work.now if work.source.running >= size else None
     mine = scaling.share(size, rollout.weight)
     there = work.candidate.revision == rollout.candidate and work.candidate.running >= mine
     if not there or (rollout.weight and work.source.running > size - mine):
