@@ -1,7 +1,7 @@
 """The order in which a world's services are built on one another.
 
-CloudWatch stands on nothing, Elastic Load Balancing on the network, ECS on both and on the runtime. Here is
-the only place that knows all of them.
+CloudWatch stands on nothing, Elastic Load Balancing on the network, ECS on both and on the runtime,
+Application Auto Scaling on CloudWatch and ECS. Here is the only place that knows all of them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING
 
+from sluice_sandbox.aws.autoscaling.service import AutoScalingService
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.cloudwatch.service import CloudWatchService
 from sluice_sandbox.aws.ecr.pulls import EcrImages
 from sluice_sandbox.aws.ecr.service import EcrService
+from sluice_sandbox.aws.ecs.scalable import EcsScalables
 from sluice_sandbox.aws.ecs.service import EcsService
+from sluice_sandbox.aws.ecs.utilization import Utilization
 from sluice_sandbox.aws.elbv2.service import Elbv2Service
 from sluice_sandbox.aws.emitter import MotoEmitter, RememberingEmitter
 from sluice_sandbox.aws.estate import FixedEstate
@@ -56,6 +59,7 @@ def compose(
         clock, emitter=emitter, notifier=MotoTopics(moto) if moto is not None else None
     )
     elbv2 = Elbv2Service(clock, estate=estate, network=network, rng=rng)
+    elbv2.publish_to(cloudwatch)
     faults = Faults(random.Random(f"{seed}/faults"))
     cloud_map = ServiceDiscovery(
         clock,
@@ -79,7 +83,15 @@ def compose(
         images=EcrImages(ecr),
         alarms=cloudwatch.alarms,
     )
+    autoscaling = AutoScalingService(
+        clock,
+        services=EcsScalables(ecs),
+        alarms=cloudwatch,
+        # Draws of its own, so that what scales does not change anybody's ids.
+        rng=random.Random(f"{seed}/autoscaling"),
+    )
     services: dict[str, Service] = {
+        "application-autoscaling": autoscaling,
         "ecr": ecr,
         "ecs": ecs,
         "elbv2": elbv2,
@@ -90,7 +102,14 @@ def compose(
         services, moto=partial(_moto_tagging, moto) if moto is not None else None
     )
     caller = Caller(account=account, region=region, principal=f"arn:aws:iam::{account}:user/sandbox")
-    outside = Outside(estate=estate, emitter=emitter, moto=moto, network=network, runtime=runtime)
+    outside = Outside(
+        estate=estate,
+        emitter=emitter,
+        moto=moto,
+        network=network,
+        runtime=runtime,
+        utilization=Utilization(clock, state=lambda: ecs.state, metrics=cloudwatch),
+    )
     if moto is not None:
         identities = assemble(moto, services, owner=caller.principal)
         outside.gate, outside.amended = identities.gate, identities.handlers

@@ -17,6 +17,7 @@ Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
 | GET, POST /_sandbox/tasks | running tasks; changes or crashes a container (`control_tasks`) |
 | GET, POST /_sandbox/images | rules from image patterns to behaviour |
 | GET /_sandbox/traffic | request counts and target states by target group |
+| GET, POST /_sandbox/load | the CPU and memory that ECS services show (`control_load`) |
 | POST /_sandbox/reset | back to the baseline: calls, faults and own services' state |
 """
 
@@ -75,6 +76,15 @@ class ControlApi:
             ("GET", "traffic"): lambda _: self._traffic(),
             ("POST", "reset"): lambda _: self._reset(),
         }
+        utilization = world.outside.utilization
+        if utilization is not None:
+            from sluice_sandbox.aws.control_load import LoadControl  # noqa: PLC0415 - needs ECS
+
+            load = LoadControl(utilization)
+            self._answers |= {
+                ("GET", "load"): lambda _: load.shown(),
+                ("POST", "load"): lambda ask: load.change(ask.fields),
+            }
         runtime = world.outside.runtime
         if runtime is not None:
             from sluice_sandbox.aws.control_tasks import TaskControl  # noqa: PLC0415 - needs the data plane

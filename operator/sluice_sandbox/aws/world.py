@@ -28,13 +28,22 @@ from sluice_sandbox.aws.service import Caller, Handler, Params, Response, Servic
 from sluice_sandbox.aws.wire.operation import Operation, operation
 
 if TYPE_CHECKING:
+    from sluice_sandbox.aws.ecs.utilization import Utilization
     from sluice_sandbox.aws.identity.gate import Gate
     from sluice_sandbox.aws.moto_bridge import MotoBridge
     from sluice_sandbox.dataplane.network import TaskNetwork
     from sluice_sandbox.dataplane.runtime import InProcessRuntime
 
 OWN_SERVICES = frozenset(
-    {"cloudwatch", "ecr", "ecs", "elbv2", "resourcegroupstaggingapi", "servicediscovery"}
+    {
+        "application-autoscaling",
+        "cloudwatch",
+        "ecr",
+        "ecs",
+        "elbv2",
+        "resourcegroupstaggingapi",
+        "servicediscovery",
+    }
 )
 """Never answered by moto, whatever is missing here."""
 
@@ -61,6 +70,8 @@ class Outside:
     moto: MotoBridge | None = None
     network: TaskNetwork | None = None
     runtime: InProcessRuntime | None = None
+    utilization: Utilization | None = None
+    """What ECS services show as CPU and memory in CloudWatch."""
     gate: Gate | None = None
     amended: Mapping[tuple[str, str], Handler] = field(default_factory=dict)
 

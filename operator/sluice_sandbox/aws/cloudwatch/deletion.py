@@ -47,16 +47,7 @@ class Deletion:
             if holders:
                 conflicts[alarm.name] = holders
                 continue
-            del region.alarms[alarm.name]
-            self._evaluator.forget(caller, alarm.name)
-            note(
-                region,
-                alarm,
-                at=self._desk.now(),
-                item_type="ConfigurationUpdate",
-                summary=f'Alarm "{alarm.name}" deleted',
-                data={"version": "1.0", "type": "Delete", "deletedAlarm": {"alarmName": alarm.name}},
-            )
+            self.remove(caller, alarm.name)
         if conflicts:
             name, holders = next(iter(conflicts.items()))
             raise AwsError(
@@ -66,3 +57,17 @@ class Deletion:
                 status=409,
             )
         return {}
+
+    def remove(self, caller: Caller, name: str) -> None:
+        """Take one alarm out of the books, whoever refers to it; raises KeyError for an unknown one."""
+        region = self._desk.region(caller)
+        alarm = region.alarms.pop(name)
+        self._evaluator.forget(caller, name)
+        note(
+            region,
+            alarm,
+            at=self._desk.now(),
+            item_type="ConfigurationUpdate",
+            summary=f'Alarm "{name}" deleted',
+            data={"version": "1.0", "type": "Delete", "deletedAlarm": {"alarmName": name}},
+        )

@@ -21,6 +21,8 @@ from typing import Any
 from sluice_sandbox.aws.cloudwatch.state import ALARM, INSUFFICIENT_DATA, OK
 
 EXTRA_PERIODS = 2
+MAX_REASON_DATA = 4_000
+"""botocore: StateReasonData."""
 
 _COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
     "GreaterThanThreshold": (operator.gt, "greater than"),
@@ -192,4 +194,12 @@ def reason_data(spec: Mapping[str, Any], outcome: Outcome, *, now: float) -> str
             for item in newest_first
         ],
     }
+    text = _dense(data)
+    while len(text) > MAX_REASON_DATA and data["evaluatedDatapoints"]:
+        data["evaluatedDatapoints"].pop()
+        text = _dense(data)
+    return text
+
+
+def _dense(data: Mapping[str, Any]) -> str:
     return json.dumps({key: value for key, value in data.items() if value is not None}, separators=(",", ":"))

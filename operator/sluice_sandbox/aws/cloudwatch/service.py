@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.cloudwatch.alarm_calls import AlarmCalls
 from sluice_sandbox.aws.cloudwatch.alarm_reads import AlarmReads
+from sluice_sandbox.aws.cloudwatch.alarm_rules import ACTIONS
 from sluice_sandbox.aws.cloudwatch.composite import CompositeCalls
 from sluice_sandbox.aws.cloudwatch.deletion import Deletion
 from sluice_sandbox.aws.cloudwatch.desk import CloudWatchSettings, Desk
@@ -18,7 +19,7 @@ from sluice_sandbox.aws.cloudwatch.state import State
 from sluice_sandbox.aws.cloudwatch.tags import TagCalls
 from sluice_sandbox.aws.cloudwatch.transitions import Invocation, Notifier, Transitions
 from sluice_sandbox.aws.ports import Emitter, TaggedResource
-from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.service import Caller, Handler, Params
 
 
 class AlarmPort:
@@ -59,13 +60,14 @@ class CloudWatchService:
         self._intake = Intake(self._desk)
         self._tags = TagCalls(self._desk)
         self._alarms = AlarmCalls(self._desk, evaluator=self._evaluator, transitions=self._transitions)
+        self._deletion = Deletion(self._desk, self._evaluator)
         self._operations: dict[str, Handler] = {}
         for part in (
             self._intake,
             MetricDataCalls(self._desk),
             self._alarms,
             CompositeCalls(self._desk, alarms=self._alarms, transitions=self._transitions),
-            Deletion(self._desk, self._evaluator),
+            self._deletion,
             AlarmReads(self._desk),
             HistoryCalls(self._desk),
             self._tags,
@@ -134,7 +136,35 @@ class CloudWatchService:
         """Change an alarm's tags; see `ports.Tagged`."""
         return self._tags.change_tags(caller, arn, put=put, remove=remove)
 
-    # Actions of other services.
+    # What scaling policies need.
+
+    def put_alarm(self, caller: Caller, params: Params) -> str:
+        """Create or replace a metric alarm for a service and return its ARN."""
+        self._alarms.put(caller, params)
+        return self._desk.region(caller).alarms[params["AlarmName"]].arn
+
+    def remove_alarms(self, caller: Caller, names: Sequence[str]) -> None:
+        """Delete alarms for a service; those that are gone are passed over."""
+        for name in names:
+            if name in self._desk.region(caller).alarms:
+                self._deletion.remove(caller, name)
+
+    def alarms_with_action(self, caller: Caller, action: str) -> Mapping[str, str]:
+        """Return the ARNs by name of the alarms that have an action in any of their states."""
+        return {
+            alarm.name: alarm.arn
+            for alarm in self._desk.region(caller).alarms.values()
+            if any(action in alarm.spec.get(member, ()) for member in ACTIONS)
+        }
+
+    def alarm_arn(self, caller: Caller, name: str) -> str | None:
+        """Return an alarm's ARN, None when it is gone."""
+        alarm = self._desk.region(caller).alarms.get(name)
+        return alarm.arn if alarm is not None else None
+
+    def alarm_state_of(self, caller: Caller, name: str) -> str | None:
+        """Return an alarm's state, None when it is gone."""
+        return self.alarms.state(caller, name)
 
     def on_action(self, prefix: str, callback: Callable[[Caller, Invocation], None]) -> None:
         """Carry out alarm actions whose ARN begins with `prefix` (scaling policies)."""

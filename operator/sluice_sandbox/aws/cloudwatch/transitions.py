@@ -24,6 +24,8 @@ from sluice_sandbox.aws.service import Caller
 Watcher = Callable[[Caller, str, str], None]
 ACTIONS_OF = {ALARM: "AlarmActions", OK: "OKActions"}
 """INSUFFICIENT_DATA has InsufficientDataActions."""
+MAX_REASON = 1_023
+"""botocore: StateReason."""
 
 
 class Notifier(Protocol):
@@ -71,7 +73,7 @@ class Transitions:
         now = self._desk.now()
         previous = alarm.state
         before, before_at = _state_of(alarm), alarm.updated_at
-        alarm.reason, alarm.reason_data, alarm.updated_at = reason, reason_data, now
+        alarm.reason, alarm.reason_data, alarm.updated_at = reason[:MAX_REASON], reason_data, now
         if state == previous:
             return False
         alarm.state, alarm.transitioned_at = state, now
