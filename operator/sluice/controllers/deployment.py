@@ -14,6 +14,7 @@ from sluice.controllers.deployment_failures import Failures, known_since, retryi
 from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
+from sluice.controllers.progressive import Progressives, ProgressiveWork
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.actions import Note
@@ -44,6 +45,8 @@ class _Pass:
     desired: Desired
     observed: Observed
     notes: tuple[Note, ...]
+    progressive: ProgressiveWork | None = None
+    """Set where two slots and the machine decide instead of one service."""
 
 
 class DeploymentController:
@@ -56,12 +59,14 @@ class DeploymentController:
         self._wishes = Wishes(world, settings)
         self._remover = Remover(world, settings, self._wishes)
         self._failures = Failures(world)
+        self._progressives = Progressives(world, settings, self._wishes)
 
     def reconcile(self, key: Key) -> Result:
         """Make ECS equal to the Deployment as far as one pass can; raises SluiceError."""
         obj = self._world.store.get(key)
         if obj is None:
             self._wishes.forget(key)
+            self._progressives.forget(key)
             return Result()
         record = Record(self._world, key, obj)
         try:
@@ -75,6 +80,7 @@ class DeploymentController:
         except ApplyFailed as failed:
             raise failed.cause from failed  # told already, with what took place before
         except SluiceError as error:
+            self._progressives.blocked(key, str(error))
             self._failures.tell(record, error)
             raise
 
@@ -84,15 +90,16 @@ class DeploymentController:
         key, now = record.key, self._world.clock.now()
         state = State.read(record.status)
         wish, tenant = self._wishes.wish(key, record.obj)
-        handled = self._verbs(record, state, wish, now=now)
+        progressive = wish.progressive is not None or bool(state.progressive.get("rollout"))
+        handled = verbs.Handled(state=state)
+        if not progressive:
+            handled = self._verbs(record, state, wish, now=now)
         state = handled.state
         rest = summary.ready_now(record.status, record.generation) and not state.retiring
         context = CallContext(
             binding=tenant.binding, priority=Priority.DRIFT if rest else Priority.ROLLOUT, key=key
         )
         permit_place(tenant.binding, state.arns)
-        desired = self._wishes.effective(wish, state, key, rule=tenant.rule)
-        desired = dataclasses.replace(desired, backends=self._wishes.backends(context, key, tenant.rule))
         mood = Mood(
             fresh=fresh and state.slot is None,
             lost=not fresh and state.slot is None,
@@ -101,6 +108,21 @@ class DeploymentController:
             register_unsent=self._failures.register_unsent(key, state),
             just_begun=state.rollout is not None and now < state.rollout.started_at + STALE_READS,
         )
+        if progressive:
+            work = self._progressives.look(record, wish, tenant, context, state=state, mood=mood)
+            return _Pass(
+                record=record,
+                wish=wish,
+                tenant=tenant,
+                context=context,
+                state=work.state,
+                desired=work.desired,
+                observed=work.look.observed,
+                notes=work.notes,
+                progressive=work,
+            )
+        desired = self._wishes.effective(wish, state, key, rule=tenant.rule)
+        desired = dataclasses.replace(desired, backends=self._wishes.backends(context, key, tenant.rule))
         looks = Looks(self._world.facts, context, self._settings, mood)
         return _Pass(
             record=record,
@@ -136,6 +158,7 @@ class DeploymentController:
             return self._finish(work, first, first.notes)
         self._keep(work, first)
         work.record.save(retrying(work.record, first.status))
+        self._ask(work, first)
         try:
             applied = self._world.executor.run(
                 first.actions,
@@ -159,14 +182,16 @@ class DeploymentController:
         if applied.superseded:
             self._finish(work, known_since(first, work.desired, observed), first.notes)
             return Result(wake_at=self._world.clock.now())
-        second = self._plan(work, first.state, observed)
+        second = self._plan(work, first.state, observed, again=True)
         second = dataclasses.replace(second, completed=first.completed or second.completed)
         result = self._finish(work, second, (*first.notes, *second.notes))
         if second.actions:
             return dataclasses.replace(result, wake_at=self._world.clock.now())
         return result
 
-    def _plan(self, work: _Pass, state: State, observed: Observed) -> DeploymentPlan:
+    def _plan(self, work: _Pass, state: State, observed: Observed, *, again: bool = False) -> DeploymentPlan:
+        if work.progressive:
+            return self._progressives.plan(work.progressive, state, observed, again=again)
         routes = self._world.store.routes_to(work.record.key)
         return plan(work.desired, observed, state, now=self._world.clock.now(), routes=routes)
 
@@ -174,17 +199,23 @@ class DeploymentController:
         """Keep the revision, write the outcome, tell, and collect old revisions."""
         record = work.record
         self._keep(work, done)
-        traffic = record.status.get("traffic")
+        before = work.state.traffic.to_status() if work.state.traffic else None
         record.save(done.status)
+        self._ask(work, done)
         self._note(work, notes)
         if done.completed:
             self._collect(work, done.state)
-        changed = done.status.get("traffic") != traffic
+        changed = done.status.get("traffic") != before
         return Result(
             wake_at=done.wake_at,
             urgent=self._routes(record.key) if changed else (),
             rollback=done.rollback,
         )
+
+    def _ask(self, work: _Pass, done: DeploymentPlan) -> None:
+        """Let the gates measure and run what the status that was just written speaks of."""
+        if work.progressive:
+            self._progressives.ask(work.progressive, done)
 
     def _note(self, work: _Pass, notes: tuple[Note, ...]) -> None:
         for note in dict.fromkeys((*work.notes, *notes)):

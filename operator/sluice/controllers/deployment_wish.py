@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from sluice.api.v1alpha1.deployment import DeploymentSpec, parse_deployment
+from sluice.api.v1alpha1.progressive import strategy_of
 from sluice.controllers.parents import resolve_parent
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Binding, CallContext
@@ -22,6 +23,7 @@ from sluice.model.desired import Backend, Desired, Hold, Revision
 from sluice.model.errors import Refused
 from sluice.model.keys import Key
 from sluice.model.names import family_name
+from sluice.model.strategy import Progressive
 from sluice.model.tenancy import TenancyRule
 from sluice.plan import permit
 from sluice.plan.deployment import revision as revisions
@@ -59,6 +61,8 @@ class Wish:
     wanted: str
     """Name of the revision that is asked for: the spec's, or `spec.rollback.toRevision`."""
     retain: bool
+    progressive: Progressive | None = None
+    """The strategy, where the spec's type is Progressive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class _Made:
     fixed: bool
     """Nothing outside the spec goes into it."""
     desired: Desired
+    progressive: Progressive | None
 
 
 class Wishes:
@@ -102,22 +107,30 @@ class Wishes:
         account = spec.settings.account or ""
         tenant = self.tenant(key, account)
         if known and known.tenant == tenant and known.fixed:
-            desired = known.desired
+            desired, progressive = known.desired, known.progressive
         else:
             refers = references(spec)
             desired = self._build(key, obj, spec, tenant, refers)
+            progressive = strategy_of(spec)
             made = _Made(
                 version=version,
                 spec=spec,
                 tenant=tenant,
                 fixed=not refers.config_maps and not refers.secrets,
                 desired=desired,
+                progressive=progressive,
             )
             with self._lock:
                 _remember(self._made, key, made)
         to_revision = spec.rollback.to_revision if spec.rollback else ""
         retain = spec.deletion_policy == "Retain"
-        return Wish(desired=desired, wanted=to_revision or desired.revision.name, retain=retain), tenant
+        wish = Wish(
+            desired=desired,
+            wanted=to_revision or desired.revision.name,
+            retain=retain,
+            progressive=progressive,
+        )
+        return wish, tenant
 
     def backends(self, context: CallContext, key: Key, rule: TenancyRule) -> tuple[Backend, ...]:
         """Return where routes send to this Deployment.
@@ -164,7 +177,7 @@ class Wishes:
         chosen = desired.revision
         paused = choice.paused
         if choice.revision != desired.revision.name:
-            kept = self._revision(key, desired.uid, choice.revision)
+            kept = self.kept(key, desired.uid, choice.revision)
             if kept is None and choice.revision == wish.wanted:
                 known = ", ".join(self.known(key)) or "none"
                 raise Refused(
@@ -193,7 +206,8 @@ class Wishes:
         with self._lock:
             self._made.pop(key, None)
 
-    def _revision(self, key: Key, uid: str, name: str) -> Revision | None:
+    def kept(self, key: Key, uid: str, name: str) -> Revision | None:
+        """Return a kept revision by name, None when it is not kept (any more)."""
         with self._lock:
             if found := self._kept.get((uid, name)):
                 return found

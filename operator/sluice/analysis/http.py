@@ -1,0 +1,111 @@
+"""HTTP for gates: bounded in time and size, no redirects, secrets by reference.
+
+A gate's answer is small and quick or it is an error. Redirects are not followed: a header with a
+secret must not reach another host than the one that the spec names.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import urllib3
+
+from sluice.ports import Kubernetes
+
+LIMIT: Final = 1 << 20
+"""Bytes of an answer that are read."""
+CONNECT: Final = 5.0
+
+
+class NoReply(Exception):  # noqa: N818 - reads as the outcome it is
+    """Nobody answered, or not as it should be; the text is for people and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer."""
+
+    status: int
+    body: bytes
+
+
+class HttpClient:
+    """Sends one request at a time; thread-safe."""
+
+    def __init__(self, kubernetes: Kubernetes) -> None:
+        """Read secrets through `kubernetes`."""
+        self._kubernetes = kubernetes
+
+    def send(
+        self,
+        namespace: str,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[Mapping[str, Any]] = (),
+        more: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        tls: Mapping[str, Any] | None = None,
+        timeout: float,
+    ) -> Reply:
+        """Return the answer; raises NoReply, and whatever reading a Secret raises."""
+        sent = {"User-Agent": "sluice", **(more or {})}
+        sent |= {entry["name"]: self._value(namespace, entry) for entry in headers}
+        try:
+            with urllib3.PoolManager(num_pools=1, **self._trust(namespace, tls or {})) as pool:
+                response = pool.request(
+                    method,
+                    url,
+                    headers=sent,
+                    body=body,
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                    timeout=urllib3.Timeout(connect=min(CONNECT, timeout), total=timeout),
+                )
+                try:
+                    return Reply(status=response.status, body=response.read(LIMIT, decode_content=True))
+                finally:
+                    response.close()
+        except urllib3.exceptions.HTTPError as error:
+            raise NoReply(f"{method} {_bare(url)}: {_reason(error)}") from error
+        except (ValueError, OSError) as error:
+            raise NoReply(f"{method} {_bare(url)}: {type(error).__name__}") from error
+
+    def _value(self, namespace: str, header: Mapping[str, Any]) -> str:
+        reference = header.get("secretKeyRef")
+        return self._secret(namespace, reference) if reference else str(header.get("value", ""))
+
+    def _secret(self, namespace: str, reference: Mapping[str, str]) -> str:
+        found = self._kubernetes.secret(namespace, reference["name"])
+        encoded = ((found or {}).get("data") or {}).get(reference["key"])
+        if encoded is None:
+            raise NoReply(f"Secret {reference['name']} has no key {reference['key']}")
+        return base64.b64decode(encoded).decode().strip()
+
+    def _trust(self, namespace: str, tls: Mapping[str, Any]) -> dict[str, Any]:
+        if tls.get("insecureSkipVerify"):
+            return {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+        reference = tls.get("caSecretKeyRef")
+        if not reference:
+            return {"cert_reqs": "CERT_REQUIRED"}
+        context = ssl.create_default_context(cadata=self._secret(namespace, reference))
+        return {"ssl_context": context}
+
+
+def _bare(url: str) -> str:
+    """Return a URL without what may be secret: credentials and query."""
+    parsed = urllib3.util.parse_url(url)
+    return f"{parsed.scheme}://{parsed.host}{f':{parsed.port}' if parsed.port else ''}{parsed.path or ''}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "no answer in time"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "no connection"
+    return type(error).__name__
