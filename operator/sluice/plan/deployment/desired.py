@@ -87,9 +87,9 @@ def build(
         paused=bool(spec.paused),
         suspended=suspended or bool(spec.suspend),
         selector=",".join(f"{key}={value}" for key, value in sorted(selector_labels(spec).items())),
-        warnings=tuple(
-            f"{warning.path}: {warning.text}"
-            for warning in (*translated.warnings, *progressive_rules.warnings(spec))
+        warnings=(
+            *(f"{warning.path}: {warning.text}" for warning in translated.warnings),
+            *(f"{finding.path}: {finding.text}" for finding in progressive_rules.warnings(spec)),
         ),
         task_size={
             "cpu": str(size.cpu),
