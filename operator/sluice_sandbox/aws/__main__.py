@@ -32,6 +32,12 @@ from sluice_sandbox.aws.side import AwsSide, Settings
 )
 @click.option("--no-estate", is_flag=True, help="Start with nothing in the account.")
 @click.option(
+    "--twins/--no-twins",
+    default=True,
+    show_default=True,
+    help="Answer DNS with the loopback addresses of tasks, or with those that AWS would answer.",
+)
+@click.option(
     "--end-with-stdin", is_flag=True, help="Also end when standard input is closed (by the parent's death)."
 )
 def main(
@@ -44,6 +50,7 @@ def main(
     region: str,
     estate_file: Path | None,
     no_estate: bool,
+    twins: bool,
     end_with_stdin: bool,
 ) -> None:
     """Run the stand-in for AWS on one port of this machine."""
@@ -56,6 +63,7 @@ def main(
         account=account,
         region=region,
         with_estate=not no_estate,
+        twins=twins,
     )
     try:
         asyncio.run(_run(AwsSide(settings), estate_file=estate_file, end_with_stdin=end_with_stdin))

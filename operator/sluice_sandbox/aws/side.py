@@ -1,4 +1,4 @@
-"""The whole AWS side of a sandbox in one event loop: world, data plane, HTTP port.
+"""The whole AWS side of a sandbox in one event loop: world, data plane, DNS, HTTP port.
 
 `python -m sluice_sandbox.aws` runs one as a process; tests run one in their own loop.
 """
@@ -17,6 +17,8 @@ from sluice_sandbox.aws.moto_bridge import MotoBridge
 from sluice_sandbox.aws.wire.server import WireServer
 from sluice_sandbox.aws.world import World
 from sluice_sandbox.dataplane.sockets import SocketPlane
+from sluice_sandbox.dns.resolver import resolver
+from sluice_sandbox.dns.server import DnsServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,10 @@ class Settings:
     account: str = ACCOUNT
     region: str = REGION
     with_estate: bool = True
+    dns_port: int = 0
+    """Port of the resolver, UDP and TCP; 0 takes 20053 or, if that is not free, any."""
+    twins: bool = True
+    """Whether DNS answers with the loopback addresses where tasks can be reached, not with their ENIs'."""
 
 
 @dataclass(slots=True)
@@ -41,6 +47,8 @@ class AwsSide:
     """The endpoint, once started."""
     estate: dict[str, Any] = field(default_factory=dict)
     """What `small_estate.make` told, with the listeners' loopback URLs; empty without an estate."""
+    dns: DnsServer | None = None
+    """The resolver, once started."""
     _parts: list[Any] = field(default_factory=list)
     _world: World | None = None
 
@@ -70,8 +78,12 @@ class AwsSide:
             plane = SocketPlane(world, loop)
             self._parts.append(plane)
             await plane.start()
+            dns = self.dns = resolver(world, twins=settings.twins, seed=settings.seed)
+            self._parts.append(dns)
+            await dns.start(port=settings.dns_port or None)
             if settings.with_estate:
                 await self._make_estate(world, plane)
+                self.estate["dns"] = {"host": dns.host, "port": dns.port, "twins": settings.twins}
             server = WireServer(world, control=ControlApi(world, urls=plane.urls).handle)
             self._parts.append(server)
             self.url = await server.start(host=settings.host, port=settings.port)

@@ -24,6 +24,7 @@ RESERVED = frozenset({ALIAS, CNAME, EC2_INSTANCE, INIT_HEALTH, IPV4, IPV6, PORT}
 
 MAX_CUSTOM = 30
 MAX_CHARACTERS = 5_000
+MAX_LABEL = 63
 
 _LOAD_BALANCER = re.compile(
     r"[a-z0-9.-]+\.(elb\.[a-z0-9-]+|[a-z0-9-]+\.elb)\.amazonaws\.com(\.cn)?\.?", re.IGNORECASE
@@ -32,8 +33,10 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _REQUIRED = {"A": IPV4, "AAAA": IPV6, "CNAME": CNAME}
 
 
-def check(service: DiscoveryService, attributes: dict[str, str]) -> None:
-    """Refuse attributes that the service's records and checks cannot be made of (InvalidInput)."""
+def check(service: DiscoveryService, instance_id: str, attributes: dict[str, str]) -> None:
+    """Refuse what the service's records and checks cannot be made of (InvalidInput)."""
+    if "SRV" in service.record_types and not _has_labels(instance_id):
+        raise invalid_input(f"InstanceId '{instance_id}' cannot be a part of an SRV record's host name.")
     _check_size(attributes)
     _check_values(attributes)
     if EC2_INSTANCE in attributes:
@@ -113,3 +116,7 @@ def _check_records(service: DiscoveryService, attributes: dict[str, str]) -> Non
 def _is_domain(name: str) -> bool:
     labels = name.removesuffix(".").split(".")
     return len(name) <= 255 and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _has_labels(name: str) -> bool:
+    return all(0 < len(label) <= MAX_LABEL for label in name.split("."))

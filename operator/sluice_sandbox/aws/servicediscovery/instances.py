@@ -59,7 +59,7 @@ class InstanceCalls:
         """Accept the registration or update of an instance."""
         service = self._desk.service(caller, params["ServiceId"])
         instance_id, attributes = params["InstanceId"], dict(params["Attributes"])
-        instance_rules.check(service, attributes)
+        instance_rules.check(service, instance_id, attributes)
         request_id = params.get("CreatorRequestId", "")
         present = service.instances.get(instance_id)
         key = busy_key(service.id, instance_id)
