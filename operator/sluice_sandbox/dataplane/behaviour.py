@@ -17,7 +17,8 @@ UNHEALTHY = "SANDBOX_UNHEALTHY"
 CRASH_AFTER_S = "SANDBOX_CRASH_AFTER_S"
 EXIT = "SANDBOX_EXIT"
 START_DELAY_S = "SANDBOX_START_DELAY_S"
-VARIABLES = (FAIL_PERCENT, LATENCY_MS, UNHEALTHY, CRASH_AFTER_S, EXIT, START_DELAY_S)
+COOKIE = "SANDBOX_COOKIE"
+VARIABLES = (FAIL_PERCENT, LATENCY_MS, UNHEALTHY, CRASH_AFTER_S, EXIT, START_DELAY_S, COOKIE)
 
 CRASH_CODE = 1
 _FALSE = ("", "0", "false", "no", "off")
@@ -37,6 +38,8 @@ class Behaviour:
     exit_code: int | None = None
     """The container exits at its start with this code and never listens."""
     start_delay_seconds: float = 0.0
+    cookie: str = ""
+    """Name of a session cookie that every answer over a socket sets; '' for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ def behaviour(image: str, environment: Mapping[str, str], rules: Sequence[ImageR
         crash_after_seconds=None if crash_after is None else max(0.0, crash_after),
         exit_code=None if exit_code is None else int(exit_code),
         start_delay_seconds=max(0.0, _number(variables.get(START_DELAY_S)) or 0.0),
+        cookie=variables.get(COOKIE, ""),
     )
 
 

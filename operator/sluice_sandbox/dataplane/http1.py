@@ -21,7 +21,12 @@ Headers = list[tuple[str, str]]
 
 
 class BadMessage(Exception):  # noqa: N818 - the state of a message, not of this program
-    """What was received is no HTTP/1.x message."""
+    """What was received is no HTTP/1.x message; `status` is what a load balancer answers to it."""
+
+    def __init__(self, text: str, *, status: int = 400) -> None:
+        """Say what is wrong."""
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,7 +128,8 @@ def parse_head(data: bytes) -> Head:
     start = parts[0], parts[1], parts[2]
     version = start[0] if start[0].startswith("HTTP/") else start[2]
     if version not in ("HTTP/1.0", "HTTP/1.1") or not start[1]:
-        raise BadMessage(f"version {version!r} is not served")
+        known = version.startswith("HTTP/") and start[1]
+        raise BadMessage(f"version {version!r} is not served", status=505 if known else 400)
     headers: Headers = []
     fields: dict[str, str] = {}
     for line in lines[1:-2]:
@@ -151,8 +157,13 @@ def response_framing(head: Head, *, method: str) -> Framing:
 
 def _framing(head: Head) -> Framing | None:
     if "transfer-encoding" in head.fields:
-        if head.fields["transfer-encoding"].lower() != "chunked" or "content-length" in head.fields:
-            raise BadMessage("only the chunked transfer coding is served, and not beside Content-Length")
+        coding = head.fields["transfer-encoding"].lower()
+        if coding not in ("chunked", "identity"):
+            raise BadMessage(f"the transfer coding {coding!r} is not served", status=501)
+        if "content-length" in head.fields:
+            raise BadMessage("a transfer coding cannot stand beside Content-Length")
+        if coding == "identity":
+            return None
         return Framing(chunked=True)
     length = head.fields.get("content-length")
     if length is None:
@@ -168,8 +179,12 @@ def render(start: Iterable[str], headers: Headers) -> bytes:
     return "\r\n".join(lines).encode("latin-1")
 
 
-async def pass_on(reader: asyncio.StreamReader, sink: Sink, framing: Framing, *, before: bytes = b"") -> None:
+async def pass_on(
+    reader: asyncio.StreamReader, sink: Sink, framing: Framing, *, before: bytes = b"", bare: bool = False
+) -> None:
     """Copy a body as it is framed; `before` (a head) goes out with the first piece.
+
+    With `bare` the chunks of a chunked body go out without their framing.
 
     Raises BadMessage, ConnectionError or asyncio.IncompleteReadError when the source ends early.
     """
@@ -181,7 +196,7 @@ async def pass_on(reader: asyncio.StreamReader, sink: Sink, framing: Framing, *,
     if before:
         sink.write(before)
     if framing.chunked:
-        await _pass_chunks(reader, sink)
+        await _pass_chunks(reader, sink, bare=bare)
         return
     left = framing.length
     while left is None or left > 0:
@@ -196,7 +211,7 @@ async def pass_on(reader: asyncio.StreamReader, sink: Sink, framing: Framing, *,
             left -= len(piece)
 
 
-async def _pass_chunks(reader: asyncio.StreamReader, sink: Sink) -> None:
+async def _pass_chunks(reader: asyncio.StreamReader, sink: Sink, *, bare: bool) -> None:
     while True:
         line = await reader.readuntil(b"\r\n")
         try:
@@ -204,14 +219,14 @@ async def _pass_chunks(reader: asyncio.StreamReader, sink: Sink) -> None:
         except ValueError as error:
             raise BadMessage("a chunk has no size") from error
         if size == 0:
-            sink.write(line)
+            sink.write(b"" if bare else line)
             break
         chunk = await reader.readexactly(size + 2)
         if not chunk.endswith(b"\r\n"):
             raise BadMessage("a chunk does not end where it says")
-        sink.write(line + chunk)
+        sink.write(chunk[:-2] if bare else line + chunk)
         await sink.drain()
     while line != b"\r\n":
         line = await reader.readuntil(b"\r\n")
-        sink.write(line)
+        sink.write(b"" if bare else line)
     await sink.drain()

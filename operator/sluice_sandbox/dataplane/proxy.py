@@ -1,45 +1,39 @@
 """One ALB listener as an HTTP/1.1 proxy: reads requests, asks the router, carries bytes.
 
 Sources: "HTTP headers and Application Load Balancers" (X-Forwarded-For, -Proto, -Port),
-"Request tracing" (X-Amzn-Trace-Id), "Troubleshoot your Application Load Balancers" (400, 414, 463, 502,
-503, 504 and when each is given), the attributes idle_timeout and routing.http.xff_header_processing.
-Idle time counts while nothing is under way on a client's connection, and while a target keeps a
-request waiting (504).
+"Request tracing" (X-Amzn-Trace-Id), "Troubleshoot your Application Load Balancers" (400, 405, 414, 460,
+463, 501, 502, 503, 504, 505 and when each is given), the attributes idle_timeout, client_keep_alive,
+drop_invalid_header_fields, x_amzn_tls_version_and_cipher_suite and xff_header_processing, and the
+listener's attributes of response headers. Idle time counts while nothing is under way on a client's
+connection, and while a target keeps a request waiting (504).
 
-Not modelled: HTTP/2 and gRPC, TLS towards targets, client certificates, WAF, access logs, chunked
-answers to HTTP/1.0 clients.
+A client that leaves before the answer is counted as 460 once the answer is there.
+
+Not modelled: HTTP/2 and gRPC, TLS towards targets, client certificates, WAF, access logs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from email.utils import formatdate
 
-from sluice_sandbox.aws.elbv2.forwarding import Forward, Reply, error_reply
+from sluice_sandbox.aws.elbv2.forwarding import Forward
 from sluice_sandbox.aws.elbv2.ledger import Place
-from sluice_sandbox.aws.elbv2.service import Elbv2Service
+from sluice_sandbox.aws.elbv2.replies import Reply, error_reply
 from sluice_sandbox.aws.ports import HttpRequest
 from sluice_sandbox.dataplane import http1
-from sluice_sandbox.dataplane.upstream import Upstream, UpstreamPool
+from sluice_sandbox.dataplane.listener_settings import ListenerSettings
+from sluice_sandbox.dataplane.surroundings import Surroundings
+from sluice_sandbox.dataplane.upstream import Upstream
 
 MAX_TARGET = 16 * 1024
+MAX_HEADER = 16 * 1024
 MAX_FORWARDED = 30
 _BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, http1.BadMessage)
 _REASON = {200: "OK", 301: "Moved Permanently", 302: "Found", 400: "Bad Request", 404: "Not Found"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all proxies of a world share. `speed` is world seconds per real second."""
-
-    service: Elbv2Service
-    pool: UpstreamPool
-    rng: random.Random
-    speed: float
 
 
 class ListenerProxy:
@@ -56,9 +50,10 @@ class ListenerProxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client's connection until either side ends it."""
         self._connections[writer] = asyncio.current_task()
+        began = time.monotonic()
         self._router.counters.connected(self._arn)
         try:
-            while not self._ended and await self._one(reader, writer):
+            while not self._ended and await self._one(reader, writer, began=began):
                 pass
         except _BROKEN:
             pass
@@ -83,26 +78,28 @@ class ListenerProxy:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Serve one request; tell whether the connection stays open."""
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, began: float) -> bool:
+        """Serve one request; tell whether the connection stays."""
         idle = self._around.service.idle_timeout(self._arn) / self._around.speed
         try:
             async with asyncio.timeout(idle):
                 head = await http1.read_head(reader)
-        except http1.BadMessage:
-            await self._refuse(writer, 400)
-            return False
-        if head is None:
-            return False
-        try:
+            if head is None:
+                return False
             framing = http1.request_framing(head)
-        except http1.BadMessage:
-            framing = None
-        status = _unacceptable(head)
-        if framing is None or status:
-            await self._refuse(writer, status or 400)
+        except http1.BadMessage as error:
+            await self._refuse(writer, error.status)
             return False
-        exchange = _Exchange(self._around, head, framing=framing, client=(reader, writer), idle=idle)
+        status = _unacceptable(head)
+        if status:
+            await self._refuse(writer, status)
+            return False
+        settings = ListenerSettings.of(self._around.service, self._arn)
+        exchange = _Exchange(
+            self._around, head, framing=framing, client=(reader, writer), idle=idle, settings=settings
+        )
+        if (time.monotonic() - began) * self._around.speed > settings.keep_alive:
+            exchange.stays = False
         decision = self._router.decide(self._arn, exchange.seen(), target=head.start[1])
         if isinstance(decision, Reply):
             await http1.pass_on(reader, http1.Nowhere(), framing)
@@ -127,6 +124,7 @@ class _Exchange:
         framing: http1.Framing,
         client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         idle: float,
+        settings: ListenerSettings,
     ) -> None:
         """Begin with a request's head; `idle` is how long its target may be silent, real seconds."""
         self._around = around
@@ -135,6 +133,7 @@ class _Exchange:
         self._framing = framing
         self._reader, self._writer = client
         self._idle = idle
+        self._settings = settings
         self.stays = head.keeps_alive
         peer = self._writer.get_extra_info("peername")
         self._client_ip = str(peer[0]) if peer else "127.0.0.1"
@@ -156,6 +155,7 @@ class _Exchange:
 
     async def reply(self, reply: Reply) -> None:
         """Answer in the load balancer's own name."""
+        reply = replace(reply, headers=self._settings.on_response(reply.headers, own=True))
         self._writer.write(_page(reply, stays=self.stays, with_body=self._head.start[0] != "HEAD"))
         await self._writer.drain()
 
@@ -167,7 +167,7 @@ class _Exchange:
         except OSError as error:
             # TimeoutError is an OSError: a target that does not accept is 504, one that refuses 502.
             status = 504 if isinstance(error, TimeoutError) else 502
-            return await self._fail(decision, status, drain=True)
+            return await self._fail(decision, status, drain=True, connected=False)
         reusable = False
         sending: asyncio.Task[None] | None = None
         try:
@@ -181,7 +181,7 @@ class _Exchange:
             if response is None:
                 return self.stays
             seconds = (time.perf_counter() - started) * self._around.speed
-            self._router.finish(decision, status=response.status, seconds=seconds)
+            self._count(decision, response.status, seconds)
             if response.status == 101:
                 await self._tunnel(response, upstream)
                 return False
@@ -202,6 +202,11 @@ class _Exchange:
             elif sending is not None and not sending.cancelled():
                 sending.exception()
             self._around.pool.release(upstream, reusable=reusable)
+
+    def _count(self, decision: Forward, status: int, seconds: float) -> None:
+        """Count the target's answer, or 460 when the client left before it."""
+        left = self._reader.at_eof()
+        self._router.finish(decision, status=460 if left else status, seconds=seconds, by_target=not left)
 
     async def _response_head(self, decision: Forward, upstream: Upstream) -> http1.Head | None:
         """Return the final response's head, or answer 502 or 504 and return None."""
@@ -224,14 +229,29 @@ class _Exchange:
         self, decision: Forward, response: http1.Head, upstream: Upstream
     ) -> http1.Framing:
         framing = http1.response_framing(response, method=self._head.start[0])
-        stays = self.stays and not framing.ends_with_connection
-        headers = [item for item in response.headers if item[0].lower() not in http1.HOP_BY_HOP]
+        # Chunks are HTTP/1.1: an older client gets the bare body, and its end by the connection's.
+        unchunked = framing.chunked and self._head.version == "HTTP/1.0"
+        stays = self.stays and not (framing.ends_with_connection or unchunked)
+        dropped = http1.HOP_BY_HOP | ({"transfer-encoding"} if unchunked else set())
+        headers = [item for item in response.headers if item[0].lower() not in dropped]
         if "date" not in response.fields:
             headers.insert(0, ("Date", formatdate(usegmt=True)))
+        headers = list(self._settings.on_response(headers))
         headers += [("Set-Cookie", cookie) for cookie in decision.set_cookies]
+        name, cookie = decision.app_cookie
+        set_by_target = [value for key, value in headers if key.lower() == "set-cookie"]
+        if name and any(value.startswith(f"{name}=") for value in set_by_target):
+            headers.append(("Set-Cookie", cookie))
         headers.append(("Connection", "keep-alive" if stays else "close"))
         start = "HTTP/1.1", response.start[1], response.start[2]
-        await http1.pass_on(upstream.reader, self._writer, framing, before=http1.render(start, headers))
+        self.stays = stays
+        await http1.pass_on(
+            upstream.reader,
+            self._writer,
+            framing,
+            before=http1.render(start, headers),
+            bare=unchunked,
+        )
         return framing
 
     async def _tunnel(self, response: http1.Head, upstream: Upstream) -> None:
@@ -248,9 +268,9 @@ class _Exchange:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
 
-    async def _fail(self, decision: Forward, status: int, *, drain: bool) -> bool:
+    async def _fail(self, decision: Forward, status: int, *, drain: bool, connected: bool = True) -> bool:
         """Answer 502 or 504; the client's connection stays only when its body was read to the end."""
-        self._router.finish(decision, status=status, seconds=0.0, by_target=False)
+        self._router.finish(decision, status=status, seconds=0.0, by_target=False, connected=connected)
         if drain and "expect" not in self._head.fields:
             await http1.pass_on(self._reader, http1.Nowhere(), self._framing)
             self._framing = http1.EMPTY
@@ -263,11 +283,8 @@ class _Exchange:
 
     def _headers(self, decision: Forward) -> http1.Headers:
         """Return the headers that the target gets."""
-        service = self._around.service
-        region = service.state.of_arn(decision.listener_arn)
-        listener = region.listeners[decision.listener_arn]
-        attributes = region.load_balancers[listener.load_balancer_arn].attributes
-        mode = attributes["routing.http.xff_header_processing.mode"]
+        settings = self._settings
+        mode = settings.attributes["routing.http.xff_header_processing.mode"]
         dropped = {"host", "expect", "x-forwarded-proto", "x-forwarded-port", "x-amzn-trace-id"}
         if mode != "preserve":
             dropped.add("x-forwarded-for")
@@ -275,18 +292,21 @@ class _Exchange:
         headers = [("Host", decision.host)]
         for name, value in self._head.headers:
             lower = name.lower()
+            if settings.drops(name):
+                continue
             if lower not in dropped and (lower not in http1.HOP_BY_HOP or (upgrades and lower == "upgrade")):
                 headers.append((name, value))
         if mode == "append":
             own = self._client_ip
-            if attributes["routing.http.xff_client_port.enabled"] == "true":
+            if settings.attributes["routing.http.xff_client_port.enabled"] == "true":
                 own = f"{own}:{self._client_port}"
             before = self._head.fields.get("x-forwarded-for")
             headers.append(("X-Forwarded-For", f"{before}, {own}" if before else own))
         headers += [
-            ("X-Forwarded-Proto", listener.protocol.lower()),
-            ("X-Forwarded-Port", str(listener.port)),
+            ("X-Forwarded-Proto", settings.protocol.lower()),
+            ("X-Forwarded-Port", str(settings.port)),
             ("X-Amzn-Trace-Id", self._trace()),
+            *settings.on_request(self._writer.get_extra_info("cipher")),
             ("Connection", "Upgrade" if upgrades else "keep-alive"),
         ]
         return headers
@@ -302,6 +322,10 @@ def _unacceptable(head: http1.Head) -> int:
     """Return the status that refuses a request before any rule, 0 when it is acceptable."""
     if len(head.start[1]) > MAX_TARGET:
         return 414
+    if head.start[0] == "TRACE":
+        return 405
+    if any(len(name) + len(value) > MAX_HEADER for name, value in head.headers):
+        return 400
     if head.version == "HTTP/1.1" and "host" not in head.fields:
         return 400
     if head.fields.get("x-forwarded-for", "").count(",") >= MAX_FORWARDED:

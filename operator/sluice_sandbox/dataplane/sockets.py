@@ -1,10 +1,10 @@
-"""The data plane with real sockets: twins of tasks, and a proxy for every ALB listener.
+"""The data plane with real sockets: twins of tasks, and a proxy for every listener of a load balancer.
 
 Opened beside a world that runs in an event loop, it follows the books and the network: a listener
 that is created gets a loopback port, one that is deleted loses it with its connections, a task that
 starts listens on its twin before anyone is told that it runs. Everything binds to loopback.
 
-Listeners of network load balancers have no socket here.
+Of network load balancers, TCP and TLS listeners have a socket; those of other protocols have none.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ from sluice_sandbox.aws.ports import TargetHealth
 from sluice_sandbox.dataplane import http1
 from sluice_sandbox.dataplane.certificate import self_signed, server_context
 from sluice_sandbox.dataplane.endpoint import Endpoint
+from sluice_sandbox.dataplane.flow import FlowProxy
 from sluice_sandbox.dataplane.network import TaskNetwork
-from sluice_sandbox.dataplane.proxy import ListenerProxy, Surroundings
+from sluice_sandbox.dataplane.proxy import ListenerProxy
+from sluice_sandbox.dataplane.surroundings import Surroundings
 from sluice_sandbox.dataplane.task_server import TaskServer, twin_socket
 from sluice_sandbox.dataplane.upstream import UpstreamPool
 
 HOST = "127.0.0.1"
 PORT_OFFSET = 20_000
 """Listener port 80 answers on 20080 of the loopback address when that is free."""
+FLOWS = ("TCP", "TLS")
+SERVED = ("HTTP", "HTTPS", *FLOWS)
 CONNECT_TIMEOUT = 10.0
 """World seconds a target has to accept: "the load balancer failed to establish a connection to the
 target before the connection timeout expired (10 seconds)" (troubleshooting page, HTTP 504)."""
@@ -53,7 +57,7 @@ class _Open:
     listening: socket.socket
     protocol: str
     port: int
-    proxy: ListenerProxy
+    proxy: ListenerProxy | FlowProxy
     server: asyncio.Server | None = None
     accepting: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -127,7 +131,7 @@ class SocketPlane:
     async def ready(self, listener_arn: str) -> str:
         """Wait until a listener that was created answers, and return its URL.
 
-        Raises KeyError when it does not exist or belongs to no Application Load Balancer.
+        Raises KeyError when it does not exist or its protocol has no socket here.
         """
         self._reconcile()
         await self._listeners[listener_arn].accepting.wait()
@@ -149,7 +153,7 @@ class SocketPlane:
             listener.arn: listener
             for region in self._service.state.regions.values()
             for listener in region.listeners.values()
-            if region.load_balancers[listener.load_balancer_arn].kind == "application"
+            if listener.protocol in SERVED
         }
         for arn, opened in list(self._listeners.items()):
             listener = wanted.get(arn)
@@ -163,13 +167,13 @@ class SocketPlane:
                     listening=_listener_socket(listener.port),
                     protocol=listener.protocol,
                     port=listener.port,
-                    proxy=ListenerProxy(arn, self._around),
+                    proxy=(FlowProxy if listener.protocol in FLOWS else ListenerProxy)(arn, self._around),
                 )
                 self._listeners[arn] = opened
                 self._spawn(self._accept(opened))
 
     async def _accept(self, opened: _Open) -> None:
-        context = server_context(self.certificate, self._key) if opened.protocol == "HTTPS" else None
+        context = server_context(self.certificate, self._key) if opened.protocol in ("HTTPS", "TLS") else None
         server = await asyncio.start_server(
             opened.proxy.serve, sock=opened.listening, ssl=context, limit=http1.MAX_HEAD
         )

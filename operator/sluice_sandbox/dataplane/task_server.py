@@ -152,6 +152,9 @@ class TaskServer:
             ("Content-Length", str(len(body))),
             ("Connection", "keep-alive" if stays else "close"),
         ]
+        if self._endpoint.behaviour.cookie:
+            session = self._endpoint.task_arn.rpartition("/")[2]
+            headers.append(("Set-Cookie", f"{self._endpoint.behaviour.cookie}={session}; Path=/"))
         start = "HTTP/1.1", str(answer.status), _REASONS.get(answer.status, "Status")
         writer.write(http1.render(start, headers) + (b"" if method == "HEAD" else body))
         await writer.drain()

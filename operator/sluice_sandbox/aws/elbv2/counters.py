@@ -126,12 +126,12 @@ class Counters:
             follower.counted(place, names)
             follower.took(place, seconds)
 
-    def failed(self, place: Place, *, status: int) -> None:
+    def failed(self, place: Place, *, status: int, connected: bool = True) -> None:
         """Count a request that was meant for a target and that the load balancer answered itself.
 
         RequestCount counts only requests for which a target could be chosen (the metric's
         definition), so a 503 for want of targets is in the HTTPCode_ELB counts alone, and so is a
-        request that no rule was asked about (400, 414, 460, 463).
+        request that no rule was asked about (400, 414, 463).
         """
         chosen = bool(place.group_arn) and status != 503
         names = [f"HTTPCode_ELB_{status // 100}XX_Count"]
@@ -141,7 +141,7 @@ class Counters:
             names.append("RequestCount")
         self._add(self.listener(place.listener_arn), names)
         if chosen:
-            own = ["RequestCount", *(["TargetConnectionErrorCount"] if status == 502 else [])]
+            own = ["RequestCount", *([] if connected else ["TargetConnectionErrorCount"])]
             self._add(self.group(place.group_arn), own)
             names += own[1:]
         for follower in self._followers:
@@ -159,11 +159,11 @@ class Counters:
         for follower in self._followers:
             follower.counted(Place(listener_arn), tuple(names))
 
-    def connected(self, listener_arn: str) -> None:
-        """Count a client's new connection."""
-        self._add(self.listener(listener_arn), ["NewConnectionCount"])
+    def connected(self, listener_arn: str, *, name: str = "NewConnectionCount") -> None:
+        """Count a client's new connection (NewFlowCount of a network load balancer)."""
+        self._add(self.listener(listener_arn), [name])
         for follower in self._followers:
-            follower.counted(Place(listener_arn), ("NewConnectionCount",))
+            follower.counted(Place(listener_arn), (name,))
             follower.connections(listener_arn, 1)
 
     def disconnected(self, listener_arn: str) -> None:

@@ -2,42 +2,25 @@
 
 The proxy asks here for every request it reads, simulated traffic asks here without a socket, so both
 count and behave alike. Sources: "Target groups for your Application Load Balancers" (round robin,
-least outstanding requests, slow start, fail-open when too few targets are healthy), "Sticky sessions"
-(AWSALB, AWSALBTG and their CORS twins), "Troubleshoot your Application Load Balancers" (503 when a
-group has no target to offer). Cookie contents are this stand-in's own: AWS encrypts them.
-
-Not modelled: application cookies (AWSALBAPP), the authenticate actions (answered with 500), zones.
+least outstanding requests, slow start, fail-open when too few targets are healthy), "Troubleshoot
+your Application Load Balancers" (503 when a group has no target to offer). Zones are not modelled: a load
+balancer here is one node.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any
 
-from sluice_sandbox.aws.elbv2 import routing
+from sluice_sandbox.aws.elbv2 import cookies, replies, routing
 from sluice_sandbox.aws.elbv2.counters import Counters
 from sluice_sandbox.aws.elbv2.desk import Desk
 from sluice_sandbox.aws.elbv2.ledger import Place
+from sluice_sandbox.aws.elbv2.replies import Reply, error_reply
 from sluice_sandbox.aws.elbv2.state import Region, Rule, Target, TargetGroup
 from sluice_sandbox.aws.ports import HttpRequest
-
-GROUP_COOKIE = "AWSALBTG"
-TARGET_COOKIE = "AWSALB"
-_ERROR_PAGE = (
-    "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
-    "</body>\r\n</html>\r\n"
-)
-_TITLES = {
-    503: "503 Service Temporarily Unavailable",
-    504: "504 Gateway Time-out",
-    460: "460",
-    463: "463",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +40,8 @@ class Forward:
     set_cookies: tuple[str, ...] = ()
     zone: str = ""
     """The target's Availability Zone."""
+    app_cookie: tuple[str, str] = ("", "")
+    """An application's cookie, and what to set beside it once the target sets it."""
     failed_open: bool = False
     """Whether too few targets were healthy, so that every one was a candidate."""
 
@@ -66,37 +51,12 @@ class Forward:
         return Place(self.listener_arn, self.group_arn, self.zone)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """The load balancer answers by itself."""
-
-    listener_arn: str
-    rule_arn: str
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    group_arn: str = ""
-
-
 @dataclass(slots=True)
 class _Turns:
     """What the choice of a target remembers about a group."""
 
     turn: int = 0
     outstanding: Counter[tuple[str, int]] = field(default_factory=Counter)
-
-
-def error_reply(status: int, *, listener_arn: str = "", rule_arn: str = "", group_arn: str = "") -> Reply:
-    """Return the page that the load balancer answers with when it fails by itself."""
-    title = _TITLES.get(status) or f"{status} {HTTPStatus(status).phrase}"
-    return Reply(
-        listener_arn=listener_arn,
-        rule_arn=rule_arn,
-        status=status,
-        headers=(("Server", "awselb/2.0"), ("Content-Type", "text/html")),
-        body=_ERROR_PAGE.format(title=title).encode(),
-        group_arn=group_arn,
-    )
 
 
 class Router:
@@ -123,15 +83,16 @@ class Router:
             return error_reply(503, listener_arn=listener_arn)
         action = rule.actions[-1]
         kind = action["Type"]
+        listener = region.listeners[listener_arn]
         if len(rule.actions) > 1:
-            self.counters.failed(Place(listener_arn), status=500)
-            return error_reply(500, listener_arn=listener_arn, rule_arn=rule.arn)
+            refused = replies.unauthenticated(listener, rule, request)
+            if refused is not None:
+                self.counters.failed(Place(listener_arn), status=refused.status)
+                return refused
         if kind == "forward":
             return self._forward(region, listener_arn, rule, request, target or _target_of(request))
         reply = (
-            _redirect(region, listener_arn, rule, request)
-            if kind == "redirect"
-            else _fixed(listener_arn, rule)
+            replies.redirect(listener, rule, request) if kind == "redirect" else replies.fixed(listener, rule)
         )
         self.counters.replied(listener_arn, status=reply.status, kind=kind)
         return reply
@@ -140,8 +101,19 @@ class Router:
         """Count a request as under way at its target."""
         self._of(forward.group_arn).outstanding[forward.ip, forward.port] += 1
 
-    def finish(self, forward: Forward, *, status: int, seconds: float, by_target: bool = True) -> None:
-        """Count a request as answered: by the target, or by the load balancer in its place."""
+    def finish(
+        self,
+        forward: Forward,
+        *,
+        status: int,
+        seconds: float,
+        by_target: bool = True,
+        connected: bool = True,
+    ) -> None:
+        """Count a request as answered: by the target, or by the load balancer in its place.
+
+        `connected` tells whether the target had accepted a connection for it.
+        """
         outstanding = self._of(forward.group_arn).outstanding
         outstanding[forward.ip, forward.port] -= 1
         if outstanding[forward.ip, forward.port] <= 0:
@@ -151,7 +123,7 @@ class Router:
                 forward.place, status=status, seconds=seconds, failed_open=forward.failed_open
             )
         else:
-            self.counters.failed(forward.place, status=status)
+            self.counters.failed(forward.place, status=status, connected=connected)
 
     def reset(self) -> None:
         """Forget counts and turns."""
@@ -179,12 +151,12 @@ class Router:
         self, region: Region, listener_arn: str, rule: Rule, request: HttpRequest, target: str
     ) -> Forward | Reply:
         config = rule.actions[-1]["ForwardConfig"]
-        cookies = _cookies(request.headers.get("cookie", ""))
+        given = cookies.parsed(request.headers.get("cookie", ""))
         group_arn = routing.pick_group(
-            config, self._rng, sticky_to=_opened(cookies.get(GROUP_COOKIE), self._now())
+            config, self._rng, sticky_to=cookies.opened(given.get(cookies.GROUP), now=self._now())
         )
         group = region.target_groups.get(group_arn or "")
-        chosen = self._pick_target(group, cookies) if group is not None else None
+        chosen = self._pick_target(group, given) if group is not None else None
         if group is None or chosen is None:
             self.counters.failed(Place(listener_arn, group_arn or ""), status=503)
             return error_reply(503, listener_arn=listener_arn, rule_arn=rule.arn, group_arn=group_arn or "")
@@ -202,16 +174,17 @@ class Router:
             target=sent,
             set_cookies=self._set_cookies(config, group, chosen),
             zone=chosen.zone,
+            app_cookie=cookies.application_cookie(group, chosen, now=self._now()),
             failed_open=chosen.state not in ("healthy", "unavailable"),
         )
 
-    def _pick_target(self, group: TargetGroup, cookies: dict[str, str]) -> Target | None:
+    def _pick_target(self, group: TargetGroup, given: dict[str, str]) -> Target | None:
         candidates = _candidates(group)
         if not candidates:
             return None
         turns = self._of(group.arn)
-        if _is_sticky(group):
-            wanted = _opened(cookies.get(TARGET_COOKIE), self._now())
+        wanted = cookies.wanted_target(group, given, now=self._now())
+        if wanted is not None:
             for target in candidates:
                 if wanted == f"{target.id}:{target.port}":
                     return target
@@ -234,21 +207,43 @@ class Router:
         return candidates[turns.turn % len(candidates)]
 
     def _set_cookies(self, config: dict[str, Any], group: TargetGroup, target: Target) -> tuple[str, ...]:
-        cookies: list[str] = []
+        made: list[str] = []
         stickiness = config.get("TargetGroupStickinessConfig") or {}
         if stickiness.get("Enabled"):
-            cookies += self._cookie(GROUP_COOKIE, group.arn, float(stickiness["DurationSeconds"]))
-        if _is_sticky(group):
+            seconds = float(stickiness["DurationSeconds"])
+            made += cookies.made(cookies.GROUP, group.arn, seconds=seconds, now=self._now())
+        if cookies.stickiness(group) == "lb_cookie":
             seconds = float(group.attributes["stickiness.lb_cookie.duration_seconds"])
-            cookies += self._cookie(TARGET_COOKIE, f"{target.id}:{target.port}", seconds)
-        return tuple(cookies)
+            place = f"{target.id}:{target.port}"
+            made += cookies.made(cookies.TARGET, place, seconds=seconds, now=self._now())
+        return tuple(made)
 
-    def _cookie(self, name: str, value: str, seconds: float) -> list[str]:
-        sealed = (
-            base64.urlsafe_b64encode(f"{self._now() + seconds:.3f}|{value}".encode()).decode().rstrip("=")
+    def decide_flow(self, listener_arn: str) -> Forward | None:
+        """Return where a new connection to a network load balancer goes, None when there is no target.
+
+        Weights choose the group and turns the target, like requests do; AWS hashes the flow instead.
+        """
+        region = self._desk.state.of_arn(listener_arn)
+        listener = region.listeners.get(listener_arn)
+        if listener is None:
+            return None
+        rule = region.rules[listener.default_rule_arn]
+        group_arn = routing.pick_group(rule.actions[-1]["ForwardConfig"], self._rng) or ""
+        group = region.target_groups.get(group_arn)
+        chosen = self._pick_target(group, {}) if group is not None else None
+        if chosen is None:
+            return None
+        return Forward(
+            listener_arn=listener_arn,
+            rule_arn=rule.arn,
+            group_arn=group_arn,
+            ip=chosen.id,
+            port=chosen.port,
+            protocol="TCP",
+            host="",
+            target="",
+            zone=chosen.zone,
         )
-        plain = f"{name}={sealed}; Max-Age={seconds:.0f}; Path=/"
-        return [plain, f"{name}CORS={sealed}; Max-Age={seconds:.0f}; Path=/; SameSite=None; Secure"]
 
     def _now(self) -> float:
         return self._desk.clock.now()
@@ -275,76 +270,6 @@ def _candidates(group: TargetGroup) -> list[Target]:
     return healthy if len(healthy) >= wanted else eligible
 
 
-def _is_sticky(group: TargetGroup) -> bool:
-    kind = group.attributes.get("stickiness.type")
-    return kind == "lb_cookie" and group.attributes["stickiness.enabled"] == "true"
-
-
-def _cookies(header: str) -> dict[str, str]:
-    if TARGET_COOKIE not in header:
-        return {}
-    pairs = (part.strip().partition("=") for part in header.split(";"))
-    return {name: value for name, _, value in pairs}
-
-
-def _opened(sealed: str | None, now: float) -> str | None:
-    """Return what a cookie names, None when it is stale or not ours."""
-    if not sealed:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)).decode()
-        expires, _, value = text.partition("|")
-        return value if float(expires) > now else None
-    except (binascii.Error, ValueError):
-        return None
-
-
 def _target_of(request: HttpRequest) -> str:
     query = "&".join(f"{key}={value}" for key, value in request.query)
     return f"{request.path}?{query}" if query else request.path
-
-
-def _redirect(region: Region, listener_arn: str, rule: Rule, request: HttpRequest) -> Reply:
-    config = rule.actions[-1]["RedirectConfig"]
-    listener = region.listeners[listener_arn]
-    host, _, _ = request.host.partition(":")
-    words = {
-        "protocol": listener.protocol,
-        "port": str(listener.port),
-        "host": host,
-        "path": request.path.lstrip("/"),
-        "query": "&".join(f"{key}={value}" for key, value in request.query),
-    }
-
-    def filled(text: str) -> str:
-        for word, value in words.items():
-            text = text.replace("#{" + word + "}", value)
-        return text
-
-    protocol = filled(config["Protocol"]).lower()
-    query = filled(config["Query"])
-    location = f"{protocol}://{filled(config['Host'])}:{filled(config['Port'])}{filled(config['Path'])}"
-    if query:
-        location += f"?{query}"
-    status = int(config["StatusCode"].removeprefix("HTTP_"))
-    page = error_reply(status)
-    return Reply(
-        listener_arn=listener_arn,
-        rule_arn=rule.arn,
-        status=status,
-        headers=(*page.headers, ("Location", location)),
-        body=page.body,
-    )
-
-
-def _fixed(listener_arn: str, rule: Rule) -> Reply:
-    config = rule.actions[-1]["FixedResponseConfig"]
-    body = (config.get("MessageBody") or "").encode()
-    content_type = config.get("ContentType") or "text/plain"
-    return Reply(
-        listener_arn=listener_arn,
-        rule_arn=rule.arn,
-        status=int(config["StatusCode"]),
-        headers=(("Server", "awselb/2.0"), ("Content-Type", f"{content_type}; charset=utf-8")),
-        body=body,
-    )

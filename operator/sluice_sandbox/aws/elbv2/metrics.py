@@ -25,6 +25,7 @@ from sluice_sandbox.aws.service import Caller
 
 HEALTHY, UNHEALTHY = "HealthyHostCount", "UnHealthyHostCount"
 ACTIVE = "ActiveConnectionCount"
+ACTIVE_FLOWS = "ActiveFlowCount"
 _WHOLE_BALANCER = frozenset({"NewConnectionCount", ACTIVE})
 """Metrics without a zone."""
 _NAMESPACES = {"app": "AWS/ApplicationELB", "net": "AWS/NetworkELB"}
@@ -66,7 +67,8 @@ class MetricsPublisher:
         """Note that connections to clients or targets were opened or closed."""
         self._connections[listener_arn] += change
         open_now = self._connections[listener_arn]
-        self._level(Place(listener_arn), ACTIVE).change(
+        name = ACTIVE_FLOWS if balancer_of(listener_arn).startswith("net/") else ACTIVE
+        self._level(Place(listener_arn), name).change(
             float(open_now) if open_now > 0 else None, minute=self._minute()
         )
 

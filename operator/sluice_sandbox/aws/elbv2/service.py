@@ -15,12 +15,14 @@ from typing import Any, Protocol, runtime_checkable
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.elbv2.capacity import CapacityHandlers
 from sluice_sandbox.aws.elbv2.desk import Desk, Elbv2Settings
-from sluice_sandbox.aws.elbv2.forwarding import Forward, Reply, Router, error_reply
+from sluice_sandbox.aws.elbv2.ecs_rules import EcsRules
+from sluice_sandbox.aws.elbv2.forwarding import Forward, Router
 from sluice_sandbox.aws.elbv2.health import HealthChecker
 from sluice_sandbox.aws.elbv2.limits import LimitHandlers
 from sluice_sandbox.aws.elbv2.listeners import ListenerHandlers
 from sluice_sandbox.aws.elbv2.load_balancers import LoadBalancerHandlers
 from sluice_sandbox.aws.elbv2.metrics import MetricsPublisher
+from sluice_sandbox.aws.elbv2.replies import Reply, error_reply
 from sluice_sandbox.aws.elbv2.routing import normalised
 from sluice_sandbox.aws.elbv2.rules import RuleHandlers
 from sluice_sandbox.aws.elbv2.state import State, Target
@@ -97,6 +99,7 @@ class Elbv2Service:
         # Draws of its own: how much traffic passes must not change anybody's ids.
         self.router = Router(self._desk, rng=random.Random(rng.getrandbits(64)))
         rules = RuleHandlers(self._desk, on_use=self.checker.use_changed)
+        self.traffic_rules = EcsRules(self._desk, rules)
         listeners = ListenerHandlers(self._desk, rules=rules)
         load_balancers = LoadBalancerHandlers(
             self._desk, delete_listener=listeners.remove, on_use=self.checker.use_changed
@@ -212,7 +215,7 @@ class Elbv2Service:
         self.router.begin(decision)
         answer = self._answer(decision, request)
         if answer is None:
-            self.router.finish(decision, status=502, seconds=0.0, by_target=False)
+            self.router.finish(decision, status=502, seconds=0.0, by_target=False, connected=False)
             return self._unanswered(decision, 502)
         idle = self._idle_timeout(decision)
         if answer.seconds > idle:
