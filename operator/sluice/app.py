@@ -22,16 +22,25 @@ from typing import Final
 import botocore.session
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
+from sluice.analysis.cloud_watch import CloudWatchSource
+from sluice.analysis.gates import Asked, GateKeeper
+from sluice.analysis.http import HttpClient
+from sluice.analysis.load_balancer import LoadBalancerSource
+from sluice.analysis.prometheus import PrometheusSource
+from sluice.analysis.scheduler import ThreadScheduler
+from sluice.analysis.web import WebSource
 from sluice.apply.executor import PlanExecutor
 from sluice.aws.boto_transport import Boto3Transport
 from sluice.aws.budget import Budgets
 from sluice.aws.clients import Clients, ClientSettings
-from sluice.aws.gateway import AwsGateway, LeaseGuard
+from sluice.aws.gateway import AwsGateway
 from sluice.aws.metrics import AwsMetrics
 from sluice.config import ConfigError, Settings
 from sluice.controllers.deployment import DeploymentController
 from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
+from sluice.hooks.run_task import RunTaskRunner
+from sluice.hooks.webhook import WebhookRunner
 from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE
 from sluice.observe.facts import AwsFacts
 from sluice.observe.source import FactsSettings
@@ -114,6 +123,7 @@ def assemble(settings: Settings) -> OperatorProcess:
         settings,
         kubernetes=kubernetes,
         store=store,
+        queue=queue,
         recorder=recorder,
         lease=elector or SoleReplica(),
         registry=registry,
@@ -213,8 +223,9 @@ def _world(
     *,
     kubernetes: KubernetesApi,
     store: ObjectStore,
+    queue: WorkQueue,
     recorder: EventRecorder,
-    lease: LeaseGuard,
+    lease: Elector | SoleReplica,
     registry: CollectorRegistry,
 ) -> World:
     clock = SystemClock()
@@ -243,7 +254,26 @@ def _world(
         executor=PlanExecutor(gateway, observer=facts),
         recorder=recorder,
         clock=clock,
+        gates=_gates(gateway, kubernetes, queue, clock),
+        leader_epoch=lambda: lease.epoch,
     )
+
+
+def _gates(
+    gateway: AwsGateway, kubernetes: KubernetesApi, queue: WorkQueue, clock: SystemClock
+) -> GateKeeper:
+    http = HttpClient(kubernetes)
+    asked = Asked(
+        aws=gateway,
+        sources={
+            "loadBalancer": LoadBalancerSource(gateway),
+            "cloudWatch": CloudWatchSource(gateway),
+            "prometheus": PrometheusSource(http),
+            "web": WebSource(http),
+        },
+        hooks={"webhook": WebhookRunner(http), "runTask": RunTaskRunner(gateway)},
+    )
+    return GateKeeper(asked, clock=clock, scheduler=ThreadScheduler(clock), wake=queue.add)
 
 
 def _reconciler(

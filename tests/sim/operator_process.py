@@ -8,6 +8,7 @@ is gone, what it wrote is there. The next process starts from a list, as after a
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from typing import Any, Protocol
 from prometheus_client import CollectorRegistry
 
 from sim.cluster import Cluster, SimKubernetes
+from sluice.analysis.cloud_watch import CloudWatchSource
+from sluice.analysis.gates import Asked, GateKeeper
+from sluice.analysis.load_balancer import LoadBalancerSource
 from sluice.apply.executor import PlanExecutor
 from sluice.aws.budget import Budgets
 from sluice.aws.gateway import AwsGateway
@@ -24,6 +28,7 @@ from sluice.aws.transport import Answered, NoAnswer
 from sluice.controllers.deployment import DeploymentController
 from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
+from sluice.hooks.run_task import RunTaskRunner
 from sluice.model.binding import Binding
 from sluice.model.keys import Key
 from sluice.model.tenancy import Tenancy, permissive_rule
@@ -114,6 +119,27 @@ class SimTransport:
         return answer
 
 
+class SimScheduler:
+    """`analysis.scheduler.Scheduler` in virtual time: questions are answered a moment later, in order."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        """Follow `clock`."""
+        self._clock = clock
+
+    def soon(self, job: Callable[[], None]) -> None:
+        """Run the job a hundredth of a second from now."""
+        self.later(0.01, job)
+
+    def later(self, seconds: float, job: Callable[[], None]) -> None:
+        """Run the job when the world's time has come; the process that asked may be dead by then."""
+
+        def run() -> None:
+            with contextlib.suppress(Crash):
+                job()
+
+        self._clock.call_later(seconds, run)
+
+
 @dataclass(slots=True)
 class SilentRecorder:
     """`ports.Recorder` that keeps what it was told, for the process's life."""
@@ -137,12 +163,14 @@ class Operator:
         hook: Hook = lambda _when, _name: None,
         budgets: bool = True,
         settings: Mapping[str, Any] | None = None,
+        epoch: int = 0,
     ) -> None:
         """Start: list everything, as the barrier before the first pass does."""
         self.cluster = cluster
         self.clock = SimClock(clock)
         self.recorder = SilentRecorder()
         self.lease = SimLease()
+        self.epoch = epoch
         self.deaf_until = 0.0
         """Until then the watch delivers nothing: the API server or the network is slow."""
         registry = CollectorRegistry()
@@ -157,6 +185,12 @@ class Operator:
         self.store = ObjectStore(self.clock)
         self.queue = WorkQueue(self.clock, rng=random.Random(1))
         self.intake = Intake(self.store, self.queue)
+        asked = Asked(
+            aws=gateway,
+            sources={"loadBalancer": LoadBalancerSource(gateway), "cloudWatch": CloudWatchSource(gateway)},
+            hooks={"runTask": RunTaskRunner(gateway)},
+        )
+        self.gates = GateKeeper(asked, clock=self.clock, scheduler=SimScheduler(clock), wake=self.queue.add)
         ports = Ports(
             store=self.store,
             kubernetes=_Feeding(SimKubernetes(cluster, hook=hook), self.intake),
@@ -164,6 +198,8 @@ class Operator:
             executor=PlanExecutor(gateway, observer=self.facts),
             recorder=self.recorder,
             clock=self.clock,
+            gates=self.gates,
+            leader_epoch=lambda: self.epoch,
         )
         tenancy = Tenancy(rules=(permissive_rule(),), default_binding=BINDING)
         options = {"installation_id": "sim", "tenancy": tenancy} | dict(settings or {})

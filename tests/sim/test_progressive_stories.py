@@ -180,3 +180,45 @@ def test_delete_in_the_middle_leaves_nothing() -> None:
         [],
         [],
     )
+
+
+ANALYSED = {
+    "type": "Progressive",
+    "progressive": {
+        "steps": [{"setWeight": 20}, {"pause": {"duration": "5m"}}, {"setWeight": 100}],
+        "analysis": {
+            "interval": "60s",
+            "metrics": [
+                {
+                    "name": "errors",
+                    "loadBalancer": {"metric": "TargetErrorRate"},
+                    "failureCondition": "> 0.05",
+                    "minRequests": 5,
+                }
+            ],
+        },
+        "drain": {"propagationDelaySeconds": 1},
+    },
+}
+
+
+def test_a_candidate_that_answers_errors_is_rolled_back_by_the_load_balancers_count() -> None:
+    """Healthy targets, bad answers: only the metric sees it; the live slot answered none of them."""
+    universe = first(ANALYSED)
+    visitors = Visitors(universe).start()
+    apply(web("web:2", strategy=ANALYSED, env={"SANDBOX_FAIL_PERCENT": "50"}))(universe)
+    universe.settle(lambda: universe.reason() == "RolledBack")
+    entry = universe.status()["history"][0]
+    assert (entry["outcome"], entry["reason"].split(":")[0]) == ("RolledBack", "Analysis")
+    assert universe.status()["live"]["slot"] == "a"
+    assert {answer.rsplit(" ", 1)[-1] for answer in visitors.stop().bad} == {"web:2"}
+
+
+def test_a_candidate_that_answers_well_passes_its_analysis() -> None:
+    """The same strategy with the same load, and nothing wrong."""
+    universe = first(ANALYSED)
+    visitors = Visitors(universe).start()
+    apply(web("web:2", strategy=ANALYSED))(universe)
+    universe.settle(lambda: ready(universe), within=1800)
+    assert universe.status()["live"]["slot"] == "b"
+    assert visitors.stop().bad == []

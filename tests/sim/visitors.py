@@ -61,5 +61,6 @@ class Visitors:
         else:
             self.answers[str(result.status)] += 1
             at = self.universe.clock.now() - self._since
-            self.bad.append(f"{result.status} after {at:.1f} s by {result.rule_arn}")
+            who = str(result.body["image"]) if result.body else f"the load balancer, {result.rule_arn}"
+            self.bad.append(f"{result.status} after {at:.1f} s by {who}")
         self.universe.clock.call_later(EVERY, self._visit)

@@ -101,6 +101,8 @@ def write_rollout(rollout: Rollout, *, steps: Sequence[str] = (), wake_at: float
         "stage": rollout.stage,
         "startedAt": timestamp(rollout.started_at),
         "by": rollout.by,
+        "step": f"{min(rollout.step + 1, len(steps))}/{len(steps)}" if steps else "",
+        "share": f"{rollout.weight / 10:g}%",
         "steps": list(steps),
         "stepIndex": rollout.step,
         "stepStartedAt": timestamp(rollout.step_since) if rollout.step_since is not None else None,

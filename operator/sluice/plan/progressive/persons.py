@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sluice.model.actions import Note
 from sluice.model.keys import GROUP
@@ -56,7 +57,8 @@ def person_of(annotations: Mapping[str, str], state: State) -> Heard:
 def _add(person: Person, intent: verbs.Intent) -> Person:
     if intent.verb == "undo":
         return dataclasses.replace(person, undo=intent.argument)
-    return dataclasses.replace(person, **{intent.verb.replace("-", "_"): True})
+    said: dict[str, Any] = {intent.verb.replace("-", "_"): True}
+    return dataclasses.replace(person, **said)
 
 
 def _ignored(intent: verbs.Intent, why: str) -> Note:

@@ -1,0 +1,218 @@
+"""What is being asked, and what was answered: `ports.Gates`.
+
+Every question has an id that the machine made (`<rollout>/<metric>/<number>`); it is asked once, however
+often a pass names it, and its answer is kept until the machine no longer asks. A pass never waits: the
+answer wakes the key. After a restart nothing is remembered and the machine asks again under the same
+ids; for hooks these are the idempotency keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from sluice.analysis import alarms
+from sluice.analysis.scheduler import Scheduler
+from sluice.model.binding import Priority
+from sluice.model.errors import Deferred, SluiceError
+from sluice.model.keys import Key
+from sluice.model.rollout import HookRequest, MetricRequest
+from sluice.model.situation import GateFacts, HookAnswer, Sample
+from sluice.model.strategy import MetricKind
+from sluice.ports import Aws, Clock, GateScene
+
+ALARM_INTERVAL: Final = 10.0
+HOOK_INTERVAL: Final = 5.0
+RETRY: Final = 2.0
+"""Seconds until a question that found no AWS budget is asked again."""
+
+
+class Source(Protocol):
+    """Somebody who can be asked for a metric. Bounded in time; raises for whoever is not there."""
+
+    def measure(self, scene: GateScene, request: MetricRequest, *, now: float) -> Sample:
+        """Return one sample."""
+
+
+class HookRunner(Protocol):
+    """Somebody who runs hooks of one kind; a no is an answer, never an error. `Running` is asked again."""
+
+    def attempt(self, scene: GateScene, request: HookRequest) -> HookAnswer:
+        """See that the attempt runs, and tell how it stands."""
+
+
+@dataclass(slots=True)
+class _Desk:
+    """The questions of one Deployment."""
+
+    scene: GateScene
+    wanted: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    samples: dict[str, Sample] = field(default_factory=dict)
+    hooks: dict[str, HookAnswer] = field(default_factory=dict)
+    alarms: Mapping[str, str | None] | None = None
+    alarms_at: float = 0.0
+    alarms_error: str = ""
+    watching: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who answers what."""
+
+    aws: Aws
+    sources: Mapping[MetricKind, Source]
+    hooks: Mapping[str, HookRunner]
+    """`webhook` and `runTask`."""
+
+
+class GateKeeper:
+    """See the module. Thread-safe."""
+
+    def __init__(
+        self, asked: Asked, *, clock: Clock, scheduler: Scheduler, wake: Callable[[Key], None]
+    ) -> None:
+        """Ask through `asked` on `scheduler`, and call `wake` with each answer."""
+        self._asked = asked
+        self._clock = clock
+        self._scheduler = scheduler
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._desks: dict[Key, _Desk] = {}
+
+    def answers(self, key: Key) -> GateFacts:
+        """Return what has been answered so far."""
+        with self._lock:
+            desk = self._desks.get(key)
+            if desk is None:
+                return GateFacts()
+            return GateFacts(
+                samples=dict(desk.samples),
+                hooks=dict(desk.hooks),
+                alarms=desk.alarms,
+                alarms_at=desk.alarms_at,
+                alarms_error=desk.alarms_error,
+            )
+
+    def ask(
+        self, scene: GateScene, *, metrics: Sequence[MetricRequest], hooks: Sequence[HookRequest]
+    ) -> None:
+        """See that these are being answered, and forget what is no longer asked for."""
+        key = scene.context.key
+        jobs: list[Callable[[], None]] = []
+        with self._lock:
+            desk = self._desks.get(key)
+            if desk is None or desk.scene.rollout_id != scene.rollout_id:
+                desk = self._desks[key] = _Desk(scene=scene)
+            desk.scene = dataclasses.replace(
+                scene, context=dataclasses.replace(scene.context, priority=Priority.VERIFY)
+            )
+            desk.wanted = {metric.id for metric in metrics} | {hook.id for hook in hooks}
+            desk.asked &= desk.wanted
+            desk.samples = {name: desk.samples[name] for name in desk.samples if name in desk.wanted}
+            desk.hooks = {name: desk.hooks[name] for name in desk.hooks if name in desk.wanted}
+            for metric in metrics:
+                if metric.id not in desk.asked:
+                    desk.asked.add(metric.id)
+                    jobs.append(self._metric_job(key, metric))
+            for hook in hooks:
+                if hook.id not in desk.asked:
+                    desk.asked.add(hook.id)
+                    jobs.append(self._hook_job(key, hook))
+            if scene.alarms and not desk.watching:
+                desk.watching = True
+                jobs.append(lambda: self._watch_alarms(key, scene.rollout_id))
+        for job in jobs:
+            self._scheduler.soon(job)
+
+    def forget(self, key: Key) -> None:
+        """End everything about an object; answers that still come are dropped."""
+        with self._lock:
+            self._desks.pop(key, None)
+
+    # Jobs. Each looks its desk up again: the rollout may be over by then.
+
+    def _metric_job(self, key: Key, request: MetricRequest) -> Callable[[], None]:
+        return lambda: self._measure(key, request)
+
+    def _hook_job(self, key: Key, request: HookRequest) -> Callable[[], None]:
+        return lambda: self._attempt(key, request)
+
+    def _scene(self, key: Key, name: str) -> GateScene | None:
+        with self._lock:
+            desk = self._desks.get(key)
+            return desk.scene if desk and name in desk.wanted else None
+
+    def _measure(self, key: Key, request: MetricRequest) -> None:
+        scene = self._scene(key, request.id)
+        if scene is None:
+            return
+        now = self._clock.now()
+        try:
+            sample = self._asked.sources[request.metric.kind].measure(scene, request, now=now)
+        except Deferred:
+            self._scheduler.later(RETRY, self._metric_job(key, request))
+            return
+        except SluiceError as error:
+            sample = Sample(at=now, error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a provider answers must end as an error sample
+            sample = Sample(at=now, error=f"{type(error).__name__}: {error}"[:500])
+        with self._lock:
+            desk = self._desks.get(key)
+            if desk is None or request.id not in desk.wanted:
+                return
+            desk.samples[request.id] = sample
+        self._wake(key)
+
+    def _attempt(self, key: Key, request: HookRequest) -> None:
+        scene = self._scene(key, request.id)
+        if scene is None:
+            return
+        hook = scene.hooks.get(request.hook)
+        kind = "webhook" if hook and hook.webhook is not None else "runTask"
+        try:
+            answer = self._asked.hooks[kind].attempt(scene, request)
+        except Deferred:
+            self._scheduler.later(RETRY, self._hook_job(key, request))
+            return
+        except SluiceError as error:
+            answer = HookAnswer(state="Error", message=str(error))
+        except Exception as error:  # noqa: BLE001 - see _measure
+            answer = HookAnswer(state="Error", message=f"{type(error).__name__}: {error}"[:500])
+        with self._lock:
+            desk = self._desks.get(key)
+            if desk is None or request.id not in desk.wanted:
+                return
+            news = desk.hooks.get(request.id) != answer
+            desk.hooks[request.id] = answer
+        if answer.state == "Running":
+            self._scheduler.later(HOOK_INTERVAL, self._hook_job(key, request))
+        if news:
+            self._wake(key)
+
+    def _watch_alarms(self, key: Key, rollout_id: str) -> None:
+        with self._lock:
+            desk = self._desks.get(key)
+            if desk is None or desk.scene.rollout_id != rollout_id:
+                return
+            scene = desk.scene
+        now, found, error = self._clock.now(), None, ""
+        try:
+            found = alarms.states(self._asked.aws, scene.context, scene.alarms)
+        except SluiceError as failure:
+            error = str(failure)
+        except Exception as failure:  # noqa: BLE001 - the watch must go on
+            error = f"{type(failure).__name__}: {failure}"[:500]
+        with self._lock:
+            desk = self._desks.get(key)
+            if desk is None or desk.scene.rollout_id != rollout_id:
+                return
+            news = (desk.alarms, desk.alarms_error) != (found, error)
+            desk.alarms, desk.alarms_error = found, error
+            desk.alarms_at = now if found is not None else desk.alarms_at
+        self._scheduler.later(ALARM_INTERVAL, lambda: self._watch_alarms(key, rollout_id))
+        if news:
+            self._wake(key)

@@ -1,0 +1,105 @@
+"""A hook as an ECS task: the candidate's own definition, with another command; exit code 0 is yes.
+
+RunTask takes a client token, made from the attempt's id: a process that was killed right after the call
+gets the same task again instead of a second one (ECS API, RunTask, clientToken: 64 characters,
+24 hours). The task is found by its ARN as long as this process lives, afterwards by the same call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sluice.model.names import short_hash
+from sluice.model.rollout import HookRequest
+from sluice.model.situation import HookAnswer
+from sluice.model.strategy import Hook
+from sluice.ports import Aws, GateScene
+
+_TOKEN: Final = 64
+_STARTED_BY: Final = 36
+_REMEMBERED: Final = 1_000
+
+
+class RunTaskRunner:
+    """`hooks[].runTask`. Thread-safe."""
+
+    def __init__(self, aws: Aws) -> None:
+        """Run through `aws`."""
+        self._aws = aws
+        self._lock = threading.Lock()
+        self._tasks: dict[str, str] = {}
+
+    def attempt(self, scene: GateScene, request: HookRequest) -> HookAnswer:
+        """Start the task, or look how it stands; raises what the gateway raises."""
+        hook = scene.hooks.get(request.hook)
+        if hook is None or hook.run_task is None:
+            return HookAnswer(state="Error", message=f"the strategy has no runTask {request.hook}")
+        if not scene.task:
+            return HookAnswer(state="Error", message="the candidate has no task definition yet")
+        with self._lock:
+            arn = self._tasks.get(request.id, "")
+        if not arn:
+            return self._start(scene, request, hook)
+        return self._look(scene, request, hook, arn)
+
+    def _start(self, scene: GateScene, request: HookRequest, hook: Hook) -> HookAnswer:
+        params = {
+            **scene.task,
+            "count": 1,
+            "clientToken": short_hash(scene.uid, request.id, length=_TOKEN),
+            "startedBy": f"sluice/{scene.rollout_id}"[:_STARTED_BY],
+            "overrides": _overrides(hook),
+        }
+        answer = self._aws.call("ecs", "RunTask", params, context=scene.context)
+        tasks = answer.get("tasks") or ()
+        if not tasks:
+            refused: Mapping[str, Any] = next(iter(answer.get("failures") or ()), {})
+            reason = refused.get("reason", "no task was started")
+            return HookAnswer(state="Error", message=f"RunTask: {reason}")
+        with self._lock:
+            while len(self._tasks) >= _REMEMBERED:
+                self._tasks.pop(next(iter(self._tasks)))
+            self._tasks[request.id] = tasks[0]["taskArn"]
+        return HookAnswer(state="Running", message=f"task {_short(tasks[0]['taskArn'])}")
+
+    def _look(self, scene: GateScene, request: HookRequest, hook: Hook, arn: str) -> HookAnswer:
+        cluster = scene.task.get("cluster", "")
+        answer = self._aws.call(
+            "ecs", "DescribeTasks", {"cluster": cluster, "tasks": [arn]}, context=scene.context
+        )
+        task: Mapping[str, Any] = next(iter(answer.get("tasks") or ()), {})
+        if not task:
+            with self._lock:
+                self._tasks.pop(request.id, None)
+            return HookAnswer(state="Error", message=f"task {_short(arn)} is gone")
+        if task.get("lastStatus") != "STOPPED":
+            return HookAnswer(state="Running", message=f"task {_short(arn)} {task.get('lastStatus')}")
+        name = (hook.run_task or {}).get("container")
+        container: Mapping[str, Any] = next(
+            (entry for entry in task.get("containers") or () if entry.get("name") == name), {}
+        )
+        code = container.get("exitCode")
+        if code == 0:
+            return HookAnswer(state="Succeeded", message=f"task {_short(arn)}: exit code 0")
+        why = container.get("reason") or task.get("stoppedReason") or "it stopped"
+        if code is None:
+            return HookAnswer(state="Error", message=f"task {_short(arn)}: {why}")
+        return HookAnswer(state="Failed", message=f"task {_short(arn)}: exit code {code}: {why}")
+
+
+def _overrides(hook: Hook) -> dict[str, Any]:
+    asked = hook.run_task or {}
+    container: dict[str, Any] = {"name": asked["container"]}
+    if asked.get("command"):
+        container["command"] = list(asked["command"])
+    if asked.get("environment"):
+        container["environment"] = [
+            {"name": name, "value": value} for name, value in sorted(asked["environment"].items())
+        ]
+    return {"containerOverrides": [container]}
+
+
+def _short(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1]
