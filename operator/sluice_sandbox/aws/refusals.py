@@ -39,6 +39,7 @@ _SERVER_ERRORS = {
     "ecr": "ServerException",
     "vpc-lattice": "InternalServerException",
     "application-autoscaling": "InternalServiceException",
+    "cloudwatch": "InternalServiceError",
     "resourcegroupstaggingapi": "InternalServiceException",
     "events": "InternalException",
     "ec2": "InternalError",
