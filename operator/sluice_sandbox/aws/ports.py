@@ -82,6 +82,26 @@ class TargetGroups(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficRuleView:
+    """A listener's rule as ECS sees it before it shifts traffic."""
+
+    arn: str
+    load_balancer_arn: str
+    weights: Mapping[str, int]
+    """By target group; empty where the rule forwards to none."""
+
+
+class TrafficRules(Protocol):
+    """What native deployments of ECS need of listener rules. An ARN of a listener means its default rule."""
+
+    def rule(self, caller: Caller, arn: str) -> TrafficRuleView | None:
+        """Return the rule, None when there is none of that ARN."""
+
+    def set_weights(self, caller: Caller, arn: str, weights: Mapping[str, int]) -> str:
+        """Let the rule forward by these weights; return why it could not be done, '' when it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerLaunch:
     """One container of a task to start."""
 
