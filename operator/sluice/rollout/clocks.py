@@ -46,7 +46,8 @@ def deadline(work: Work) -> bool:
     """Count the time of this wait; True when the deadline turned the rollout back."""
     wait, rollout = work.waits, work.rollout
     limit = work.strategy.progress_deadline
-    counts = wait is not None and wait.counts and not work.situation.blocked
+    # What has not been read may have happened: time without a look is not time without progress.
+    counts = wait is not None and wait.counts and not work.situation.blocked and not work.needs
     if not counts:
         if rollout.clock_stopped_at is None:
             work.change(clock_stopped_at=work.now)

@@ -332,10 +332,10 @@ class World:
 
 def live(replicas: int | None = 4, strategy: Progressive = CANARY, **members: object) -> World:
     """Return a world in which r1 is live in slot a, healthy, at rest."""
-    world = World(replicas=replicas if replicas is not None else 4, strategy=strategy)
+    world = World(replicas=replicas if replicas is not None else 4)
     world.until("")
     world.until("", limit=100)
-    world.replicas = replicas
+    world.replicas, world.strategy = replicas, strategy
     world.run(20)
     for name, value in members.items():
         setattr(world, name, value)
