@@ -19,7 +19,7 @@ from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.aws.servicediscovery import instance_rules as attribute
 from sluice_sandbox.aws.servicediscovery.records import domain, host
 from sluice_sandbox.aws.servicediscovery.service import ServiceDiscovery
-from sluice_sandbox.aws.servicediscovery.state import UNHEALTHY, DiscoveryService, Instance, Namespace
+from sluice_sandbox.aws.servicediscovery.state import UNHEALTHY, DiscoveryService, Instance, Namespace, Region
 from sluice_sandbox.dns.message import (
     ANY,
     BADVERS,
@@ -53,8 +53,8 @@ Balancers = Callable[[str], bool]
 class View:
     """Whose DNS this is, and how addresses are answered."""
 
-    caller: Caller
-    """The account and Region whose namespaces are answered."""
+    caller: Caller | None = None
+    """The account and Region whose namespaces are answered; None for all of the sandbox's."""
     vpc_id: str = ""
     """The VPC whose private namespaces are seen; '' for those of all VPCs."""
     twins: bool = True
@@ -143,7 +143,8 @@ class Answers:
         """Return the namespace with the longest name that the question ends with; private before public."""
         zones = [
             namespace
-            for namespace in self._cloud_map.state.region(self._view.caller).namespaces.values()
+            for region in self._regions()
+            for namespace in region.namespaces.values()
             if namespace.ready
             and namespace.hosted_zone_id
             and self._view.vpc_id in {"", namespace.vpc_id or self._view.vpc_id}
@@ -153,12 +154,17 @@ class Answers:
 
     def _services(self, zone: Namespace) -> list[DiscoveryService]:
         """Return the services that have records: in Route 53 there is no name without a record."""
-        region = self._cloud_map.state.region(self._view.caller)
         return [
             service
+            for region in self._regions()
+            if zone.id in region.namespaces
             for service in region.services_of(zone.id)
             if service.dns is not None and service.instances
         ]
+
+    def _regions(self) -> Iterable[Region]:
+        state = self._cloud_map.state
+        return state.regions.values() if self._view.caller is None else (state.region(self._view.caller),)
 
     # ------------------------------------------------------------------ records
 

@@ -21,7 +21,8 @@ MAX_UDP = 1_232
 """Bytes that never need a fragment; what this resolver offers by EDNS (DNS flag day 2020)."""
 
 _HEADER = struct.Struct("!HHHHHH")
-_MAX_NAME, _MAX_LABEL, _POINTER = 255, 63, 0xC0
+_MAX_NAME, _MAX_LABEL, _POINTER = 253, 63, 0xC0
+"""A name has 255 octets at most: its characters, one more for the first length, one for the end."""
 _RESPONSE, _TRUNCATED, _RECURSION_DESIRED, _RECURSION_AVAILABLE = 0x8000, 0x0200, 0x0100, 0x0080
 
 Value = str | tuple[int | str, ...]
@@ -121,8 +122,8 @@ def _read_name(data: bytes, at: int) -> tuple[str, int]:
         if length > _MAX_LABEL:
             raise struct.error("compressed or unknown label")
         label = data[at : at + length]
-        if len(label) != length:
-            raise struct.error("cut off")
+        if len(label) != length or b"." in label:
+            raise struct.error("cut off, or a label that cannot be written")
         labels.append(label.decode("ascii"))
         at += length
     name = ".".join(labels)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from sluice_sandbox.aws.elbv2.service import Elbv2Service
 from sluice_sandbox.aws.ports import Network
-from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.aws.servicediscovery.service import ServiceDiscovery
 from sluice_sandbox.dns.answers import Answers, Balancers, View
 from sluice_sandbox.dns.server import DnsServer
@@ -21,13 +20,9 @@ class NamedWorld(Protocol):
     def services(self) -> Mapping[str, Any]:
         """The world's services; `servicediscovery` and `elbv2` are the stand-in's own."""
 
-    @property
-    def caller(self) -> Caller:
-        """The account and Region whose names are answered."""
-
 
 def resolver(world: NamedWorld, *, twins: bool = True, seed: int = 0) -> DnsServer:
-    """Return the resolver of a world; `start` it in the world's loop.
+    """Return the resolver of a world, for all its accounts and Regions; `start` it in the world's loop.
 
     `twins`: tasks' addresses as the loopback addresses where they listen, not as AWS would answer.
     """
@@ -41,7 +36,7 @@ def answers(world: NamedWorld, *, twins: bool = True, seed: int = 0) -> Answers:
     network: Network = elbv2.network
     return Answers(
         cloud_map,
-        View(caller=world.caller, twins=twins),
+        View(twins=twins),
         network=network,
         balancers=_names(elbv2),
         rng=random.Random(f"{seed}/dns"),
