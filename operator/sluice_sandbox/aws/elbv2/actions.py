@@ -194,10 +194,15 @@ def _forward(
     if len(weighted) == 1:
         completed["TargetGroupArn"] = arns[0]
     completed["ForwardConfig"] = {"TargetGroups": weighted}
+    stickiness = config.get("TargetGroupStickinessConfig") or {}
     if load_balancer.kind == "application":
-        completed["ForwardConfig"]["TargetGroupStickinessConfig"] = _stickiness(
-            config.get("TargetGroupStickinessConfig") or {}
-        )
+        completed["ForwardConfig"]["TargetGroupStickinessConfig"] = _stickiness(stickiness)
+    elif stickiness:
+        if stickiness.get("DurationSeconds") is not None:
+            raise validation_error("A stickiness duration is only supported by application load balancers")
+        completed["ForwardConfig"]["TargetGroupStickinessConfig"] = {
+            "Enabled": bool(stickiness.get("Enabled"))
+        }
     return completed
 
 

@@ -23,8 +23,9 @@ class Quotas:
     """Limits of an account (DescribeAccountLimits).
 
     Values: "Quotas for your Application Load Balancers" as repeated by the eucalyptus project's
-    `services.loadbalancingv2.limit.*` (Corymbia/eucalyptus#301); wildcards and actions per rule,
-    registrations per target and trust stores from memory.
+    `services.loadbalancingv2.limit.*` (Corymbia/eucalyptus#301); six wildcards are
+    the guide's figure (the CLI's example shows five); registrations per target are that example's; actions
+    per rule and trust stores are from memory.
     """
 
     application_load_balancers: int = 50
@@ -39,7 +40,7 @@ class Quotas:
     condition_values_per_rule: int = 5
     condition_wildcards_per_rule: int = 6
     actions_per_rule: int = 5
-    registrations_per_target: int = 100
+    registrations_per_target: int = 1000
     trust_stores: int = 20
 
 

@@ -146,6 +146,8 @@ class RuleHandlers:
             if priority is None:
                 raise validation_error("A priority must be specified for each rule")
             wanted[arn] = priority
+        if not wanted:
+            raise validation_error("At least one rule priority must be specified")
         self._check_order(region, wanted)
         for arn, priority in wanted.items():
             region.rules[arn].priority = priority

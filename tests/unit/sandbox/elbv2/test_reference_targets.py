@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from elb_world import Elb
 
+from sluice_sandbox.aws.elbv2.desk import Elbv2Settings, Quotas
 from sluice_sandbox.aws.estate import VPC_ID
 
-UNKNOWN_BALANCER = (
-    "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/none/0123456789abcde"
-)
+UNKNOWN_BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/none/0123456789abcde"
 
 GROUPS_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "alb-over-http": ({"TargetType": "alb"}, "ValidationError"),
@@ -221,13 +220,46 @@ def test_anomalies_are_shown_to_those_who_ask(elb: Elb) -> None:
     assert refused.code == "ValidationError"
 
 
-def test_a_target_can_be_registered_a_hundred_times(elb: Elb) -> None:
-    """The hundred and first port of one address is TooManyRegistrationsForTargetId."""
+def test_how_often_a_target_can_be_registered() -> None:
+    """One port more of an address than the quota is TooManyRegistrationsForTargetId."""
+    elb = Elb(Elbv2Settings(quotas=Quotas(registrations_per_target=3)))
     group = elb.group()
-    ports = [{"Id": "10.42.0.1", "Port": 9000 + number} for number in range(101)]
-    elb.call("RegisterTargets", TargetGroupArn=group, Targets=ports[:100])
-    refused = elb.refusal("RegisterTargets", TargetGroupArn=group, Targets=ports[100:])
+    ports = [{"Id": "10.42.0.1", "Port": 9000 + number} for number in range(4)]
+    elb.call("RegisterTargets", TargetGroupArn=group, Targets=ports[:3])
+    elb.call("RegisterTargets", TargetGroupArn=group, Targets=ports[:1])
+    refused = elb.refusal("RegisterTargets", TargetGroupArn=group, Targets=ports[3:])
     assert refused.code == "TooManyRegistrationsForTargetId"
+
+
+LIMITS = (
+    "application-load-balancers",
+    "condition-values-per-alb-rule",
+    "condition-wildcards-per-alb-rule",
+    "gateway-load-balancers",
+    "gateway-load-balancers-per-vpc",
+    "geneve-target-groups",
+    "listeners-per-application-load-balancer",
+    "listeners-per-network-load-balancer",
+    "network-load-balancers",
+    "rules-per-application-load-balancer",
+    "target-groups",
+    "target-groups-per-action-on-application-load-balancer",
+    "target-groups-per-action-on-network-load-balancer",
+    "target-groups-per-application-load-balancer",
+    "targets-per-application-load-balancer",
+    "targets-per-availability-zone-per-gateway-load-balancer",
+    "targets-per-availability-zone-per-network-load-balancer",
+    "targets-per-network-load-balancer",
+)
+"""The possible names of a Limit as the API reference lists them."""
+
+
+def test_the_limits_of_an_account_have_the_names_of_the_reference(elb: Elb) -> None:
+    """Every name that the reference of `Limit` lists, each with a number."""
+    shown = {item["Name"]: int(item["Max"]) for item in elb.call("DescribeAccountLimits")["Limits"]}
+    assert set(LIMITS) <= set(shown)
+    assert shown["target-groups-per-action-on-application-load-balancer"] == 5
+    assert shown["rules-per-application-load-balancer"] == 100
 
 
 def test_security_policies_of_a_kind(elb: Elb) -> None:
