@@ -25,7 +25,10 @@ class Registrations:
         if registries is None:
             return
         for item in task.registrations:
-            attributes = self._attributes(task, service)
+            view = registries.service(owner(task.arn), item.arn)
+            attributes = self._attributes(
+                task, service, custom_health=view is not None and view.custom_health
+            )
             if item.port is not None:
                 attributes["AWS_INSTANCE_PORT"] = str(item.port)
             registries.register(owner(task.arn), item.arn, instance_id=task.id, attributes=attributes)
@@ -51,18 +54,21 @@ class Registrations:
                     owner(task.arn), item.arn, instance_id=task.id, healthy=status == "HEALTHY"
                 )
 
-    def _attributes(self, task: Task, service: Service | None) -> dict[str, str]:
+    @staticmethod
+    def _attributes(task: Task, service: Service | None, *, custom_health: bool) -> dict[str, str]:
         _, _, _, region, _, _ = task.arn.split(":", 5)
         checked = any(container.health_check is not None for container in task.containers)
         attributes = {
             "AVAILABILITY_ZONE": task.zone,
-            "AWS_INIT_HEALTH_STATUS": "UNHEALTHY" if checked else "HEALTHY",
             "AWS_INSTANCE_IPV4": task.ip,
             "ECS_CLUSTER_NAME": last_segment(task.cluster_arn),
             "ECS_SERVICE_NAME": service.name if service is not None else "",
             "ECS_TASK_DEFINITION_FAMILY": last_segment(task.definition_arn).split(":")[0],
             "REGION": region,
         }
+        if custom_health:
+            # botocore servicediscovery, RegisterInstanceRequest.Attributes: for custom health only.
+            attributes["AWS_INIT_HEALTH_STATUS"] = "UNHEALTHY" if checked else "HEALTHY"
         for task_set in service.task_sets.values() if service is not None else ():
             if task_set.placed_as.id == task.deployment_id and task_set.external_id:
                 # botocore, CreateTaskSetRequest.externalId.

@@ -117,10 +117,17 @@ def _attachment(task: Task) -> dict[str, Any]:
             {"name": "subnetId", "value": task.subnet_id},
             {"name": "networkInterfaceId", "value": task.eni_id},
             {"name": "macAddress", "value": task.mac},
-            {"name": "privateDnsName", "value": f"ip-{task.ip.replace('.', '-')}.ec2.internal"},
+            {"name": "privateDnsName", "value": _dns_name(task)},
             {"name": "privateIPv4Address", "value": task.ip},
         ],
     }
+
+
+def _dns_name(task: Task) -> str:
+    """Return the address's name as the VPC's DNS gives it (VPC user guide, private DNS hostnames)."""
+    region = task.arn.split(":")[3]
+    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+    return f"ip-{task.ip.replace('.', '-')}.{domain}"
 
 
 def _volume(task: Task, volume: dict[str, Any]) -> dict[str, Any]:

@@ -171,11 +171,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         INVALID,
         "alarmNames",
     ),
-    "strategy-not-modelled": (
-        {"deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}},
-        "UnsupportedFeatureException",
-        "not modelled by this stand-in",
-    ),
     "two-registries": (
         {"serviceRegistries": [{"registryArn": "a"}, {"registryArn": "b"}]},
         INVALID,
