@@ -222,3 +222,17 @@ def test_a_candidate_that_answers_well_passes_its_analysis() -> None:
     universe.settle(lambda: ready(universe), within=1800)
     assert universe.status()["live"]["slot"] == "b"
     assert visitors.stop().bad == []
+
+
+def test_a_route_that_comes_with_a_new_revision_meets_no_empty_group() -> None:
+    """Ready without a route; then route and revision at once: 404 until the live slot serves, never a 503."""
+    universe = Universe(seed=7)
+    apply(web())(universe)
+    universe.settle(lambda: universe.ready(WEB))
+    visitors = Visitors(universe).start()
+    apply(web("web:2"), route())(universe)
+    universe.settle(lambda: at_step(3)(universe))
+    verb(universe, "promote")
+    universe.settle(lambda: ready(universe))
+    assert {answer.split()[0] for answer in visitors.stop().bad} <= {"404"}
+    assert Visitors(universe).start().stop().bad == []

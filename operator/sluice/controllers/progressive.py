@@ -39,6 +39,7 @@ from sluice.plan.progressive import facts, planner
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import motion_of
 from sluice.plan.progressive.persons import person_of
+from sluice.plan.progressive.publish import unpublished
 from sluice.plan.progressive.recovery import recovered
 from sluice.plan.progressive.steps import describe
 from sluice.ports import World
@@ -125,7 +126,8 @@ class Progressives:
         self._same_cluster(desired, state)
         self._permit(tenant, wish, revisions, state)
         looks = ProgressiveLooks(self._world.facts, context, self._settings, mood, revisions=revisions)
-        moving = bool(state.progressive.get("rollout")) or not mood.resting
+        untold = unpublished(state, {state.live.slot} if state.live else set())
+        moving = bool(state.progressive.get("rollout")) or not mood.resting or bool(untold)
         look = looks.first(desired, state, moving=moving)
         if mood.lost:
             look = looks.more(desired, state, look, frozenset({"proof", "health"}))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sluice.model.observed import Observed
 from sluice.model.rollout import TrafficOrder
 from sluice.model.traffic import Traffic
 from sluice.plan.deployment.state import State, TargetGroup
@@ -28,13 +29,14 @@ def group(slot: str, *, arn: bool = True) -> TargetGroup:
     )
 
 
+HEALTHY = Observed(healthy={group(slot).arn: frozenset({"10.0.0.1:8080"}) for slot in "ab"})
 BOTH = State(target_groups=(group("a"), group("b")))
 ONLY_A = TrafficOrder(weights={"a": 1000})
 
 
 def told(state: State, order: TrafficOrder, rollout: str = "r1") -> Traffic:
     """Return what is published."""
-    traffic = compose(WISH, state, order, rollout_id=rollout)
+    traffic = compose(WISH, state, HEALTHY, order, rollout_id=rollout)
     assert traffic is not None
     return traffic
 
@@ -48,8 +50,17 @@ def test_only_slots_that_get_something_are_told() -> None:
 
 def test_nothing_is_published_before_there_is_a_weight_or_a_group() -> None:
     """No order and no group mean no traffic, not an empty one."""
-    assert compose(WISH, BOTH, TrafficOrder(weights={}), rollout_id="r") is None
-    assert compose(WISH, State(target_groups=(group("a", arn=False),)), ONLY_A, rollout_id="r") is None
+    assert compose(WISH, BOTH, HEALTHY, TrafficOrder(weights={}), rollout_id="r") is None
+    assert (
+        compose(WISH, State(target_groups=(group("a", arn=False),)), HEALTHY, ONLY_A, rollout_id="r") is None
+    )
+
+
+def test_a_group_is_told_once_it_has_a_healthy_target_and_stays() -> None:
+    """A new route's group of the live slot is empty at first; a bad minute later changes nothing."""
+    assert compose(WISH, BOTH, Observed(), ONLY_A, rollout_id="r") is None
+    known = dataclasses.replace(BOTH, traffic=told(BOTH, ONLY_A))
+    assert compose(WISH, known, Observed(), ONLY_A, rollout_id="r") is known.traffic
 
 
 FIRST = told(BOTH, ONLY_A)

@@ -349,7 +349,8 @@ class State:
             }
             if self.live
             else None,
-            "slots": [slot.write() for slot in self.slots],
+            # The live one first: `kubectl get` shows its counts.
+            "slots": [slot.write() for slot in ((self.slot,) if self.slot else ()) + self.others],
             "retiring": [slot.write() for slot in self.retiring],
             "rollout": self.rollout.write() if self.rollout else self.progressive.get("rollout"),
             "standby": self.progressive.get("standby"),

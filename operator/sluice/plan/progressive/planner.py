@@ -32,7 +32,7 @@ from sluice.plan.deployment.targets import Targets, attached, target_groups
 from sluice.plan.progressive import slot as slot_plan
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import with_motion
-from sluice.plan.progressive.publish import compose
+from sluice.plan.progressive.publish import compose, unpublished
 
 
 @dataclass(slots=True)
@@ -245,7 +245,10 @@ def _publish(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
     motion = work.decision.motion
     newest = str(work.state.history[0].get("id", "")) if work.state.history else ""
     rollout_id = motion.rollout.id if motion.rollout else newest or work.desired.revision.name
-    traffic = compose(work.desired, work.state, work.decision.traffic, rollout_id=rollout_id)
+    order = work.decision.traffic
+    traffic = compose(work.desired, work.state, work.look.observed, order, rollout_id=rollout_id)
+    if unpublished(dataclasses.replace(work.state, traffic=traffic), set(order.weights)):
+        work.wakes.append(work.now + 2)
     proofs = publish.acknowledgements(work.state, traffic, routes, work.desired.key.name)
     work.state = dataclasses.replace(work.state, traffic=traffic, routes=proofs)
 
