@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +267,36 @@ def test_refusals_over_the_wire(elb: Any, estate: dict[str, Any], name: str) -> 
         config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
     )
     assert refused(lambda: call(unchecked, estate)) == (code, 400)
+
+
+def test_traffic_is_read_back_from_cloudwatch(elb: Any, estate: dict[str, Any]) -> None:
+    """Requests through the listener's socket are AWS/ApplicationELB metrics for GetMetricStatistics."""
+    cloudwatch = boto3.session.Session(
+        region_name=estate["region"], aws_access_key_id="AKIASANDBOX", aws_secret_access_key="x"
+    ).client("cloudwatch", endpoint_url=estate["endpoint"])
+    balancer = _balancer(elb, estate, "measured")["LoadBalancerArn"]
+    made = elb.create_listener(LoadBalancerArn=balancer, Port=83, Protocol="HTTP", DefaultActions=[NOT_FOUND])
+    listener = made["Listeners"][0]["ListenerArn"]
+    with urllib.request.urlopen(f"{estate['endpoint']}/_sandbox/listeners", timeout=10) as response:
+        url = json.load(response)["listeners"][listener]
+    for _ in range(5):
+        with pytest.raises(urllib.error.HTTPError, match="404") as caught:
+            urllib.request.urlopen(url, timeout=10)
+        caught.value.close()
+    now = datetime.now(UTC)
+
+    def total(metric: str) -> float:
+        points = cloudwatch.get_metric_statistics(
+            Namespace="AWS/ApplicationELB",
+            MetricName=metric,
+            Dimensions=[{"Name": "LoadBalancer", "Value": balancer.partition("loadbalancer/")[2]}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=60,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(sum(point["Sum"] for point in points))
+
+    assert total("HTTP_Fixed_Response_Count") == 5
+    assert total("HTTPCode_ELB_4XX_Count") == 5
+    assert total("NewConnectionCount") == 5
