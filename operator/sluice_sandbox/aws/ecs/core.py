@@ -16,7 +16,15 @@ from sluice_sandbox.aws.ecs.identity import last_segment, owner
 from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
 from sluice_sandbox.aws.ecs.settings import EcsSettings
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, EcsState, Scope, Service, Task
-from sluice_sandbox.aws.ports import Alarms, Emitter, Estate, Registries, TargetGroups, TaskRuntime
+from sluice_sandbox.aws.ports import (
+    Alarms,
+    Emitter,
+    Estate,
+    Registries,
+    TargetGroups,
+    TaskRuntime,
+    TrafficRules,
+)
 from sluice_sandbox.aws.service import Caller
 
 
@@ -33,6 +41,8 @@ class Ports:
     """CloudWatch; None in a world without: no alarm exists."""
     registries: Registries | None = None
     """Cloud Map; None in a world without: no registry exists."""
+    traffic_rules: TrafficRules | None = None
+    """Listener rules that native deployments write; None in a world without: none exists."""
 
 
 @dataclass(slots=True, kw_only=True)

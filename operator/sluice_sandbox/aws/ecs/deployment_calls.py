@@ -1,4 +1,4 @@
-"""Service deployments and service revisions: list, describe, stop with rollback."""
+"""Service deployments and service revisions: list, describe, stop with rollback, continue a paused one."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class DeploymentCalls:
             "DescribeServiceDeployments": self.describe_service_deployments,
             "DescribeServiceRevisions": self.describe_service_revisions,
             "StopServiceDeployment": self.stop_service_deployment,
+            "ContinueServiceDeployment": self.continue_service_deployment,
         }
 
     def list_service_deployments(self, caller: Caller, params: Params) -> Response:
@@ -127,6 +128,8 @@ class DeploymentCalls:
         counts = record.counts
         if not counts and service is not None:
             counts = self._book.count(service)
+        if service is not None and record.status not in TERMINAL and not record.rollback:
+            record.threshold = self._book.threshold(service)
         shown: dict[str, Any] = {
             "serviceDeploymentArn": record.arn,
             "serviceArn": record.service_arn,
@@ -135,9 +138,11 @@ class DeploymentCalls:
             "updatedAt": record.updated_at,
             "status": record.status,
             "sourceServiceRevisions": [
-                _summary(item, counts, weight=0.0) for item in record.source_revision_arns
+                _summary(item, counts, weights=_weights(record, item)) for item in record.source_revision_arns
             ],
-            "targetServiceRevision": _summary(record.target_revision_arn, counts, weight=100.0),
+            "targetServiceRevision": _summary(
+                record.target_revision_arn, counts, weights=_weights(record, record.target_revision_arn)
+            ),
             "deploymentConfiguration": record.configuration,
             "deploymentCircuitBreaker": {
                 "status": record.breaker_status,
@@ -152,25 +157,84 @@ class DeploymentCalls:
             "stoppedAt": record.stopped_at,
             "statusReason": record.status_reason,
             "rollback": record.rollback,
+            "lifecycleStage": record.native.stage if record.native is not None else "",
+            "lifecycleHookDetails": _hooks(record),
         }
         return shown | {member: value for member, value in optional.items() if value}
 
+    def continue_service_deployment(self, caller: Caller, params: Params) -> Response:
+        """Continue or roll back at a PAUSE hook that waits for it (texts from memory)."""
+        scope = self._core.scope(caller)
+        record = scope.service_deployments.get(params["serviceDeploymentArn"])
+        if record is None:
+            raise AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+        hooks = record.native.hooks if record.native is not None else []
+        hook = next((item for item in hooks if item.id == params["hookId"]), None)
+        if hook is None:
+            raise refusals.invalid_parameter(
+                f"The hookId {params['hookId']} is not a lifecycle hook of the service deployment."
+            )
+        if hook.kind != "PAUSE":
+            raise refusals.invalid_parameter("Only PAUSE lifecycle hooks can be continued or rolled back.")
+        if record.status != "IN_PROGRESS" or hook.status != "AWAITING_ACTION":
+            raise refusals.client_exception(
+                f"The lifecycle hook {hook.id} is in status {hook.status}, not AWAITING_ACTION."
+            )
+        hook.status = "SUCCEEDED" if params.get("action", "CONTINUE") == "CONTINUE" else "FAILED"
+        record.updated_at = self._core.now()
+        self._scheduler.touch(record.service_arn)
+        return {"serviceDeploymentArn": record.arn}
+
+
+def _hooks(record: ServiceDeployment) -> list[dict[str, Any]]:
+    shown = []
+    for hook in record.native.hooks if record.native is not None else ():
+        detail = {
+            "hookId": hook.id,
+            "targetType": hook.kind,
+            "status": hook.status,
+            "expiresAt": hook.expires_at,
+            "timeoutAction": hook.timeout_action,
+        }
+        shown.append(detail | ({"targetArn": hook.target_arn} if hook.target_arn else {}))
+    return shown
+
+
+def _weights(record: ServiceDeployment, revision_arn: str) -> tuple[float, float]:
+    """Return the percents of production and test traffic that a revision is given.
+
+    botocore, ServiceRevisionSummary: a snapshot. Strategies without traffic shifting give all of it to the
+    target, and after a rollback to the revision gone back to.
+    """
+    progress = record.native
+    if progress is None:
+        goal = record.rollback.get("serviceRevisionArn") or record.target_revision_arn
+        return (100.0 if revision_arn == goal else 0.0), 0.0
+    if revision_arn == record.target_revision_arn:
+        return progress.production, progress.test
+    if revision_arn != record.production_revision_arn:
+        return 0.0, 0.0
+    return round(100.0 - progress.production, 1), round(100.0 - progress.test, 1) if progress.tested else 0.0
+
 
 def _alarms(record: ServiceDeployment) -> dict[str, Any]:
-    alarms = record.configuration.get("alarms") or {}
-    if not alarms.get("enable"):
-        return {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []}
-    status = "MONITORING_COMPLETE" if record.status in TERMINAL else "MONITORING"
-    return {"status": status, "alarmNames": alarms.get("alarmNames", []), "triggeredAlarmNames": []}
+    names = (record.configuration.get("alarms") or {}).get("alarmNames") or []
+    return {
+        "status": record.alarm_status,
+        "alarmNames": names,
+        "triggeredAlarmNames": record.triggered_alarms,
+    }
 
 
-def _summary(revision_arn: str, counts: dict[str, dict[str, int]], *, weight: float) -> dict[str, Any]:
+def _summary(
+    revision_arn: str, counts: dict[str, dict[str, int]], *, weights: tuple[float, float]
+) -> dict[str, Any]:
     none = {"requestedTaskCount": 0, "runningTaskCount": 0, "pendingTaskCount": 0}
     return {
         "arn": revision_arn,
         **counts.get(revision_arn, none),
-        "requestedProductionTrafficWeight": weight,
-        "requestedTestTrafficWeight": 0.0,
+        "requestedProductionTrafficWeight": weights[0],
+        "requestedTestTrafficWeight": weights[1],
     }
 
 
@@ -192,6 +256,7 @@ def _brief(record: ServiceDeployment) -> dict[str, Any]:
 
 
 def _revision(revision: ServiceRevision) -> dict[str, Any]:
+    resolved = [_resolved(revision, item) for item in revision.spec.get("loadBalancers") or ()]
     return {
         "serviceRevisionArn": revision.arn,
         "serviceArn": revision.service_arn,
@@ -199,8 +264,17 @@ def _revision(revision: ServiceRevision) -> dict[str, Any]:
         "createdAt": revision.created_at,
         "guardDutyEnabled": False,
         "containerImages": revision.container_images,
+        **({"resolvedConfiguration": {"loadBalancers": resolved}} if resolved else {}),
         **revision.spec,
     }
+
+
+def _resolved(revision: ServiceRevision, balancer: dict[str, Any]) -> dict[str, Any]:
+    """Return the group that serves the revision and the rule that leads there (ResolvedConfiguration)."""
+    own = balancer["targetGroupArn"]
+    shown = {"targetGroupArn": revision.groups.get(own, own)}
+    rule = (balancer.get("advancedConfiguration") or {}).get("productionListenerRule")
+    return shown | ({"productionListenerRule": rule} if rule else {})
 
 
 def _seconds(value: Any, default: float) -> float:  # noqa: ANN401 - a datetime or epoch seconds, as the wire parsed it

@@ -16,14 +16,17 @@ from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, last_segment, number_id, owner, url_safe_id
 from sluice_sandbox.aws.ecs.narration import Narrator
 from sluice_sandbox.aws.ecs.rollout_plan import breaker_threshold
+from sluice_sandbox.aws.ecs.stages import is_native
 from sluice_sandbox.aws.ecs.state import (
     Definition,
     Deployment,
+    NativeProgress,
     Service,
     ServiceDeployment,
     ServiceRevision,
 )
 from sluice_sandbox.aws.ecs.task_factory import platform_family
+from sluice_sandbox.aws.ecs.traffic import Traffic, choose_groups, production_deployment
 from sluice_sandbox.aws.service import Caller
 
 REVISION_MEMBERS = (
@@ -53,6 +56,7 @@ class DeploymentBook:
         """Work on `core`'s state; events go through `narrator`."""
         self._core = core
         self._narrator = narrator
+        self.traffic = Traffic(core, narrator)
 
     def open(self, service: Service, definition: Definition) -> Deployment:
         """Make the service's present spec its PRIMARY deployment; the former ones become ACTIVE."""
@@ -74,6 +78,7 @@ class DeploymentBook:
             created_at=now,
             spec=spec,
             container_images=self._images(caller, definition),
+            groups=choose_groups(service),
         )
         scope.service_revisions[revision.arn] = revision
         self._supersede(service)
@@ -89,7 +94,12 @@ class DeploymentBook:
             configuration=deepcopy(service.spec["deploymentConfiguration"]),
             breaker_status="MONITORING" if breaker.get("enable") else "DISABLED",
             threshold=self.threshold(service),
+            alarm_status=self._alarms_at_start(service),
         )
+        if is_native(record.configuration):
+            before = production_deployment(service)
+            record.native = NativeProgress(sources=len(service.deployments))
+            record.production_revision_arn = before.revision_arn if before is not None else ""
         scope.service_deployments[record.arn] = record
         self._forget_old(service)
         service.deployment_arns.append(record.arn)
@@ -118,8 +128,8 @@ class DeploymentBook:
         if record is not None and record.status not in TERMINAL:
             self._close(service, record, "ROLLBACK_SUCCESSFUL" if primary.rolls_back else "SUCCESSFUL")
 
-    def fail(self, service: Service, *, trigger: str, what: str) -> None:
-        """Fail the PRIMARY, and roll back if the circuit breaker or the caller says so.
+    def fail(self, service: Service, *, trigger: str, what: str, rollback: bool | None = None) -> None:
+        """Fail the PRIMARY, and roll back if `rollback` or, where it is None, the circuit breaker says so.
 
         `trigger` begins rolloutStateReason ("ECS deployment circuit breaker"), `what` ends it.
         """
@@ -134,7 +144,8 @@ class DeploymentBook:
             record.breaker_status = "TRIGGERED" if "circuit breaker" in trigger else record.breaker_status
             record.status_reason = primary.rollout_state_reason
         breaker = service.spec["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
-        if breaker.get("rollback") and self.can_roll_back(service):
+        wanted = bool(breaker.get("rollback")) if rollback is None else rollback
+        if wanted and self.can_roll_back(service):
             self.roll_back(service, trigger=trigger)
         elif record is not None:
             self._close(service, record, "ROLLBACK_FAILED" if primary.rolls_back else "STOPPED")
@@ -155,6 +166,8 @@ class DeploymentBook:
         revision = scope.service_revisions[service.completed_revision_arn]
         record = self.record(service, left)
         goal = service.completed_deployment_id
+        if record is not None and record.native is not None:
+            self._give_traffic_back(service, record.native)
         if record is not None:
             record.status = "ROLLBACK_IN_PROGRESS"
             record.updated_at = self._core.now()
@@ -230,6 +243,7 @@ class DeploymentBook:
             desired_count=service.desired_count,
             created_at=now,
             updated_at=now,
+            groups=dict(revision.groups),
         )
         primary.rollout_state_reason = reason or f"ECS deployment {primary.id} in progress."
         for former in service.deployments:
@@ -238,6 +252,23 @@ class DeploymentBook:
         service.steady = False
         self._narrator.deployment_changed(service, primary, "SERVICE_DEPLOYMENT_IN_PROGRESS")
         return primary
+
+    def _give_traffic_back(self, service: Service, progress: NativeProgress) -> None:
+        """Take all traffic from the PRIMARY at once, as ECS does first in a rollback."""
+        primary = service.deployments[0]
+        for test in (False, True):
+            self.traffic.shift(service, primary, 0.0, test=test)
+        progress.production = progress.test = 0.0
+
+    def _alarms_at_start(self, service: Service) -> str:
+        """Return how a deployment that begins now uses the alarms; see `alarms`."""
+        alarms = service.spec["deploymentConfiguration"].get("alarms") or {}
+        if not alarms.get("enable"):
+            return "DISABLED"
+        port = self._core.ports.alarms
+        names = alarms.get("alarmNames") or () if port is not None else ()
+        states = [port.state(owner(service.arn), name) for name in names if port is not None]
+        return "DISABLED" if "ALARM" in states else "MONITORING"
 
     def _forget_old(self, service: Service) -> None:
         """Drop service deployments after 90 days (ECS developer guide), and revisions nobody names."""
@@ -270,6 +301,8 @@ class DeploymentBook:
             record.stopped_at = now
         if record.breaker_status == "MONITORING":
             record.breaker_status = "MONITORING_COMPLETE"
+        if record.alarm_status == "MONITORING":
+            record.alarm_status = "MONITORING_COMPLETE"
         record.counts = self.count(service)
 
     def _images(self, caller: Caller, definition: Definition) -> list[dict[str, Any]]:

@@ -13,12 +13,14 @@ from sluice_sandbox.aws.clock import Timer
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.identity import last_segment, owner
-from sluice_sandbox.aws.ecs.narration import Narrator, mention
+from sluice_sandbox.aws.ecs.narration import Narrator
+from sluice_sandbox.aws.ecs.native_rollout import NativeRollout
 from sluice_sandbox.aws.ecs.placement import Placement
 from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, UNHEALTHY, Bounds, Plan, TaskFact, plan
 from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_health import HealthReader, Verdict
+from sluice_sandbox.aws.ecs.task_moves import TaskMoves
 from sluice_sandbox.aws.ecs.task_set_keeper import TaskSetKeeper
 
 
@@ -32,8 +34,10 @@ class Scheduler:
         self._engine = engine
         self._narrator = narrator
         self._health = HealthReader(core)
-        self._placement = Placement(core, engine)
-        self._task_sets = TaskSetKeeper(core, self._placement, engine, narrator)
+        placement = Placement(core, engine)
+        self._moves = TaskMoves(core, placement, engine, narrator)
+        self._native = NativeRollout(core, book, self._moves)
+        self._task_sets = TaskSetKeeper(core, placement, engine, narrator)
         self._due: dict[str, tuple[float, Timer]] = {}
         self._resting: dict[str, None] = {}
         self._sweeping = False
@@ -52,6 +56,13 @@ class Scheduler:
     def busy(self) -> bool:
         """Tell whether any pass is asked for: False when all services are at rest."""
         return bool(self._due)
+
+    def touch_all_deploying(self) -> None:
+        """Ask for a pass over every service with a deployment in progress."""
+        for scope in self._core.state.scopes.values():
+            for service in scope.services.values():
+                if service.deployments and service.deployments[0].rollout_state == "IN_PROGRESS":
+                    self.touch(service.arn)
 
     def _task_changed(self, task: Task) -> None:
         if not task.service_arn:
@@ -113,9 +124,13 @@ class Scheduler:
             self.touch(service_arn)
             return
         primary = service.deployments[0]
+        if self._native.drives(service):
+            self._keep_native(service, tasks, verdicts)
+            return
         chosen = self._plan(service, tasks, verdicts)
-        self._stop_tasks(service, tasks, verdicts, chosen)
-        started = self._start_tasks(service, primary, chosen.start)
+        by_arn = {task.arn: task for task in tasks}
+        self._moves.stop(service, [(by_arn[arn], verdicts[arn]) for arn in chosen.stop])
+        started = self._moves.start(service, primary, chosen.start)
         if chosen.blocked:
             self._narrator.say_once(
                 service,
@@ -127,6 +142,13 @@ class Scheduler:
             service.steady = False
         self._settle(service, tasks, verdicts, idle=not (started or chosen.stop))
         self._watch(service, primary, blocked=chosen.blocked)
+
+    def _keep_native(self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict]) -> None:
+        again = self._native.keep(service, tasks, verdicts)
+        if again is not None:
+            self.touch(service.arn, delay=again)
+        # A long wait (a bake, a person) must not pass over tasks that become unhealthy meanwhile.
+        self._rest(service, self._wanted(service))
 
     def _keep_task_sets(self, service: Service) -> None:
         tasks = self._wanted(service)
@@ -152,8 +174,7 @@ class Scheduler:
             self.touch(service.arn, delay=primary.not_before - self._core.now())
 
     def _wanted(self, service: Service) -> list[Task]:
-        found = (self._core.task(arn) for arn in service.live)
-        return [task for task in found if task is not None and task.desired_status == "RUNNING"]
+        return self._moves.wanted(service)
 
     def _judge(self, service: Service, tasks: list[Task]) -> dict[str, Verdict]:
         grace = float(service.spec.get("healthCheckGracePeriodSeconds") or 0)
@@ -171,6 +192,9 @@ class Scheduler:
                 if deployment.rollout_state == "IN_PROGRESS" and breaker.get("resetOnHealthyTask", True):
                     # botocore, DeploymentCircuitBreaker.resetOnHealthyTask: true by default.
                     deployment.failed_tasks = 0
+                    record = self._book.record(service, deployment)
+                    if record is not None:
+                        record.failure_count = 0
         return verdicts
 
     def _breaker_opens(self, service: Service) -> bool:
@@ -204,42 +228,6 @@ class Scheduler:
         ]
         launching = primary.rollout_state != "FAILED" and primary.not_before <= now
         return plan(facts, bounds, launching=launching, replace_first=primary.rollout_state == "COMPLETED")
-
-    def _stop_tasks(
-        self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict], chosen: Plan
-    ) -> None:
-        by_arn = {task.arn: task for task in tasks}
-        stopped = []
-        for arn in chosen.stop:
-            task, verdict = by_arn[arn], verdicts[arn]
-            reason = f"Scaling activity initiated by (deployment {service.deployments[0].id})"
-            if verdict.state == UNHEALTHY:
-                reason = verdict.reason
-                self._narrator.say(service, verdict.remark)
-            stopped.append((task, reason))
-        if stopped:
-            tasks = [task for task, _ in stopped]
-            self._narrator.say(service, f"has stopped {len(stopped)} running tasks: {mention(tasks)}.")
-        for task, reason in stopped:
-            self._engine.stop(task, code="ServiceSchedulerInitiated", reason=reason)
-
-    def _start_tasks(self, service: Service, primary: Deployment, number: int) -> int:
-        beside = self._wanted(service)
-        started = []
-        for _ in range(number):
-            task = self._placement.place(service, primary, beside)
-            if isinstance(task, str):
-                if self._narrator.say_once(service, "placement", task):
-                    self._narrator.service_acted(
-                        service, "SERVICE_TASK_PLACEMENT_FAILURE", kind="ERROR", reason="RESOURCE"
-                    )
-                break
-            beside.append(task)
-            started.append(task)
-        if started:
-            self._narrator.forget(service, "placement")
-            self._narrator.say(service, f"has started {len(started)} tasks: {mention(started)}.")
-        return len(started)
 
     def _settle(
         self, service: Service, tasks: list[Task], verdicts: dict[str, Verdict], *, idle: bool

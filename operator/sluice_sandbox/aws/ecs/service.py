@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.ecs.account_settings import AccountSettingCalls
+from sluice_sandbox.aws.ecs.alarms import AlarmWatch
 from sluice_sandbox.aws.ecs.capacity_providers import CapacityProviderCalls
 from sluice_sandbox.aws.ecs.clusters import ClusterCalls
 from sluice_sandbox.aws.ecs.core import Core, Ports
 from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
 from sluice_sandbox.aws.ecs.deployment_calls import DeploymentCalls
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
+from sluice_sandbox.aws.ecs.hooks import ANSWERS
 from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
 from sluice_sandbox.aws.ecs.instances import InstanceCalls
 from sluice_sandbox.aws.ecs.narration import Narrator
@@ -35,6 +37,7 @@ from sluice_sandbox.aws.ports import (
     TaggedResource,
     TargetGroups,
     TaskRuntime,
+    TrafficRules,
 )
 from sluice_sandbox.aws.service import Caller, Handler
 
@@ -44,7 +47,7 @@ class EcsService:
 
     name = "ecs"
 
-    def __init__(  # the ten are the ports of a whole AWS service; inside they are one `Ports`
+    def __init__(  # noqa: PLR0913 - the ports of a whole AWS service; inside they are one `Ports`
         self,
         clock: Clock,
         *,
@@ -57,6 +60,7 @@ class EcsService:
         images: Images | None = None,
         alarms: Alarms | None = None,
         registries: Registries | None = None,
+        traffic_rules: TrafficRules | None = None,
     ) -> None:
         """Compose; `settings` are the delays, `images` resolves references (any exists by default)."""
         ports = Ports(
@@ -67,12 +71,14 @@ class EcsService:
             images=images or ReferenceImages(),
             alarms=alarms,
             registries=registries,
+            traffic_rules=traffic_rules,
         )
         self._core = Core(clock=clock, rng=rng, ports=ports, settings=settings or EcsSettings())
         narrator = Narrator(self._core)
         engine = TaskEngine(self._core, narrator)
         book = DeploymentBook(self._core, narrator)
         self.scheduler = Scheduler(self._core, book, engine, narrator)
+        AlarmWatch(self._core, book, self.scheduler)
         definitions = DefinitionCalls(self._core)
         hands = Hands(book=book, scheduler=self.scheduler)
         self._engine = engine
@@ -142,6 +148,17 @@ class EcsService:
             if task.zone == zone
         ]
         return sum(self.crash_task(arn) for arn in arns)
+
+    def answer_hooks(self, function: str, status: str) -> None:
+        """Let Lambda lifecycle hooks whose function ARN matches the pattern answer this `hookStatus`.
+
+        Raises ValueError for a status that no function can answer. See `hooks`.
+        """
+        if status not in ANSWERS:
+            raise ValueError(f"hookStatus is one of {', '.join(ANSWERS)}, not {status!r}")
+        self._core.state.hook_answers.pop(function, None)
+        self._core.state.hook_answers = {function: status, **self._core.state.hook_answers}
+        self.scheduler.touch_all_deploying()
 
     def limit_capacity(self, where: str, *, reason: str | None) -> None:
         """Let placement fail in a provider (FARGATE, FARGATE_SPOT) or a zone; None ends it."""

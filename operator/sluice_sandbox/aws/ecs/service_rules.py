@@ -12,9 +12,11 @@ from collections.abc import Container
 from typing import Any
 
 from sluice_sandbox.aws.ecs.core import Core
+from sluice_sandbox.aws.ecs.deployment_rules import check_deployment_configuration
 from sluice_sandbox.aws.ecs.discovery_rules import DiscoveryRules, container_port
 from sluice_sandbox.aws.ecs.ebs_rules import check_volume_configurations
 from sluice_sandbox.aws.ecs.launch_rules import check_launch, check_placement, launch_type_of
+from sluice_sandbox.aws.ecs.native_rules import NativeRules
 from sluice_sandbox.aws.ecs.refusals import client_exception, invalid_parameter, unsupported
 from sluice_sandbox.aws.ecs.state import Definition
 from sluice_sandbox.aws.errors import AwsError
@@ -39,6 +41,7 @@ class ServiceRules:
         """Ask the estate and the target groups behind `core`'s ports."""
         self._core = core
         self._discovery = DiscoveryRules(core)
+        self._native = NativeRules(core)
 
     def check(
         self,
@@ -76,9 +79,13 @@ class ServiceRules:
         if given is None or "loadBalancers" in given:
             for item in spec.get("loadBalancers") or ():
                 self._check_target_group(caller, item["targetGroupArn"], definition, vpc)
+                alternate = (item.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+                if alternate:
+                    self._check_target_group(caller, alternate, definition, vpc)
         look_up = given is None or "serviceRegistries" in given
         self._discovery.check_registries(caller, spec, definition, look_up=look_up)
         check_deployment_configuration(spec)
+        self._native.check(caller, spec, look_up=given is None or "loadBalancers" in given)
         check_placement(spec, definition)
         check_volume_configurations(spec.get("volumeConfigurations"), definition)
         look_up = given is None or "serviceConnectConfiguration" in given
@@ -197,42 +204,6 @@ def _check_mode(configuration: Spec | None, definition: Definition) -> Spec:
             "Network Configuration must be provided when networkMode 'awsvpc' is specified."
         )
     return awsvpc
-
-
-def check_deployment_configuration(spec: Spec) -> None:
-    """Refuse impossible percentages and what the strategy lacks (botocore, DeploymentConfiguration)."""
-    configuration = spec.get("deploymentConfiguration") or {}
-    low = configuration.get("minimumHealthyPercent")
-    high = configuration.get("maximumPercent")
-    daemon = spec.get("schedulingStrategy") == "DAEMON"
-    if low is not None and not 0 <= low <= 100:
-        # Text: public issues.
-        raise invalid_parameter("minimumHealthyPercent must be between 0 and 100.")
-    if high is not None and not (100 if not daemon else 0) <= high <= 200:
-        # Text: terraform issues ("maximumPercent must be greater than or equal to 100 ...").
-        raise invalid_parameter("maximumPercent must be between 100 and 200.")
-    if low == 100 and high == 100:
-        # Text: a public preflight rule set that quotes CreateService.
-        raise invalid_parameter(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."
-        )
-    controller = (spec.get("deploymentController") or {}).get("type", "ECS")
-    breaker = configuration.get("deploymentCircuitBreaker")
-    if breaker and controller != "ECS":
-        raise invalid_parameter(
-            "The deployment circuit breaker is only valid with the ECS deployment controller."
-        )
-    threshold = (breaker or {}).get("thresholdConfiguration")
-    if threshold is not None and threshold["value"] < 1:
-        raise invalid_parameter("The deployment circuit breaker's threshold value must be at least 1.")
-    alarms = configuration.get("alarms")
-    if alarms and alarms.get("enable") and not alarms.get("alarmNames"):
-        raise invalid_parameter("alarmNames must not be empty when deployment alarms are enabled.")
-    if (configuration.get("strategy") or "ROLLING") != "ROLLING":
-        raise unsupported(
-            f"The deployment strategy {configuration['strategy']} is not modelled by this stand-in of Amazon "
-            "ECS; only ROLLING is."
-        )
 
 
 def _check_daemon(spec: Spec) -> None:

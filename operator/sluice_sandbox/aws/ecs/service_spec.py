@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from sluice_sandbox.aws.ecs.launch_rules import launch_type_of
+from sluice_sandbox.aws.ecs.stages import CANARY_DEFAULTS, LINEAR_DEFAULTS
 from sluice_sandbox.aws.ecs.state import Cluster, Definition
 from sluice_sandbox.aws.ecs.task_factory import platform_family
 from sluice_sandbox.aws.service import Params
@@ -117,9 +118,34 @@ def _configuration(params: Params, scheduling: str) -> dict[str, Any]:
         "maximumPercent": 200 if replica else 100,
         "minimumHealthyPercent": 100 if replica else 0,
         "strategy": "ROLLING",
-        "bakeTimeInMinutes": 0,
     }
-    return defaults | given
+    return with_strategy_defaults(defaults | given)
+
+
+def with_strategy_defaults(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what botocore documents as default of a strategy; BLUE_GREEN's bake time has none."""
+    filled = dict(configuration)
+    if filled["strategy"] == "LINEAR":
+        filled["linearConfiguration"] = LINEAR_DEFAULTS | (filled.get("linearConfiguration") or {})
+    if filled["strategy"] == "CANARY":
+        filled["canaryConfiguration"] = CANARY_DEFAULTS | (filled.get("canaryConfiguration") or {})
+    if filled["strategy"] != "BLUE_GREEN":
+        filled.setdefault("bakeTimeInMinutes", 0)
+    return filled
+
+
+def merged_configuration(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return deploymentConfiguration after an update; another strategy drops what belongs to the former."""
+    kept = dict(before)
+    strategy = given.get("strategy") or before["strategy"]
+    if strategy != before["strategy"]:
+        for member in ("linearConfiguration", "canaryConfiguration", "bakeTimeInMinutes"):
+            kept.pop(member, None)
+        if strategy == "ROLLING":
+            kept.pop("lifecycleHooks", None)
+        else:
+            kept.pop("earlySuccessCriteria", None)
+    return with_strategy_defaults(kept | deepcopy(given))
 
 
 def _network(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -153,8 +179,9 @@ def merged(before: dict[str, Any], params: Params, definition: Definition) -> di
     if params.get("loadBalancers") == [] and "healthCheckGracePeriodSeconds" not in params:
         # A grace period has no meaning without load balancers and would be refused.
         spec.pop("healthCheckGracePeriodSeconds", None)
-    configuration = deepcopy(params.get("deploymentConfiguration") or {})
-    spec["deploymentConfiguration"] = spec["deploymentConfiguration"] | configuration
+    spec["deploymentConfiguration"] = merged_configuration(
+        spec["deploymentConfiguration"], params.get("deploymentConfiguration") or {}
+    )
     if params.get("deploymentController"):
         spec["deploymentController"] = params["deploymentController"]
     return spec

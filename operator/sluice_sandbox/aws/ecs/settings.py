@@ -41,6 +41,14 @@ class EcsSettings:
     backoff_cap_seconds: float = 60.0
     """Restarts of tasks that never reach RUNNING are spaced out (ECS: service throttle logic)."""
 
+    stage_seconds: float = 0.5
+    """How long a native deployment stays in each stage at least, so that a poll can see it."""
+    bake_cap_seconds: float = 5.0
+    """At most this much of each bake time (bakeTimeInMinutes, of a step, of a canary) is waited."""
+    alarm_bake_seconds: float = 2.0
+    """How long a rolling deployment with alarms is monitored after its last old task has gone; ECS
+    computes it from the alarms (ECS developer guide, deployment alarms)."""
+
     @classmethod
     def faithful(cls) -> EcsSettings:
         """Return delays in the order of AWS's own on Fargate (from memory, not measured)."""
@@ -56,4 +64,7 @@ class EcsSettings:
             watch_seconds=5.0,
             sweep_seconds=10.0,
             backoff_cap_seconds=900.0,
+            stage_seconds=10.0,
+            bake_cap_seconds=1440 * 60.0,
+            alarm_bake_seconds=300.0,
         )

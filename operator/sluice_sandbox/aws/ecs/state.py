@@ -111,6 +111,8 @@ class Deployment:
     """Consecutive tasks that did not reach RUNNING: what the restart back-off counts."""
     not_before: float = 0.0
     """No new task before this time (restart back-off)."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """Of load balancers with an alternate target group: the group in use, by targetGroupArn."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +126,44 @@ class ServiceRevision:
     created_at: float
     spec: dict[str, Any]
     container_images: list[dict[str, str]]
+    groups: dict[str, str] = field(default_factory=dict)
+    """See `Deployment.groups`."""
+
+
+@dataclass(slots=True, kw_only=True)
+class HookRun:
+    """One lifecycle hook of a deployment that was begun."""
+
+    id: str
+    at: int
+    """The index of its stop on the deployment's path."""
+    stage: str
+    kind: str
+    """AWS_LAMBDA or PAUSE."""
+    target_arn: str
+    status: str
+    expires_at: float
+    timeout_action: str
+
+
+@dataclass(slots=True, kw_only=True)
+class NativeProgress:
+    """How far a BLUE_GREEN, LINEAR or CANARY deployment is on its path (`stages.path`)."""
+
+    sources: int
+    """How many revisions were active when it began."""
+    at: int = 0
+    stage: str = ""
+    """The stage it is in, '' before the first."""
+    entered: bool = False
+    until: float = 0.0
+    """Not before this time does it leave the stop."""
+    production: float = 0.0
+    test: float = 0.0
+    """Percent of traffic that the target revision has."""
+    tested: bool = False
+    """Whether there is test traffic at all."""
+    hooks: list[HookRun] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,6 +187,13 @@ class ServiceDeployment:
     breaker_status: str = "DISABLED"
     failure_count: int = 0
     threshold: int = 0
+    alarm_status: str = "DISABLED"
+    triggered_alarms: list[str] = field(default_factory=list)
+    bake_until: float | None = None
+    """Of a ROLLING deployment that bakes: when it may complete."""
+    native: NativeProgress | None = None
+    production_revision_arn: str = ""
+    """The revision whose production traffic a native deployment takes over, '' if none."""
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """The task counts of each revision when the deployment ended; empty while it runs."""
 
@@ -336,6 +383,8 @@ class EcsState:
     """By CIDR, across accounts: two worlds' tasks never share an address of the machine."""
     capacity: dict[str, str] = field(default_factory=dict)
     """Faults: reason of a shortage by 'FARGATE', 'FARGATE_SPOT' or a zone; absent: capacity."""
+    hook_answers: dict[str, str] = field(default_factory=dict)
+    """hookStatus by pattern of the Lambda function's ARN, first match wins; absent: SUCCEEDED."""
 
     def scope(self, caller: Caller) -> Scope:
         """Return the caller's account and region, made on first use."""

@@ -91,7 +91,10 @@ def task_of_service(
     task.enable_execute_command = service.spec["enableExecuteCommand"]
     task.tags = propagated(service, definition)
     task.targets = [
-        Target(group_arn=item["targetGroupArn"], port=item["containerPort"])
+        Target(
+            group_arn=deployment.groups.get(item["targetGroupArn"], item["targetGroupArn"]),
+            port=item["containerPort"],
+        )
         for item in deployment.spec.get("loadBalancers") or ()
     ]
     task.volumes = deepcopy(deployment.spec.get("volumeConfigurations") or [])
