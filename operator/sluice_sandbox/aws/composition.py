@@ -82,6 +82,7 @@ def compose(
         registries=cloud_map,
         images=EcrImages(ecr),
         alarms=cloudwatch.alarms,
+        traffic_rules=elbv2.traffic_rules,
     )
     autoscaling = AutoScalingService(
         clock,
