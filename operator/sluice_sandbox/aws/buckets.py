@@ -1,7 +1,9 @@
 """The published API token buckets, per account and Region.
 
 ECS: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html; Elastic Load
-Balancing: https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html.
+Balancing: https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html;
+Cloud Map, whose discovery calls alone have figures (that the revision's burst is its rate is a guess):
+https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html, .../cloud-map-limits.html.
 A call must pass every bucket that it belongs to: for Elastic Load Balancing its category's and the
 account's. Services without published figures have no bucket. Calls that ECS makes on a user's behalf
 have buckets of their own and are not counted here (same page).
@@ -60,8 +62,12 @@ _ELBV2 = (
     Bucket("non-mutating", 40, 10, ("Describe*", "Get*")),
     Bucket("mutating", 20, 3, ("*",)),
 )
+_CLOUD_MAP = (
+    Bucket("discover", 2_000, 1_000, ("DiscoverInstances",)),
+    Bucket("discover-revision", 3_000, 3_000, ("DiscoverInstancesRevision",)),
+)
 _ACCOUNT = {"elbv2": Bucket("account", 40, 10, ("*",))}
-_CATEGORIES = {"ecs": _ECS, "elbv2": _ELBV2}
+_CATEGORIES = {"ecs": _ECS, "elbv2": _ELBV2, "servicediscovery": _CLOUD_MAP}
 
 
 class TokenBuckets:

@@ -6,6 +6,7 @@ and only one operation works on an instance at a time (botocore: RegisterInstanc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,13 @@ from sluice_sandbox.aws.servicediscovery.state import (
 def busy_key(service_id: str, instance_id: str) -> str:
     """Return what the operation engine knows an instance by."""
     return f"instance/{service_id}/{instance_id}"
+
+
+def _named(key: str) -> tuple[str, str]:
+    """Return the service and instance of a key; two empty names for the key of anything else."""
+    kind, _, rest = key.partition("/")
+    service_id, _, instance_id = rest.partition("/")
+    return (service_id, instance_id) if kind == "instance" else ("", "")
 
 
 def is_busy(desk: Desk, caller: Caller, service_id: str) -> bool:
@@ -92,20 +100,17 @@ class InstanceCalls:
         region, quotas = self._desk.region(caller), self._desk.settings.quotas
         if key in region.busy:
             return
+        coming = Counter(
+            owner
+            for owner, instance_id in map(_named, region.busy)
+            if owner in region.services and instance_id not in region.services[owner].instances
+        )
         siblings = region.services_of(service.namespace_id)
-        coming = [busy for busy in region.busy if busy.startswith("instance/")]
         for limit, counted, what in (
             (quotas.instances_per_service, [service], "instances per service"),
             (quotas.instances_per_namespace, siblings, "instances per namespace"),
         ):
-            known = sum(len(item.instances) for item in counted)
-            for item in counted:
-                prefix = f"instance/{item.id}/"
-                known += sum(
-                    busy.startswith(prefix) and busy.removeprefix(prefix) not in item.instances
-                    for busy in coming
-                )
-            if known >= limit:
+            if sum(len(item.instances) + coming[item.id] for item in counted) >= limit:
                 raise refusals.limit_exceeded(what, limit)
 
     def _register(self, caller: Caller, item: WorkItem) -> None:

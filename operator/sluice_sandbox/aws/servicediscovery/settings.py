@@ -1,7 +1,7 @@
 """How long Cloud Map takes, and how much it lets an account have.
 
-Quotas: https://docs.aws.amazon.com/cloud-map/latest/dg/cloud-map-limits.html, from memory: 50
-namespaces in a Region, 1,000 instances in a service, 2,000 in a namespace.
+Quotas: https://docs.aws.amazon.com/cloud-map/latest/dg/cloud-map-limits.html: 50 namespaces in a Region,
+1,000 instances in a service, 2,000 in a namespace. Attributes of a service and tags: botocore.
 """
 
 from __future__ import annotations
