@@ -27,7 +27,10 @@ class Place:
 
 @dataclass(slots=True)
 class Level:
-    """A number that stands until it changes, and what it was in the minutes not yet taken."""
+    """A number that stands until it changes, and what it was in the minutes not yet taken.
+
+    Changes must come in order of time.
+    """
 
     minute: int
     """The minute up to which `seen` is complete."""
@@ -46,8 +49,9 @@ class Level:
     def take(self, *, minute: int) -> dict[int, set[float]]:
         """Return the values of each minute up to and with `minute` that were not taken before."""
         self._pass(minute)
-        taken, self.seen = self.seen, {}
-        self.told |= taken.get(minute, set())
+        taken = {passed: values for passed, values in self.seen.items() if passed <= minute}
+        self.seen = {passed: values for passed, values in self.seen.items() if passed > minute}
+        self.told |= taken.get(self.minute, set())
         return taken
 
     def _pass(self, minute: int) -> None:

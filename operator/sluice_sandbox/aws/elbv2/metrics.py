@@ -26,6 +26,7 @@ from sluice_sandbox.aws.service import Caller
 HEALTHY, UNHEALTHY = "HealthyHostCount", "UnHealthyHostCount"
 ACTIVE = "ActiveConnectionCount"
 ACTIVE_FLOWS = "ActiveFlowCount"
+_SUMMED = frozenset({ACTIVE, ACTIVE_FLOWS})
 _WHOLE_BALANCER = frozenset({"NewConnectionCount", ACTIVE})
 """Metrics without a zone."""
 _NAMESPACES = {"app": "AWS/ApplicationELB", "net": "AWS/NetworkELB"}
@@ -123,12 +124,16 @@ class MetricsPublisher:
         self._flush_levels()
 
     def _flush_levels(self) -> None:
+        now = self._minute()
         for (place, name), level in list(self._levels.items()):
             owner = place.listener_arn or self._owners.get(place.group_arn, "")
-            taken = level.take(minute=self._minute())
+            # Connections are summed over nodes, so a minute has one sample of them: when it is over.
+            summed = name in _SUMMED
+            taken = level.take(minute=now - 1 if summed else now)
             for minute, values in sorted(taken.items()) if owner else ():
-                self._publish(minute, owner, name, _level_dimensions(place, owner), Counter(values))
-            if level.value is None:
+                shown = Counter([max(values)] if summed else values)
+                self._publish(minute, owner, name, _level_dimensions(place, owner), shown)
+            if level.value is None and not level.seen:
                 del self._levels[place, name]
 
     def _per_target(

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from elb_world import Elb
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluice_sandbox.aws.elbv2.ledger import KEPT_MINUTES, Level
 from sluice_sandbox.aws.ports import HttpRequest
@@ -359,6 +361,58 @@ def test_a_level_nobody_read_is_filled_in_for_three_hours() -> None:
     taken = level.take(minute=10 * KEPT_MINUTES)
     assert sorted(taken) == [0, *range(9 * KEPT_MINUTES + 1, 10 * KEPT_MINUTES + 1)]
     assert set(map(frozenset, taken.values())) == {frozenset({2.0})}
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["change", "take", "pass"]), st.sampled_from([None, 0.0, 1.0, 2.0])),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_levels_tell_every_value_of_every_minute_once(steps: list[tuple[str, float | None]]) -> None:
+    """Whenever it is read: each minute's values are all told, none twice, none that was not so."""
+    level, minute, present = Level(0), 0, None
+    held: dict[int, set[float]] = {}
+    told: dict[int, list[float]] = {}
+
+    def take() -> None:
+        for when, values in level.take(minute=minute).items():
+            told.setdefault(when, []).extend(values)
+
+    for step, value in steps:
+        if step == "pass":
+            minute += 1
+        elif step == "take":
+            take()
+        else:
+            level.change(value, minute=minute)
+            present = value
+        if present is not None:
+            held.setdefault(minute, set()).add(present)
+    take()
+    assert {when: set(values) for when, values in told.items()} == held
+    assert all(len(values) == len(set(values)) for values in told.values())
+
+
+def test_open_connections_are_one_sample_a_minute(elb: Elb, metrics: FakeMetrics) -> None:
+    """ActiveConnectionCount is the most that were open, told once a minute is over, not when none is."""
+    listener = elb.listener(elb.load_balancer())
+    counters = elb.service.router.counters
+    start = elb.clock.now()
+    for _ in range(3):
+        counters.connected(listener)
+    counters.disconnected(listener)
+    where = {"LoadBalancer": _balancer(listener)}
+    assert metrics.read("ActiveConnectionCount", **where) == []
+    elb.clock.advance(60)
+    counters.disconnected(listener)
+    counters.disconnected(listener)
+    elb.clock.advance(120)
+    samples = metrics.read("ActiveConnectionCount", **where)
+    assert [(item.at, item.values) for item in samples] == [(start, [3.0]), (start + 60, [2.0])]
+    [opened] = metrics.read("NewConnectionCount", **where)
+    assert opened.total == 3
 
 
 TAGGED: list[tuple[str, Callable[[Elb], str]]] = [
