@@ -81,8 +81,10 @@ def decide(situation: Situation, motion: Motion, *, now: float) -> Decision:
     clocks.renew(work)
     verbs.apply(work)
     for _ in range(_LIMIT):
+        before = work.motion
         work.fresh()
-        if not _move(work):
+        # What waits may have taken note of something first: what is told is told of the memory after it.
+        if not _move(work) and work.motion == before:
             break
     return _decision(work)
 

@@ -201,10 +201,13 @@ class World:
         looked: frozenset[str] = frozenset()
         person, self.person = self.person, NOBODY
         for _ in range(8):
+            before = self.motion
             decision = decide(self.situation(looked, person=person), self.motion, now=self.now)
             self.motion, person = decision.motion, NOBODY
             self.resumed = self.clock_jumped = False
             self._record(decision)
+            self._fixpoint(decision, looked)
+            self._first_of_a_rollback(before, decision)
             more = frozenset(decision.needs) - looked - self.blind
             if not more:
                 break
@@ -234,9 +237,7 @@ class World:
                 service.exists, service.revision = True, order.revision
             if order.count is not None and service.exists:
                 if order.count < service.desired:
-                    weight = sum(route.weights.get(order.slot, 0) for route in self.routes)
-                    steady = self.motion.rollout is None and order.reason == "live"
-                    self._promise(not weight or steady, f"{order.slot} shrinks under weight")
+                    self._shrinks(order.slot)
                 service.desired = order.count
             self._settle(service)
         self._ask(decision)
@@ -253,7 +254,9 @@ class World:
         for name, parts in order.weights.items():
             raised = parts > before.weights.get(name, 0)
             if before.weights and raised and rollout is not None and self.replicas and self.routes:
-                self._promise(self.healthy(name) > 0, f"{name} gets {parts} without a healthy target")
+                need = self._need(parts) if name == rollout.slot else 1
+                what = f"{name} gets {parts} with {self.healthy(name)} of {need} healthy targets"
+                self._promise(self.healthy(name) >= need, what)
         self.traffic = TrafficFacts(
             seq=before.seq + 1,
             weights=dict(order.weights),
@@ -263,6 +266,44 @@ class World:
         )
         for route in self.routes:
             route.due = self.now + route.delay
+
+    def _need(self, permille: int) -> int:
+        """Count the healthy targets that a weight takes, by rollout.md §3.3 and not by the machine."""
+        size = self.replicas or 0
+        if self.strategy.capacity == "Full":
+            return max(1, size)
+        return max(1, min(size, -(-size * permille // 1000) + self.strategy.surge))
+
+    def _shrinks(self, name: str) -> None:
+        """Check that a slot may lose tasks: no rule sends to it, or it is live and at rest."""
+        rollout, live = self.motion.rollout, self.motion.live
+        weight = sum(route.weights.get(name, 0) for route in self.routes)
+        if rollout is None and live is not None and live.slot == name:
+            return  # the spec asks for fewer
+        self._promise(not weight, f"{name} shrinks under weight")
+        moving = rollout is not None and live is not None and live.slot == name and self.routes
+        self._promise(not moving, f"the live slot {name} shrinks before the end")
+
+    def _fixpoint(self, decision: Decision, looked: frozenset[str]) -> None:
+        """Check that deciding again on the same facts changes nothing and tells nothing."""
+        again = decide(self.situation(looked), decision.motion, now=self.now)
+        told = dataclasses.replace(again, notes=decision.notes, finished=decision.finished)
+        self._promise(told == decision, "deciding again decides something else")
+        self._promise(not again.notes and not again.finished, "deciding again tells something")
+
+    def _first_of_a_rollback(self, before: Motion, decision: Decision) -> None:
+        """Check that the decision that begins to go back orders the traffic, and takes no task."""
+        was, now = before.rollout, decision.motion.rollout
+        if now is None or now.stage != "RollingBack" or was is None or was.id != now.id:
+            return
+        if was.stage in ("RollingBack", "CleaningUp"):
+            return
+        source = "b" if now.slot == "a" else "a"
+        held = "health" in decision.needs or any(gate.name == "person" for gate in now.gates)
+        ordered = dict(decision.traffic.weights) == {source: 1000} and decision.traffic.rollback
+        self._promise(ordered or held, "a rollback began without the traffic")
+        counts = {order.slot: order.count for order in decision.slots}
+        self._promise(counts[now.slot] is None, "a rollback began with the candidate's tasks")
 
     def _ask(self, decision: Decision) -> None:
         for request in decision.metrics:
