@@ -30,9 +30,11 @@ class Topics:
     """SNS that only listens."""
 
     def __init__(self) -> None:
+        """Remember nothing yet."""
         self.sent: list[tuple[str, str, str]] = []
 
     def publish(self, caller: Caller, topic_arn: str, *, subject: str, message: str) -> None:
+        """Remember a message."""
         self.sent.append((topic_arn, subject, message))
 
 
@@ -40,6 +42,7 @@ class CloudWatch:
     """The world under test."""
 
     def __init__(self) -> None:
+        """Start on a full minute."""
         self.clock = VirtualClock(START)
         self.emitter = RememberingEmitter(self.clock)
         self.topics = Topics()
@@ -72,9 +75,7 @@ class CloudWatch:
 
     def shown(self, name: str = "high") -> dict[str, Any]:
         """Return an alarm as DescribeAlarms has it."""
-        answer = self.call(
-            "DescribeAlarms", AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
+        answer = self.call("DescribeAlarms", AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
         return (answer["MetricAlarms"] + answer["CompositeAlarms"])[0]
 
     def state(self, name: str = "high") -> str:

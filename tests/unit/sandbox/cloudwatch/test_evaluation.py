@@ -46,9 +46,7 @@ def points(text: str) -> list[Datapoint]:
 def test_the_guides_tables(to_alarm: int, text: str, expected: tuple[str | None, ...]) -> None:
     """Each row of "How alarm state is evaluated when data is missing", for each treatment."""
     found = tuple(
-        evaluate(
-            settings(periods=3, to_alarm=to_alarm, missing=treatment), points(text), present="OK"
-        ).state
+        evaluate(settings(periods=3, to_alarm=to_alarm, missing=treatment), points(text), present="OK").state
         for treatment in TREATMENTS
     )
     # Where the guide says "retain current state", None is returned and the present state stays.

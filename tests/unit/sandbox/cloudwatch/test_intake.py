@@ -69,9 +69,7 @@ DAY = 86_400
 def test_a_datum_is_refused(cw: CloudWatch, datum: dict[str, Any], code: str) -> None:
     """Each rule of PutMetricData's reference has its refusal, and nothing of the request is kept."""
     good = {"MetricName": "good", "Value": 1.0}
-    error = cw.refusal(
-        "PutMetricData", Namespace=NAMESPACE, MetricData=[good, {"MetricName": "m", **datum}]
-    )
+    error = cw.refusal("PutMetricData", Namespace=NAMESPACE, MetricData=[good, {"MetricName": "m", **datum}])
     assert (error.code, error.status) == (code, 400)
     assert cw.call("ListMetrics")["Metrics"] == []
 
@@ -87,7 +85,10 @@ def test_a_datum_is_refused(cw: CloudWatch, datum: dict[str, Any], code: str) ->
         pytest.param({"Namespace": NAMESPACE, "MetricData": []}, "MissingParameter", id="no data"),
         pytest.param({"Namespace": NAMESPACE}, "MissingParameter", id="no member for data"),
         pytest.param(
-            {"Namespace": NAMESPACE, "MetricData": [{"MetricName": f"m{n}", "Value": 1.0} for n in range(1001)]},
+            {
+                "Namespace": NAMESPACE,
+                "MetricData": [{"MetricName": f"m{n}", "Value": 1.0} for n in range(1001)],
+            },
             "ValidationError",
             id="1001 metrics",
         ),
