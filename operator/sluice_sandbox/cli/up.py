@@ -86,6 +86,7 @@ def _summary(sandbox: Sandbox) -> str:
             f"The sandbox in {sandbox.directory} is ready.",
             f"  AWS            {estate['endpoint']} (account {estate['account']}, {estate['region']})",
             f"  load balancer  {estate['loadBalancer']['name']}: {listeners}",
+            f"  DNS            {estate['dns']['host']}:{estate['dns']['port']} (UDP and TCP)",
             f"  use it         source {sandbox.directory / 'env'}",
             f"  end it         sluice sandbox down --dir {sandbox.directory}",
         )

@@ -71,24 +71,30 @@ class Map:
         )
 
     def ask(self, name: str, kind: str = "A", *, tcp: bool = False, payload: int = 0) -> Reply:
-        """Ask the resolver over UDP (with EDNS when `payload` is given) or TCP."""
+        """Ask the side's resolver; see `ask`."""
         dns = self.side.side.dns
         assert dns is not None
-        query = struct.pack("!HHHHHH", 4711, 0x0100, 1, 0, 0, 1 if payload else 0)
-        query += b"".join(bytes((len(part),)) + part.encode() for part in name.split(".")) + b"\x00"
-        query += struct.pack("!HH", KINDS[kind], 1)
-        if payload:
-            query += b"\x00" + struct.pack("!HHIH", 41, payload, 0, 0)
-        address = (dns.host, dns.port)
-        if tcp:
-            with socket.create_connection(address, timeout=10) as stream, stream.makefile("rb") as reader:
-                stream.sendall(struct.pack("!H", len(query)) + query)
-                (length,) = struct.unpack("!H", reader.read(2))
-                return _read(reader.read(length))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.settimeout(10)
-            udp.sendto(query, address)
-            return _read(udp.recv(65_535))
+        return ask((dns.host, dns.port), name, kind, tcp=tcp, payload=payload)
+
+
+def ask(
+    resolver: tuple[str, int], name: str, kind: str = "A", *, tcp: bool = False, payload: int = 0
+) -> Reply:
+    """Ask a resolver over UDP (with EDNS when `payload` is given) or TCP."""
+    query = struct.pack("!HHHHHH", 4711, 0x0100, 1, 0, 0, 1 if payload else 0)
+    query += b"".join(bytes((len(part),)) + part.encode() for part in name.split(".")) + b"\x00"
+    query += struct.pack("!HH", KINDS[kind], 1)
+    if payload:
+        query += b"\x00" + struct.pack("!HHIH", 41, payload, 0, 0)
+    if tcp:
+        with socket.create_connection(resolver, timeout=10) as stream, stream.makefile("rb") as reader:
+            stream.sendall(struct.pack("!H", len(query)) + query)
+            (length,) = struct.unpack("!H", reader.read(2))
+            return _read(reader.read(length))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(10)
+        udp.sendto(query, resolver)
+        return _read(udp.recv(65_535))
 
 
 def _read(data: bytes) -> Reply:

@@ -17,6 +17,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from integration.sandbox_servicediscovery.map_port import ask
+
 Side = tuple[str, dict[str, Any]]
 
 
@@ -84,6 +86,16 @@ def test_the_estate_is_there(side: Side) -> None:
     listeners = client(side, "elbv2").describe_listeners(LoadBalancerArn=balancer["arn"])["Listeners"]
     assert sorted(listener["Port"] for listener in listeners) == [80, 443, 8080]
     assert client(side, "ecr").describe_repositories(repositoryNames=["sandbox"])["repositories"]
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["UDP", "TCP"])
+def test_the_estate_tells_the_resolver(side: Side, *, tcp: bool) -> None:
+    """It answers with the load balancer's address, where the listeners are."""
+    _, estate = side
+    dns = estate["dns"]
+    found = ask((dns["host"], dns["port"]), estate["loadBalancer"]["dnsName"], tcp=tcp)
+    assert dns["twins"] is True
+    assert found.values == ["127.0.0.1"]
 
 
 def test_a_service_behind_a_rule_carries_http(side: Side) -> None:

@@ -115,6 +115,18 @@ def test_an_operation_fails_by_a_fault(cloud: CloudMap, kind: str, more: dict[st
     cloud.register(service, "a")
 
 
+def test_discovery_has_a_published_budget(cloud: CloudMap) -> None:
+    """2,000 calls at once, then RequestLimitExceeded (429) until the bucket fills by 1,000 a second."""
+    cloud.make(cloud.http())
+    cloud.fault("buckets", "*")
+    for _ in range(2_000):
+        cloud.discovered("api", "ledger")
+    refusal = cloud.refused("DiscoverInstances", NamespaceName="api", ServiceName="ledger")
+    assert (refusal.code, refusal.status) == ("RequestLimitExceeded", 429)
+    cloud.clock.advance(1)
+    assert cloud.discovered("api", "ledger") == []
+
+
 def test_tags(cloud: CloudMap) -> None:
     """On namespaces and services; fifty at most; an unknown ARN is refused."""
     tag = [{"Key": "team", "Value": "ledger"}]
