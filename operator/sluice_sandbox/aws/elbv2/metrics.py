@@ -43,6 +43,7 @@ class MetricsPublisher:
         self._metrics = metrics
         self._ledger = Ledger()
         self._hosts: dict[str, dict[tuple[str, int], tuple[str, str]]] = {}
+        self._numbers: defaultdict[Place, Counter[str]] = defaultdict(Counter)
         self._owners: dict[str, str] = {}
         self._levels: dict[tuple[Place, str], Level] = {}
         self._connections: Counter[str] = Counter()
@@ -78,27 +79,33 @@ class MetricsPublisher:
         hosts = self._hosts.setdefault(arn, {})
         key = target.id, target.port
         before = hosts.pop(key, None)
+        after = None
         if target.state in ("healthy", "unhealthy", "initial"):
-            hosts[key] = target.state, target.zone
+            after = hosts[key] = target.state, target.zone
         region = self._desk.state.of_arn(arn)
         group = region.target_groups.get(arn)
         if group is not None and group.load_balancer_arns:
             self._owners[arn] = group.load_balancer_arns[0]
-        for place in {
-            Place("", arn),
-            *(Place("", arn, zone) for _, zone in filter(None, (before, hosts.get(key)))),
-        }:
-            states = [state for state, zone in hosts.values() if place.zone in ("", zone)]
+        touched: dict[Place, None] = {}
+        for host, change in ((before, -1), (after, 1)):
+            if host is None:
+                continue
+            state, zone = host
+            for place in (Place("", arn), Place("", arn, zone)) if zone else (Place("", arn),):
+                self._numbers[place][state] += change
+                touched[place] = None
+        for place in touched:
+            numbers = self._numbers[place]
             for name, state in ((HEALTHY, "healthy"), (UNHEALTHY, "unhealthy")):
                 # Without registered targets nothing is reported, not even zero.
-                self._level(place, name).change(
-                    float(states.count(state)) if states else None, minute=self._minute()
-                )
+                number = float(numbers[state]) if any(numbers.values()) else None
+                self._level(place, name).change(number, minute=self._minute())
 
     def reset(self) -> None:
         """Forget what is pending and every level."""
         self._ledger.take()
         self._hosts.clear()
+        self._numbers.clear()
         self._owners.clear()
         self._levels.clear()
         self._connections.clear()
@@ -145,8 +152,7 @@ class MetricsPublisher:
         requests: int,
     ) -> None:
         """Add RequestCountPerTarget: its Sum is the average of the group's targets."""
-        hosts = self._hosts.get(place.group_arn, {})
-        share = requests / max(1, sum(state == "healthy" for state, _ in hosts.values()))
+        share = requests / max(1, self._numbers[Place("", place.group_arn)]["healthy"])
         group = ("TargetGroup", group_of(place.group_arn))
         balancer = ("LoadBalancer", balancer_of(place.listener_arn))
         for dimensions in ((group,), (group, balancer)):

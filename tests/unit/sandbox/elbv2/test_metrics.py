@@ -395,6 +395,32 @@ def test_levels_tell_every_value_of_every_minute_once(steps: list[tuple[str, flo
     assert all(len(values) == len(set(values)) for values in told.values())
 
 
+@given(st.lists(st.sampled_from(["get", "minute", "flush"]), max_size=60))
+def test_published_sums_are_what_was_counted(steps: list[str]) -> None:
+    """However often and late it is flushed, the Sum of RequestCount is the number of requests."""
+    elb, metrics = Elb(), FakeMetrics()
+    elb.service.publish_to(metrics)
+    group = elb.group()
+    listener = elb.serve(group)
+    elb.target(group, "10.0.0.1")
+    elb.clock.advance(5)
+    for step in steps:
+        if step == "get":
+            _get(elb, listener)
+        elif step == "minute":
+            elb.clock.advance(60)
+        else:
+            metrics.flushes[0]()
+    wanted = steps.count("get")
+    for where in (
+        {"LoadBalancer": _balancer(listener)},
+        {"LoadBalancer": _balancer(listener), "TargetGroup": _group(group)},
+    ):
+        samples = metrics.read("RequestCount", **where)
+        assert sum(item.total for item in samples) == wanted
+    assert elb.service.counters()["listeners"].get(listener, {}).get("RequestCount", 0) == wanted
+
+
 def test_open_connections_are_one_sample_a_minute(elb: Elb, metrics: FakeMetrics) -> None:
     """ActiveConnectionCount is the most that were open, told once a minute is over, not when none is."""
     listener = elb.listener(elb.load_balancer())
