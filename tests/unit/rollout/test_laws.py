@@ -147,9 +147,7 @@ EVENTS: dict[str, Event] = {
     "alarm": _set(alarms={"5xx": "ALARM"}),
     "quiet alarm": _set(alarms={"5xx": "OK"}),
     "hook fails": _set(answers={"pre": HookAnswer(state="Failed")}),
-    "hook answers": _set(
-        answers={"pre": HookAnswer(state="Succeeded"), "back": HookAnswer(state="Succeeded")}
-    ),
+    "hooks answer": _set(answers=dict.fromkeys(("pre", "back"), HookAnswer(state="Succeeded"))),
     "kill one of a": lambda world: _kill(world, "a", 1),
     "kill one of b": lambda world: _kill(world, "b", 1),
     "kill all of b": lambda world: _kill(world, "b", 99),
@@ -351,8 +349,8 @@ def test_the_check_sees_a_weight_on_unhealthy_targets(monkeypatch: pytest.Monkey
 
 def test_the_check_sees_weights_that_do_not_sum_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the rest for the source the sum is wrong."""
+    world = live()
     monkeypatch.setattr(proof, "FULL", 900)
-    world = live(watched=True)
     world.wanted = "r2"
     with pytest.raises(BrokenPromiseError, match="weights"):
         world.until("")
@@ -419,8 +417,8 @@ def test_the_check_sees_that_deciding_again_moves(monkeypatch: pytest.MonkeyPatc
         if work.motion.rollout is not None:
             work.change(live_floor=work.rollout.live_floor + 1)
 
-    monkeypatch.setattr(clocks, "renew", counting)
     world = live()
+    monkeypatch.setattr(clocks, "renew", counting)
     world.wanted = "r2"
     with pytest.raises(BrokenPromiseError, match="deciding again decides something else"):
         world.decide()
