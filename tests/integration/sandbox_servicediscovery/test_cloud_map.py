@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from typing import Any
 
 import pytest
@@ -169,13 +171,9 @@ def test_custom_health_is_for_services_that_have_it(cloud: Map) -> None:
     assert code_of(cloud.client.update_instance_custom_health_status, **asked) == "CustomHealthNotFound"
 
 
-def test_tasks_of_ecs_are_resolved_and_called(cloud: Map) -> None:
-    """With serviceRegistries each task has its address in DNS, where it can be reached; none at scale 0."""
+def _ecs_service(cloud: Map, registry: str, **more: Any) -> tuple[str, str]:
+    """Start an ECS service of two tasks with a registry; return its cluster and name."""
     ecs = cloud.side.client("ecs")
-    namespace, name = cloud.namespace()
-    service = cloud.client.create_service(
-        Name="ledger", NamespaceId=namespace, DnsConfig=A_RECORD, HealthCheckCustomConfig={}
-    )["Service"]
     cluster, family = fresh("cluster"), fresh("family")
     ecs.create_cluster(clusterName=cluster)
     ecs.register_task_definition(**definition(family))
@@ -186,9 +184,41 @@ def test_tasks_of_ecs_are_resolved_and_called(cloud: Map) -> None:
         desiredCount=2,
         launchType="FARGATE",
         networkConfiguration=cloud.side.network,
-        serviceRegistries=[{"registryArn": service["Arn"]}],
+        serviceRegistries=[{"registryArn": registry, **more}],
     )
+    return cluster, "ledger"
+
+
+def test_tasks_of_ecs_are_resolved(cloud: Map) -> None:
+    """With serviceRegistries each task has its address in DNS and its facts in Cloud Map; none at scale 0."""
+    namespace, name = cloud.namespace()
+    service = cloud.client.create_service(
+        Name="ledger", NamespaceId=namespace, DnsConfig=A_RECORD, HealthCheckCustomConfig={}
+    )["Service"]
+    cluster, ecs_service = _ecs_service(cloud, service["Arn"])
     until(lambda: len(cloud.ask(f"ledger.{name}").answers) == 2)
-    assert all(value.startswith("127.") for value in cloud.ask(f"ledger.{name}").values)
-    ecs.update_service(cluster=cluster, service="ledger", desiredCount=0)
+    found = cloud.client.discover_instances(NamespaceName=name, ServiceName="ledger")["Instances"]
+    twins = [f"127.{item['Attributes']['AWS_INSTANCE_IPV4'].removeprefix('10.')}" for item in found]
+    assert cloud.ask(f"ledger.{name}").values == sorted(twins)
+    tasks = cloud.side.client("ecs").list_tasks(cluster=cluster, serviceName=ecs_service)["taskArns"]
+    assert {item["InstanceId"] for item in found} == {arn.rsplit("/", 1)[-1] for arn in tasks}
+    cloud.side.client("ecs").update_service(cluster=cluster, service=ecs_service, desiredCount=0)
     until(lambda: cloud.ask(f"ledger.{name}").code == 3)
+
+
+def test_a_client_calls_tasks_by_their_srv_records(cloud: Map) -> None:
+    """From the name alone: SRV to host and port, host to address, and there a task answers."""
+    namespace, name = cloud.namespace()
+    service = cloud.client.create_service(
+        Name="_http._tcp",
+        NamespaceId=namespace,
+        DnsConfig={"DnsRecords": [{"Type": "SRV", "TTL": 10}]},
+        HealthCheckCustomConfig={},
+    )["Service"]
+    _ecs_service(cloud, service["Arn"], containerName="app", containerPort=80)
+    until(lambda: len(cloud.ask(f"_http._tcp.{name}", "SRV", payload=4096).answers) == 2)
+    for _, _, port, host in cloud.ask(f"_http._tcp.{name}", "SRV", payload=4096).values:
+        (address,) = cloud.ask(host).values
+        with urllib.request.urlopen(f"http://{address}:{port}/", timeout=10) as answer:
+            assert answer.status == 200
+            assert json.load(answer)["image"] == "nginx:1.27"
