@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sluice_sandbox.aws.clock import Clock
-from sluice_sandbox.aws.errors import AwsError, ConnectionLost
+from sluice_sandbox.aws.faults import Verdict
 from sluice_sandbox.aws.ports import Estate, Network
 from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.aws.servicediscovery import refusals
@@ -23,12 +23,12 @@ from sluice_sandbox.aws.servicediscovery.zones import HostedZones, NoZones
 _LOWER = string.ascii_lowercase + string.digits
 _UPPER = string.ascii_uppercase + string.digits
 
-Mishap = Callable[[Caller, str], AwsError | ConnectionLost | None]
-"""Asked when an operation is carried out, by its type: what refuses it, None when nothing does."""
+Mishap = Callable[[Caller, str], Verdict | None]
+"""Asked when an operation is to be carried out, by its type: what refuses or delays it, None for nothing."""
 
 
-def no_mishap(_caller: Caller, _kind: str) -> AwsError | ConnectionLost | None:
-    """Let every operation succeed."""
+def no_mishap(_caller: Caller, _kind: str) -> Verdict | None:
+    """Let every operation succeed in its time."""
     return None
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sluice_sandbox.aws.errors import AwsError
+from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 from sluice_sandbox.aws.servicediscovery import refusals
 from sluice_sandbox.aws.servicediscovery.desk import Desk
@@ -26,6 +26,8 @@ KEPT = 20_000
 
 Execute = Callable[[Caller, WorkItem], None]
 """Carries an operation out; raising `OperationFailed` lets it FAIL and must leave nothing changed."""
+
+Refusal = AwsError | ConnectionLost | None
 
 _CODES = {
     "THROTTLED_REQUEST": ("Throttling", "RequestLimitExceeded", "ThrottlingException"),
@@ -127,15 +129,29 @@ class OperationEngine:
             item.status, item.updated = PENDING, self._desk.clock.now()
 
     def _finish(self, caller: Caller, operation_id: str, key: str) -> None:
-        region = self._desk.region(caller)
-        item = region.operations.get(operation_id)
-        if item is None or not item.running:
+        """Carry an operation out, as soon and as well as the faults let it."""
+        if not self._is_running(caller, operation_id):
             return
+        item = self._desk.region(caller).operations[operation_id]
+        mishap = self._desk.outlook.mishap(caller, item.kind)
+        if mishap is None:
+            self._end(caller, operation_id, key, None)
+        elif mishap.latency:
+            refusal = mishap.refusal
+            self._desk.clock.call_later(mishap.latency, lambda: self._end(caller, operation_id, key, refusal))
+        else:
+            self._end(caller, operation_id, key, mishap.refusal)
+
+    def _end(self, caller: Caller, operation_id: str, key: str, refusal: Refusal) -> None:
+        if not self._is_running(caller, operation_id):
+            return
+        region = self._desk.region(caller)
+        item = region.operations[operation_id]
         if region.busy.get(key) == operation_id:
             del region.busy[key]
         item.status = SUCCESS
         try:
-            self._refuse(caller, item)
+            _refuse(refusal)
             self._execute[item.kind](caller, item)
         except OperationFailed as failure:
             item.status, item.error_code, item.error_message = FAIL, failure.code, failure.message
@@ -143,16 +159,10 @@ class OperationEngine:
                 self._on_failure[item.kind](caller, item)
         item.updated = self._desk.clock.now()
 
-    def _refuse(self, caller: Caller, item: WorkItem) -> None:
-        mishap = self._desk.outlook.mishap(caller, item.kind)
-        if mishap is None:
-            return
-        if not isinstance(mishap, AwsError):
-            raise OperationFailed("INTERNAL_FAILURE", str(mishap))
-        if mishap.code in _AS_THEY_ARE:
-            raise OperationFailed(mishap.code, mishap.message or "The operation failed.")
-        code = next((code for code, names in _CODES.items() if mishap.code in names), "INTERNAL_FAILURE")
-        raise OperationFailed(code, mishap.message or "The operation failed.")
+    def _is_running(self, caller: Caller, operation_id: str) -> bool:
+        """Tell whether an operation is there and has not ended: a world put back has forgotten some."""
+        item = self._desk.region(caller).operations.get(operation_id)
+        return item is not None and item.running
 
     def _forget_old(self, caller: Caller) -> None:
         operations = self._desk.region(caller).operations
@@ -193,6 +203,18 @@ class OperationEngine:
             show=lambda item: {"Id": item.id, "Status": item.status},
             keep=keep,
         )
+
+
+def _refuse(refusal: Refusal) -> None:
+    """Let the operation fail if a fault refused it, with the ErrorCode that means the refusal."""
+    if refusal is None:
+        return
+    if not isinstance(refusal, AwsError):
+        raise OperationFailed("INTERNAL_FAILURE", str(refusal))
+    code = next((code for code, names in _CODES.items() if refusal.code in names), "INTERNAL_FAILURE")
+    if refusal.code in _AS_THEY_ARE:
+        code = refusal.code
+    raise OperationFailed(code, refusal.message or "The operation failed.")
 
 
 def _status(value: str) -> str:

@@ -115,6 +115,19 @@ def test_an_operation_fails_by_a_fault(cloud: CloudMap, kind: str, more: dict[st
     cloud.register(service, "a")
 
 
+def test_an_operation_takes_longer_by_a_fault(cloud: CloudMap) -> None:
+    """PENDING for that much longer, and busy: what comes meanwhile is refused."""
+    service = cloud.make(cloud.http())
+    cloud.fault("latency", "Operation.*", seconds=300, remaining=1)
+    answer = cloud.call("RegisterInstance", ServiceId=service, InstanceId="a", Attributes={})
+    cloud.clock.advance(300)
+    assert cloud.operation(answer["OperationId"])["Status"] == "PENDING"
+    refusal = cloud.refused("RegisterInstance", ServiceId=service, InstanceId="a", Attributes={"x": "1"})
+    assert refusal.code == "DuplicateRequest"
+    cloud.clock.advance(6)
+    assert cloud.operation(answer["OperationId"])["Status"] == "SUCCESS"
+
+
 def test_discovery_has_a_published_budget(cloud: CloudMap) -> None:
     """2,000 calls at once, then RequestLimitExceeded (429) until the bucket fills by 1,000 a second."""
     cloud.make(cloud.http())
@@ -141,6 +154,8 @@ def test_tags(cloud: CloudMap) -> None:
         many = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
         refusal = cloud.refused("TagResource", ResourceARN=arn, Tags=many)
         assert (refusal.code, refusal.members) == ("TooManyTagsException", {"ResourceName": arn})
+    refused = cloud.refused("CreateHttpNamespace", Name="many", Tags=[*many, {"Key": "x", "Value": ""}])
+    assert refused.code == "TooManyTagsException"
     for call, more in (
         ("ListTagsForResource", {}),
         ("TagResource", {"Tags": tag}),
