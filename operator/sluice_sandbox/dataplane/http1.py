@@ -117,6 +117,15 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
     return parse_head(data)
 
 
+async def has_begun(reader: asyncio.StreamReader) -> bool:
+    """Tell whether a part of a message has come that never became a head; one byte of it is lost."""
+    try:
+        async with asyncio.timeout(0):
+            return bool(await reader.read(1))
+    except TimeoutError:
+        return False
+
+
 def parse_head(data: bytes) -> Head:
     """Parse a head including its empty line."""
     lines = data.decode("latin-1").lstrip("\r\n").split("\r\n")

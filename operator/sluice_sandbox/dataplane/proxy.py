@@ -1,8 +1,8 @@
 """One ALB listener as an HTTP/1.1 proxy: reads requests, asks the router, carries bytes.
 
 Sources: "HTTP headers and Application Load Balancers" (X-Forwarded-For, -Proto, -Port),
-"Request tracing" (X-Amzn-Trace-Id), "Troubleshoot your Application Load Balancers" (400, 405, 414, 460,
-463, 501, 502, 503, 504, 505 and when each is given), the attributes idle_timeout, client_keep_alive,
+"Request tracing" (X-Amzn-Trace-Id), "Troubleshoot your Application Load Balancers" (400, 405, 408, 414,
+460, 463, 501, 502, 503, 504, 505 and when each is given), the attributes idle_timeout, client_keep_alive,
 drop_invalid_header_fields, x_amzn_tls_version_and_cipher_suite and xff_header_processing, and the
 listener's attributes of response headers. Idle time counts while nothing is under way on a client's
 connection, and while a target keeps a request waiting (504).
@@ -58,7 +58,7 @@ class ListenerProxy:
         except _BROKEN:
             pass
         except TimeoutError:
-            pass  # The client was idle for longer than the load balancer waits.
+            pass  # The client took no answer for longer than the system waits.
         except asyncio.CancelledError:
             pass  # `end` broke it; asyncio's streams would report a cancelled handler as an error.
         finally:
@@ -87,6 +87,10 @@ class ListenerProxy:
             if head is None:
                 return False
             framing = http1.request_framing(head)
+        except TimeoutError:
+            if await http1.has_begun(reader):
+                await self._refuse(writer, 408)
+            return False
         except http1.BadMessage as error:
             await self._refuse(writer, error.status)
             return False
@@ -177,7 +181,7 @@ class _Exchange:
                     self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 sending = asyncio.create_task(http1.pass_on(self._reader, upstream.writer, self._framing))
             started = time.perf_counter()
-            response = await self._response_head(decision, upstream)
+            response = await self._response_head(decision, upstream, sending=sending)
             if response is None:
                 return self.stays
             seconds = (time.perf_counter() - started) * self._around.speed
@@ -208,16 +212,26 @@ class _Exchange:
         left = self._reader.at_eof()
         self._router.finish(decision, status=460 if left else status, seconds=seconds, by_target=not left)
 
-    async def _response_head(self, decision: Forward, upstream: Upstream) -> http1.Head | None:
-        """Return the final response's head, or answer 502 or 504 and return None."""
+    async def _response_head(
+        self, decision: Forward, upstream: Upstream, *, sending: asyncio.Task[None] | None
+    ) -> http1.Head | None:
+        """Return the final response's head, or answer 408, 502 or 504 and return None.
+
+        `sending` carries the request's body, None when there is none.
+        """
         try:
             async with asyncio.timeout(self._idle):
                 response = await http1.read_head(upstream.reader)
                 while response is not None and response.status < 200 and response.status != 101:
                     self._writer.write(http1.render(response.start, response.headers))
                     response = await http1.read_head(upstream.reader)
+                if response is not None:
+                    http1.response_framing(response, method=self._head.start[0])
         except TimeoutError:
-            await self._fail(decision, 504, drain=False)
+            # Everything that came of an unfinished body is at the target: the client is the slow one.
+            waits = sending is not None and not sending.done()
+            is_client = waits and upstream.writer.transport.get_write_buffer_size() == 0
+            await self._fail(decision, 408 if is_client else 504, drain=False)
             return None
         except _BROKEN:
             response = None
@@ -269,7 +283,7 @@ class _Exchange:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _fail(self, decision: Forward, status: int, *, drain: bool, connected: bool = True) -> bool:
-        """Answer 502 or 504; the client's connection stays only when its body was read to the end."""
+        """Answer 408, 502 or 504; the client's connection stays only when its body was read to the end."""
         self._router.finish(decision, status=status, seconds=0.0, by_target=False, connected=connected)
         if drain and "expect" not in self._head.fields:
             await http1.pass_on(self._reader, http1.Nowhere(), self._framing)

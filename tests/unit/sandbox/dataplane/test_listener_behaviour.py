@@ -171,6 +171,32 @@ async def test_requests_that_alb_does_not_serve(side: Side, raw: bytes, status: 
     assert "RequestCount" not in counts
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a.exa", id="in-the-head"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\n\r\nabc", id="in-the-body"),
+    ],
+)
+async def test_a_client_that_stops_sending_gets_408(side: Side, raw: bytes) -> None:
+    """Half a request and then nothing for the idle time-out; one without any byte is let go in silence."""
+    url, listener, _ = await _one(side)
+    _set_balancer(side, listener, "idle_timeout.timeout_seconds", "5")
+    line = await Line.to(url)
+    line.writer.write(raw)
+    assert (await line.receive()).status == 408
+    assert await line.is_closed()
+    await line.close()
+    assert side.elb.service.counters()["listeners"][listener]["HTTPCode_ELB_4XX_Count"] == 1
+
+
+async def test_a_target_with_a_malformed_answer_is_a_bad_gateway(side: Side) -> None:
+    """A transfer coding that nobody can read is 502, not a broken connection."""
+    url, _, group = await _one(side)
+    async with _raw_target(side, group, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"):
+        assert (await side.ask(url)).status == 502
+
+
 async def test_a_client_that_leaves_is_counted_as_460(side: Side) -> None:
     """The answer of the target comes to nobody: HTTPCode_ELB_4XX, not HTTPCode_Target_2XX."""
     url, listener, _ = await _one(side, SANDBOX_LATENCY_MS="5000")
