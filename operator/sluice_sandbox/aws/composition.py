@@ -23,6 +23,7 @@ from sluice_sandbox.aws.emitter import MotoEmitter, RememberingEmitter
 from sluice_sandbox.aws.estate import FixedEstate
 from sluice_sandbox.aws.faults import Faults
 from sluice_sandbox.aws.identity.assembly import assemble
+from sluice_sandbox.aws.lattice.service import LatticeService
 from sluice_sandbox.aws.moto_topics import MotoTopics
 from sluice_sandbox.aws.moto_zones import MotoZones
 from sluice_sandbox.aws.ports import Emitter, Estate
@@ -99,6 +100,9 @@ def compose(
         "servicediscovery": cloud_map,
         "cloudwatch": cloudwatch,
     }
+    services["vpc-lattice"] = LatticeService(
+        clock, estate=estate, network=network, rng=random.Random(f"{seed}/lattice")
+    )
     services["resourcegroupstaggingapi"] = TaggingService(
         services, moto=partial(_moto_tagging, moto) if moto is not None else None
     )

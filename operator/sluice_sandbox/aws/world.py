@@ -43,6 +43,7 @@ OWN_SERVICES = frozenset(
         "elbv2",
         "resourcegroupstaggingapi",
         "servicediscovery",
+        "vpc-lattice",
     }
 )
 """Never answered by moto, whatever is missing here."""

@@ -1,0 +1,1 @@
+"""Amazon VPC Lattice: service networks, services, listeners, weighted rules, target groups, targets."""
