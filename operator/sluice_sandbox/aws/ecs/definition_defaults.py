@@ -11,11 +11,20 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from sluice_sandbox.aws.ecs import fargate
+from sluice_sandbox.aws.ecs import fargate, fargate_rules
+from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Params
 
 _EMPTY_LISTS = ("environment", "mountPoints", "portMappings", "systemControls", "volumesFrom")
 _CAPABILITY = "com.amazonaws.ecs.capability."
+_EFS = "ecs.capability.efs"
+_BY_MEMBER = {
+    "privileged": _CAPABILITY + "privileged-container",
+    "environmentFiles": "ecs.capability.env-files.s3",
+    "repositoryCredentials": "ecs.capability.private-registry-authentication.secretsmanager",
+    "healthCheck": "ecs.capability.container-health-check",
+    "dependsOn": "ecs.capability.container-ordering",
+}
 
 
 def complete(params: Params) -> dict[str, Any]:
@@ -73,21 +82,27 @@ def _volume(volume: dict[str, Any]) -> dict[str, Any]:
 def compatibilities(spec: dict[str, Any]) -> list[str]:
     """Return what AWS found the definition to run on (botocore, TaskDefinition.compatibilities).
 
-    EC2 always; EXTERNAL unless awsvpc (not supported there); FARGATE and MANAGED_INSTANCES as
-    far as network mode and size allow. From memory: AWS's complete rules are not published.
+    EC2 always; EXTERNAL unless awsvpc (not supported there); FARGATE where its own rules refuse
+    nothing; MANAGED_INSTANCES as far as network mode and size allow. From memory: AWS's complete rules
+    are not published.
     """
     found = ["EC2"]
     awsvpc = spec.get("networkMode") == "awsvpc"
     if not awsvpc:
         found.append("EXTERNAL")
-    cpu = fargate.cpu_units(spec.get("cpu") or "") or 0
-    memory = fargate.memory_mib(spec.get("memory") or "") or 0
-    privileged = any(container.get("privileged") for container in spec["containerDefinitions"])
-    if awsvpc and fargate.runs(cpu, memory) and not privileged:
+    if _runs_on_fargate(spec):
         found.append("FARGATE")
-    if awsvpc and cpu and memory:
+    if awsvpc and spec.get("cpu") and spec.get("memory"):
         found.append("MANAGED_INSTANCES")
     return found
+
+
+def _runs_on_fargate(spec: dict[str, Any]) -> bool:
+    try:
+        fargate_rules.check(spec, spec["containerDefinitions"])
+    except AwsError:
+        return False
+    return True
 
 
 def required_attributes(spec: dict[str, Any]) -> list[str]:
@@ -100,8 +115,15 @@ def required_attributes(spec: dict[str, Any]) -> list[str]:
     role = bool(spec.get("executionRoleArn"))
     for container in spec["containerDefinitions"]:
         names.extend(_container_attributes(container, role=role))
-    if any("efsVolumeConfiguration" in volume for volume in spec["volumes"]):
-        names.append("ecs.capability.efsAuth")
+    efs = [
+        volume["efsVolumeConfiguration"] for volume in spec["volumes"] if "efsVolumeConfiguration" in volume
+    ]
+    if efs:
+        names.append("ecs.capability.efsAuth" if any("authorizationConfig" in v for v in efs) else _EFS)
+    if any("dockerVolumeConfiguration" in volume for volume in spec["volumes"]):
+        names.append("ecs.capability.docker-plugin.local")
+    if spec.get("pidMode") or spec.get("ipcMode"):
+        names.append("ecs.capability.pid-ipc-namespace-sharing")
     return list(dict.fromkeys(names))
 
 
@@ -117,10 +139,9 @@ def _container_attributes(container: dict[str, Any], *, role: bool) -> list[str]
         names.append(_CAPABILITY + "ecr-auth")
         if role:
             names.append("ecs.capability.execution-role-ecr-pull")
-    if container.get("healthCheck"):
-        names.append("ecs.capability.container-health-check")
-    if container.get("dependsOn"):
-        names.append("ecs.capability.container-ordering")
+    names.extend(name for member, name in _BY_MEMBER.items() if container.get(member))
+    if container.get("firelensConfiguration"):
+        names.append(f"ecs.capability.firelens.{container['firelensConfiguration']['type']}")
     for secret in container.get("secrets") or ():
         kind = (
             "asm.environment-variables"

@@ -406,6 +406,14 @@ def test_every_member_of_a_task_is_kept(ecs: Any, register: Any, case: str) -> N
 MODES = {
     "awsvpc-fargate": ({}, ["EC2", "FARGATE", "MANAGED_INSTANCES"]),
     "awsvpc-without-size": (EC2 | one(memory=64), ["EC2"]),
+    "privileged": (
+        {"requiresCompatibilities": ["EC2"]} | one(privileged=True),
+        ["EC2", "MANAGED_INSTANCES"],
+    ),
+    "logs-without-role": (
+        {"requiresCompatibilities": ["EC2"]} | one(logConfiguration={"logDriver": "awslogs"}),
+        ["EC2", "MANAGED_INSTANCES"],
+    ),
     "bridge": (on(BRIDGE), ["EC2", "EXTERNAL"]),
     "host": (on(HOST), ["EC2", "EXTERNAL"]),
 }
@@ -420,3 +428,48 @@ def test_compatibilities(ecs: Any, register: Any, case: str) -> None:
     change = change | {"requiresCompatibilities": None}
     shown = ecs.call("RegisterTaskDefinition", **register(**change))["taskDefinition"]
     assert "requiresCompatibilities" not in shown
+
+
+ATTRIBUTES: dict[str, tuple[dict[str, Any], str]] = {
+    "interface": ({}, "ecs.capability.task-eni"),
+    "task-role": ({"taskRoleArn": ROLE}, "com.amazonaws.ecs.capability.task-iam-role"),
+    "logs": (
+        on(BRIDGE, logConfiguration={"logDriver": "syslog"}),
+        "com.amazonaws.ecs.capability.logging-driver.syslog",
+    ),
+    "logs-by-role": (
+        one(logConfiguration={"logDriver": "awslogs"}) | {"executionRoleArn": ROLE},
+        "ecs.capability.execution-role-awslogs",
+    ),
+    "secret": (
+        one(secrets=[{"name": "A", "valueFrom": "arn:aws:secretsmanager:::secret:x"}])
+        | {"executionRoleArn": ROLE},
+        "ecs.capability.secrets.asm.environment-variables",
+    ),
+    "parameter": (
+        one(secrets=[{"name": "A", "valueFrom": "arn:aws:ssm:::parameter/x"}]) | {"executionRoleArn": ROLE},
+        "ecs.capability.secrets.ssm.environment-variables",
+    ),
+    "health": (health(), "ecs.capability.container-health-check"),
+    "privileged": (on(BRIDGE, privileged=True), "com.amazonaws.ecs.capability.privileged-container"),
+    "efs": (efs(), "ecs.capability.efs"),
+    "efs-access": (
+        efs(transitEncryption="ENABLED", authorizationConfig={"iam": "ENABLED"}),
+        "ecs.capability.efsAuth",
+    ),
+    "pids": ({"pidMode": "task"}, "ecs.capability.pid-ipc-namespace-sharing"),
+    "order": (
+        many({}, {"dependsOn": [{"containerName": "c0", "condition": "START"}]}),
+        "ecs.capability.container-ordering",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ATTRIBUTES)
+def test_attributes_that_an_instance_must_have(ecs: Any, register: Any, case: str) -> None:
+    """The agent's capabilities by the names of amazon-ecs-agent, none of them twice."""
+    change, name = ATTRIBUTES[case]
+    shown = ecs.call("RegisterTaskDefinition", **register(**change))["taskDefinition"]
+    names = [item["name"] for item in shown["requiresAttributes"]]
+    assert name in names
+    assert len(names) == len(set(names))
