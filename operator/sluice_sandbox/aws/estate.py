@@ -55,6 +55,10 @@ class FixedEstate:
         """Return the VPC of the one security group."""
         return VPC_ID if group_id == SECURITY_GROUP_ID else None
 
+    def default_security_group(self, caller: Caller, vpc_id: str) -> str | None:  # noqa: ARG002 - the port's
+        """Return the one security group."""
+        return SECURITY_GROUP_ID if vpc_id == VPC_ID else None
+
     def vpc_exists(self, caller: Caller, vpc_id: str) -> bool:  # noqa: ARG002 - the port's
         """Tell whether it is the one VPC."""
         return vpc_id == VPC_ID

@@ -43,6 +43,12 @@ class MotoEstate:
                     return str(vpc_id) if vpc_id else None
         return None
 
+    def default_security_group(self, caller: Caller, vpc_id: str) -> str | None:
+        """Return the security group named `default` of a VPC."""
+        with self._lock:
+            groups = _ec2(caller).groups.get(vpc_id, {})
+            return next((str(key) for key, group in groups.items() if group.name == "default"), None)
+
     def vpc_exists(self, caller: Caller, vpc_id: str) -> bool:
         """Tell whether a VPC exists."""
         with self._lock:

@@ -33,6 +33,9 @@ class Estate(Protocol):
     def security_group_vpc(self, caller: Caller, group_id: str) -> str | None:
         """Return the VPC of a security group, None when it does not exist."""
 
+    def default_security_group(self, caller: Caller, vpc_id: str) -> str | None:
+        """Return the security group named `default` that came with a VPC."""
+
     def vpc_exists(self, caller: Caller, vpc_id: str) -> bool:
         """Tell whether DescribeVpcs would find it."""
 

@@ -95,6 +95,7 @@ def test_a_load_balancer_becomes_available_for_the_waiter(elb: Any, estate: dict
     balancer = _balancer(elb, estate, "waited")
     assert balancer["State"]["Code"] == "provisioning"
     assert balancer["Scheme"] == "internet-facing"
+    assert len(balancer["SecurityGroups"]) == 1
     waiter = elb.get_waiter("load_balancer_available")
     waiter.wait(LoadBalancerArns=[balancer["LoadBalancerArn"]], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
     elb.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])

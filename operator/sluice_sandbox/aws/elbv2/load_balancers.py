@@ -226,9 +226,12 @@ class LoadBalancerHandlers:
         scheme = params.get("Scheme") or "internet-facing"
         address_type = params.get("IpAddressType") or "ipv4"
         subnets.check_address_type(address_type, kind=kind, scheme=scheme)
-        groups = subnets.security_groups(
-            self._desk, caller, params.get("SecurityGroups") or [], vpc_id=vpc_id
-        )
+        given = params.get("SecurityGroups") or []
+        if not given and kind == "application":
+            # "the default security group for the VPC" (application load balancers' guide).
+            default = self._desk.estate.default_security_group(caller, vpc_id)
+            given = [default] if default is not None else []
+        groups = subnets.security_groups(self._desk, caller, given, vpc_id=vpc_id)
         extras = {key: params[key] for key in _KEPT if params.get(key)}
         if kind == "network" and groups:
             extras[_PRIVATE_LINK] = "on"

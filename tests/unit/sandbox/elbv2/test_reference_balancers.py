@@ -152,6 +152,14 @@ def test_security_groups_of_network_load_balancers_are_a_choice_at_creation(elb:
     assert shown[member] == "off"
 
 
+def test_an_application_load_balancer_gets_the_default_security_group(elb: Elb) -> None:
+    """Without any named, the VPC's own; a network load balancer then has none."""
+    for kind, groups in (("application", [SECURITY_GROUP_ID]), ("network", [])):
+        arn = elb.load_balancer(kind, Type=kind, SecurityGroups=[])
+        [shown] = elb.call("DescribeLoadBalancers", LoadBalancerArns=[arn])["LoadBalancers"]
+        assert shown["SecurityGroups"] == groups
+
+
 def test_subnets_of_network_load_balancers_can_only_be_added(elb: Elb) -> None:
     """All subnets that were enabled previously must be named again."""
     net = elb.load_balancer(Type="network", Subnets=SUBNETS[:2])
