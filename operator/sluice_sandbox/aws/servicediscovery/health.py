@@ -49,10 +49,13 @@ class HealthCalls:
         return self._probed(service.health_check, instance)
 
     def _probed(self, check: Mapping[str, str], instance: Instance) -> str:
-        ip = instance.attributes.get(attribute.IPV4) or instance.attributes.get(attribute.IPV6, "")
+        ip = instance.attributes.get(attribute.IPV4) or instance.attributes.get(attribute.IPV6)
+        port = instance.attributes.get(attribute.PORT)
+        if not ip or not port:
+            return UNKNOWN  # an alias, or registered before the service had a check
         answer = self._desk.outlook.network.probe(
             ip,
-            int(instance.attributes[attribute.PORT]),
+            int(port),
             path=check.get("ResourcePath", "/"),
             timeout=_PROBE_TIMEOUT,
         )

@@ -37,7 +37,7 @@ QUICK = Pace(
     dns_namespace=1.5,
     service=0.6,
     instance=0.6,
-    custom_health=3.0,
+    custom_health=2.0,
     health_check=2.0,
 )
 """For worlds that people wait for: everything is still asynchronous, but takes seconds."""

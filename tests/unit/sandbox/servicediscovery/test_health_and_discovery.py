@@ -113,6 +113,17 @@ def test_a_route_53_check_asks_the_endpoint(cloud: CloudMap) -> None:
     assert cloud.health(service) == {"up": "UNHEALTHY", "down": "UNHEALTHY"}
 
 
+def test_what_a_route_53_check_cannot_ask_is_unknown(cloud: CloudMap) -> None:
+    """An instance registered without a port before the service had a check; DNS answers with it still."""
+    service = cloud.make(cloud.public(), DnsConfig=A_RECORD)
+    cloud.register(service, "a", AWS_INSTANCE_IPV4="10.1.2.3")
+    change = {"DnsConfig": A_RECORD, "HealthCheckConfig": {"Type": "HTTP"}}
+    cloud.done(cloud.call("UpdateService", Id=service, Service=change))
+    cloud.clock.advance(60)
+    assert cloud.health(service) == {"a": "UNKNOWN"}
+    assert cloud.discovered("shop.example.com", "ledger") == ["a"]
+
+
 @pytest.mark.parametrize(
     ("asked", "some", "none"),
     [
