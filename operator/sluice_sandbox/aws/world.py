@@ -142,6 +142,8 @@ class World:
         self.calls.clear()
         self.faults.clear()
         self._history.clear()
+        if self.outside.utilization is not None:
+            self.outside.utilization.clear()
         for name, state in self._baseline.items():
             self.services[name].state = copy.deepcopy(state)
         if self._baseline:

@@ -26,12 +26,12 @@ _NUMBERS = itertools.count(1)
 class Side:
     """What tests ask of the AWS side: clients, a network, and waiting."""
 
-    def __init__(self) -> None:
-        """Start it."""
+    def __init__(self, *, speed: float = 1.0) -> None:
+        """Start it; `speed` world seconds pass in one."""
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.side = AwsSide(Settings(with_estate=False))
+        self.side = AwsSide(Settings(with_estate=False, speed=speed))
         self.url = asyncio.run_coroutine_threadsafe(self.side.start(), self.loop).result(timeout=60)
         self.clients: dict[str, Any] = {}
         ec2 = self.client("ec2")

@@ -5,7 +5,8 @@ Source: "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missi
 evaluation range); when at least N of them exist the newest N decide and missing ones do not matter;
 otherwise all that exist decide, with missing ones filled in as the alarm says. With `missing`, data
 points that are all breaching raise the alarm once the oldest is M periods old. The size of the range
-is not documented; its example looks at 5 for N = 3, so it is N + 2 here. Reasons follow AWS's wording as
+is not documented; its example looks at 5 for N = 3, so it is N + 2 here, and at least a minute more than
+N periods, so that quick alarms find samples kept by the minute. Reasons follow AWS's wording as
 public posts quote it.
 """
 
@@ -21,6 +22,7 @@ from typing import Any
 from sluice_sandbox.aws.cloudwatch.state import ALARM, INSUFFICIENT_DATA, OK
 
 EXTRA_PERIODS = 2
+_MINUTE = 60
 MAX_REASON_DATA = 4_000
 """botocore: StateReasonData."""
 
@@ -76,6 +78,11 @@ class Outcome:
     state: str | None
     reason: str
     evaluated: tuple[Datapoint, ...]
+
+
+def evaluation_range(periods: int, period: int) -> int:
+    """Return how many data points are looked at for `periods` of `period` seconds."""
+    return periods + max(EXTRA_PERIODS, _MINUTE // period)
 
 
 def evaluate(settings: Settings, datapoints: Sequence[Datapoint], *, present: str) -> Outcome:

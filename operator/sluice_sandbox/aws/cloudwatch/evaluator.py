@@ -200,7 +200,7 @@ class _Window:
 
     def datapoints(self) -> list[Datapoint]:
         """Return the range's data points, oldest first."""
-        count = self._spec["EvaluationPeriods"] + evaluation.EXTRA_PERIODS
+        count = evaluation.evaluation_range(self._spec["EvaluationPeriods"], self.period)
         start = self.end - count * self.period
         computation = queries.Computation(
             metrics=self._books.metrics, queries=self._queries, start=start, end=self.end, align=False

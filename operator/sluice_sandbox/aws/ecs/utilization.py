@@ -56,6 +56,11 @@ class Utilization:
         """Return the loads that were set, by `cluster/service`."""
         return dict(self._loads)
 
+    def clear(self) -> None:
+        """Forget the loads that were set, and what was published."""
+        self._loads.clear()
+        self._published.clear()
+
     def publish(self) -> None:
         """Publish what is pending."""
         minute = math.floor(self._clock.now() / MINUTE) * MINUTE
