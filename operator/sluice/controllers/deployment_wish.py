@@ -30,7 +30,7 @@ from sluice.plan.deployment import revision as revisions
 from sluice.plan.deployment.desired import Identity, build
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.target import choose
-from sluice.plan.parents import backend_ports, parent_refs
+from sluice.plan.parents import backend_ports, parent_refs, tested_refs
 from sluice.plan.translation import (
     References,
     Sources,
@@ -143,7 +143,7 @@ class Wishes:
             if route["metadata"].get("deletionTimestamp"):
                 continue
             ports = backend_ports(route, key.name)
-            for ref in parent_refs(route):
+            for ref in (*parent_refs(route), *tested_refs(route)):
                 try:
                     parent = resolve_parent(self._world.facts, context, ref)
                     priorities = permit.permit_listener(

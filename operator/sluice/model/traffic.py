@@ -57,6 +57,11 @@ class Traffic:
     """These weights end a failed rollout: they are written before anything else."""
 
     @property
+    def test_slot(self) -> str:
+        """Return the slot that test listeners send to: the candidate's, else the one with most weight."""
+        return self.test or max(sorted(self.weights), key=lambda slot: self.weights[slot], default="")
+
+    @property
     def hash(self) -> str:
         """Return the digest of weights and targets: equal exactly when routes have to write the same.
 

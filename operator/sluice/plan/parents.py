@@ -51,8 +51,17 @@ def parent_refs(route: Mapping[str, Any]) -> tuple[ParentRef, ...]:
 
     Entries that the CRD would refuse are left out: the route's own controller tells about them.
     """
+    return _refs(route.get("spec", {}))
+
+
+def tested_refs(route: Mapping[str, Any]) -> tuple[ParentRef, ...]:
+    """Return the parentRefs of a raw ServiceRoute's test listeners."""
+    return _refs(route.get("spec", {}).get("test") or {})
+
+
+def _refs(block: Mapping[str, Any]) -> tuple[ParentRef, ...]:
     seen: dict[ParentRef, None] = {}
-    for entry in route.get("spec", {}).get("parentRefs") or ():
+    for entry in block.get("parentRefs") or ():
         ref = ParentRef(
             load_balancer=entry.get("loadBalancerName") or "",
             port=int(entry.get("port") or 0),

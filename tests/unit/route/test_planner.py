@@ -12,8 +12,9 @@ from sluice.model.traffic import SlotTarget, Traffic
 from sluice.plan.route.desired import BackendFacts, Parent, desired_rules
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
 from sluice.plan.route.planner import Memory, RulePlan, plan_removal, plan_rules
+from sluice.plan.route.proof import acknowledgements, verify
 from sluice.plan.route.spec import container_ports
-from sluice.plan.route.status import acknowledgements, memory_of, summary, verify
+from sluice.plan.route.status import memory_of, summary
 
 KEY = Key(SERVICE_ROUTE, "shop", "web")
 LISTENER, BALANCER = "arn:listener", "arn:balancer"
@@ -233,8 +234,9 @@ def test_an_acknowledgement_needs_every_rule_of_the_backend() -> None:
     broken = next(rule for rule in planned if rule.desired.backends == ("web",))
     del seen[broken.arn]
     proof = verify(planned, seen, at=7.0)
+    wanted = [rule.desired for rule in planned]
     entries = acknowledgements(
-        {}, generation=4, backends=backends, rules=planned, missing=frozenset(), proof=proof
+        {}, generation=4, backends=backends, desired=wanted, rules=planned, proof=proof
     )
     assert [(e["name"], e["seq"], e["routeGeneration"], e["verifiedAt"]) for e in entries] == [
         ("ledger", 3, 4, 7.0)
@@ -245,9 +247,9 @@ def test_memory_is_settled_only_with_proofs_of_this_traffic() -> None:
     """Ready for an older promise is not rest: a difference then is a rollout, not drift."""
     ready = {"type": "Ready", "status": "True"}
     backends = facts("web")
-    entries = acknowledgements(
-        {}, generation=1, backends=backends, rules=plan(intent()).rules, missing=frozenset(), proof=None
-    )
+    planned = plan(intent()).rules
+    wanted = [rule.desired for rule in planned]
+    entries = acknowledgements({}, generation=1, backends=backends, desired=wanted, rules=planned, proof=None)
     assert entries == []
     status = {"observedGeneration": 1, "conditions": [ready], "backends": []}
     assert not memory_of(status, generation=1, backends=backends).settled

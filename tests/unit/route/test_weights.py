@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice.model.errors import Refused
-from sluice.plan.route.weights import ALONE, compose, forward_weights, largest_remainder, with_forward
+from sluice.plan.route.weights import (
+    ALONE,
+    compose,
+    forward_weights,
+    largest_remainder,
+    sticky_seconds,
+    with_forward,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,9 @@ def test_modifying_keeps_what_is_not_ours() -> None:
         },
     ]
     changed = with_forward(actions, {"new": 30, "old": 70})
-    assert changed[0] == actions[0]
+    # DescribeRules leaves the secret out; without this word ModifyRule would ask for it.
+    secret = {"ClientId": "x", "UseExistingClientSecret": True}
+    assert changed[0] == actions[0] | {"AuthenticateOidcConfig": secret}
     assert changed[1]["Order"] == 2
     assert "TargetGroupArn" not in changed[1]
     assert changed[1]["ForwardConfig"] == {
@@ -98,3 +107,48 @@ def test_a_redirect_put_there_by_hand_is_replaced() -> None:
     actions = [{"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301"}}]
     assert forward_weights(actions) is None
     assert [action["Type"] for action in with_forward(actions, {"a": 1})] == ["forward"]
+
+
+STICKY = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}
+
+
+@pytest.mark.parametrize(
+    ("sticky", "left"),
+    [
+        pytest.param(None, 60, id="not ours: stays"),
+        pytest.param(300, 300, id="the spec's"),
+        pytest.param(0, 0, id="ended"),
+    ],
+)
+def test_session_persistence(sticky: int | None, left: int) -> None:
+    """It is written as the spec says, ended with a survivor alone, and left where it is not ours."""
+    actions = [
+        {
+            "Type": "forward",
+            "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "a", "Weight": 1}]} | STICKY,
+        }
+    ]
+    assert sticky_seconds(with_forward(actions, {"a": 1, "b": 1}, sticky=sticky)) == left
+
+
+PERMILLE = {
+    "whole percent": ({"a": 950, "b": 50}, {"a": 95, "b": 5}),
+    "half a percent": ({"a": 995, "b": 5}, {"a": 995, "b": 5}),
+    "a thousandth": ({"a": 999, "b": 1}, {"a": 999, "b": 1}),
+    "all": ({"a": 0, "b": 1000}, {"b": 1}),
+    "nothing": ({"a": 1000, "b": 0}, {"a": 1}),
+}
+
+
+@pytest.mark.parametrize("name", PERMILLE)
+def test_permille_of_slots(name: str) -> None:
+    """Parts of 100 where that is exact, else of 1000, never above ALB's 999; a survivor stands alone."""
+    slots, written = PERMILLE[name]
+    assert compose([(1, slots)]) == written
+
+
+def test_two_rollouts_in_one_rule() -> None:
+    """Static shares times slot shares; a small share is never rounded away."""
+    weights = compose([(1, {"web-a": 995, "web-b": 5}), (3, {"pay-a": 900, "pay-b": 100})])
+    assert weights == {"web-a": 249, "web-b": 1, "pay-a": 675, "pay-b": 75}
+    assert sum(weights.values()) == 1000

@@ -116,7 +116,7 @@ class PrometheusMetric(Typed):
     """An instant query."""
 
     address: Url
-    """Base URL of the server, with http:// or https://."""
+    """Base URL of the server."""
     query: Annotated[str, Field(min_length=1, max_length=4096)]
     """PromQL with one value as its result. Placeholders: {{namespace}}, {{name}}, {{revision}},
     {{candidateTargetGroup}}, {{liveTargetGroup}}, {{candidateSlot}}, {{liveSlot}}."""

@@ -260,8 +260,10 @@ class ParentRule(Typed):
     """What it is for: all requests, a test listener's, or those with a header."""
     weights: str | None = None
     """Target groups and weights that it had when they were last read and known as ours."""
-    intended: str | None = None
-    """Target groups and weights that are being written."""
+    intended: Annotated[list[str], atomic(most=4)] | None = None
+    """Target groups and weights that were sent since and not read back yet."""
+    sticky_seconds: int | None = None
+    """Session persistence that Sluice wrote."""
 
 
 class ParentStatus(Typed):

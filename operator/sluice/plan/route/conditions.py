@@ -219,6 +219,11 @@ _CONFIGS: Final = {
 }
 
 
+def values_in(conditions: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many of the five condition values of a rule these take."""
+    return sum(len(values) for _, _, _, values in canonical(conditions))
+
+
 def canonical(conditions: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str, str, frozenset[str]]]:
     """Return conditions in a form in which AWS's answer equals what was asked for.
 

@@ -8,9 +8,9 @@ request that matched before and after it matches nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sluice.model.keys import Key
 from sluice.model.names import short_hash
@@ -18,6 +18,8 @@ from sluice.model.traffic import Traffic
 from sluice.plan.route.conditions import alb_matches, canonical
 from sluice.plan.route.intent import Backend, RouteIntent, RuleIntent
 from sluice.plan.route.weights import compose
+
+Role = Literal["production", "test", "header"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Parent:
     """The priorities that the tenancy allows here, both ends included."""
     rules: Sequence[Mapping[str, Any]] = ()
     """What DescribeRules said, with `Tags` as a mapping."""
+    test: bool = False
+    """A test listener: its rules send to candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class BackendFacts:
     """Names and numbers of the ports that its containers have, as far as its spec says."""
     going: bool = False
     """It is being deleted: its tasks stop once no rule sends to them."""
+    bake: float | None = None
+    """Seconds of bake where its strategy is Progressive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +78,21 @@ class DesiredRule:
     """Where the spec says so."""
     may_begin: bool = True
     """False while a backend is going: a rule that is there is kept up, none is made."""
+    role: Role = "production"
+    twin: str = ""
+    """Name of the production rule that a header rule stands before."""
+    sticky: int | None = None
+    """Seconds of session persistence, 0 for none, None to leave what is there."""
+    reassert: bool = True
+    """Whether weights that nobody of us wrote are overwritten."""
+    rollback: bool = False
+    """Its weights end a failed rollout."""
 
 
 def desired_rules(
     key: Key, intent: RouteIntent, *, parents: Sequence[Parent], backends: Mapping[str, BackendFacts]
 ) -> tuple[tuple[DesiredRule, ...], tuple[Problem, ...]]:
-    """Return the rules of all parents, and what keeps some of them from their weights.
+    """Return the rules of all production and test listeners, and what keeps some from their weights.
 
     Raises Refused for what no waiting will change: conditions or weights that ALB cannot have.
     """
@@ -85,6 +100,9 @@ def desired_rules(
     problems: list[Problem] = []
     for index, rule in enumerate(intent.rules):
         matches = alb_matches(intent, rule, index=index)
+        problems += _sessions(rule, backends)
+        traffics = [facts.traffic for b in rule.backends if (facts := backends[b.name]).traffic]
+        rollback = any(traffic.rollback for traffic in traffics if traffic)
         for parent in parents:
             weights, problem = _weights(key, rule, parent=parent, backends=backends)
             going = [_going(key, backend) for backend in rule.backends if backends[backend.name].going]
@@ -102,9 +120,34 @@ def desired_rules(
                         priority=None if rule.priority is None else rule.priority + 2 * number,
                         field=f"spec.rules[{rule.name}].priority",
                         may_begin=not going,
+                        role="test" if parent.test else "production",
+                        sticky=_sticky(rule, weights, parent=parent),
+                        reassert=rollback or all(traffic.reassert for traffic in traffics if traffic),
+                        rollback=rollback,
                     )
                 )
     return tuple(rules), tuple(dict.fromkeys(problems))
+
+
+def _sticky(rule: RuleIntent, weights: Mapping[str, int] | None, *, parent: Parent) -> int | None:
+    """Return the seconds to write: a survivor alone ends sessions, and tests have none."""
+    if not rule.session_seconds or weights is None:
+        return None
+    return 0 if parent.test or len(weights) == 1 else rule.session_seconds
+
+
+def _sessions(rule: RuleIntent, backends: Mapping[str, BackendFacts]) -> list[Problem]:
+    """Return the backends that go back to one slot before the sessions of the other have ended."""
+    return [
+        Problem(
+            reason="InvalidSpec",
+            message=f"spec.rules[{rule.name}].sessionPersistence.durationSeconds is {rule.session_seconds}, "
+            f"longer than the bake of Deployment {name} ({bake:g} s); make its "
+            "spec.strategy.progressive.bake.duration at least as long",
+        )
+        for name in dict.fromkeys(backend.name for backend in rule.backends)
+        if (bake := backends[name].bake) is not None and rule.session_seconds > bake
+    ]
 
 
 def conditions_digest(conditions: Sequence[Mapping[str, Any]]) -> str:
@@ -136,6 +179,18 @@ def _weights(
     return compose(shares), None
 
 
+def parts_of(
+    traffic: Traffic | None, port: str, *, parent: Parent, share: Callable[[str], int]
+) -> dict[str, int]:
+    """Return target group ARN → parts of one port on a parent's load balancer; `share` tells a slot's."""
+    return {
+        target.target_group_arn: share(target.slot)
+        for target in (traffic.targets if traffic else ())
+        if target.load_balancer_arn == parent.load_balancer_arn
+        and port in (target.port, str(target.container_port))
+    }
+
+
 def _parts(
     key: Key, backend: Backend, *, rule: RuleIntent, parent: Parent, facts: BackendFacts
 ) -> tuple[Mapping[str, int], Problem | None]:
@@ -154,10 +209,26 @@ def _parts(
     if facts.traffic is None:
         text = f"{subject} has no healthy targets yet"
         return {}, Problem(reason="WaitingForTargets", message=text)
-    here = [t for t in targets if t.load_balancer_arn == parent.load_balancer_arn]
-    chosen = [t for t in here if backend.port in (t.port, str(t.container_port))]
-    parts = {t.target_group_arn: facts.traffic.weights.get(t.slot, 0) for t in chosen}
-    if any(parts.values()):
+    traffic = facts.traffic
+    tested = traffic.test_slot
+    parts = parts_of(
+        traffic,
+        backend.port,
+        parent=parent,
+        share=lambda slot: int(slot == tested) if parent.test else traffic.weights.get(slot, 0),
+    )
+    if any(parts.values()) and (parent.test or not _lacking(traffic, backend.port, parent=parent)):
         return parts, None
     text = f"{subject} has no target group for port {backend.port} on {parent.name} yet"
     return {}, Problem(reason="WaitingForTargets", message=text)
+
+
+def _lacking(traffic: Traffic, port: str, *, parent: Parent) -> bool:
+    """Tell whether a slot that shall get requests has no target group here: its share must not move."""
+    here = {
+        target.slot
+        for target in traffic.targets
+        if target.load_balancer_arn == parent.load_balancer_arn
+        and port in (target.port, str(target.container_port))
+    }
+    return any(parts and slot not in here for slot, parts in traffic.weights.items())

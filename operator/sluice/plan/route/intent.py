@@ -50,6 +50,8 @@ class RuleIntent:
     matches: tuple[Match, ...]
     backends: tuple[Backend, ...]
     priority: int | None = None
+    session_seconds: int = 0
+    """How long a client stays on the target group that it met; 0: not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,29 +16,30 @@
                   | own               |
     twice         | any               | the one with the lower number stays, the other is deleted
     foreign       | any               | never written
+    yes           | forward differs   | none while a backend says `reassert: false` and the weights are none
+                  |                   | that we wrote or were about to: the backend's `foreign` tells them
 
-Writes that change where requests go come first, deletions after them, tags last (rollout.md §5, §7).
+Production rules of a rollback come first, then what else changes where requests go, header rules before
+what they stand before is new, deletions after them, tags last (rollout.md §5, §7).
 Nothing here depends on the order of AWS's lists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sluice.model.actions import Action, Note
-from sluice.model.binding import Priority
+from sluice.model.errors import Refused
 from sluice.model.keys import Key
-from sluice.model.ownership import ROUTE_RULE, owner_tags, ownership, to_elb
-from sluice.plan.route.conditions import canonical
-from sluice.plan.route.desired import DesiredRule, Parent
-from sluice.plan.route.intent import PRECEDENCE
+from sluice.model.ownership import ROUTE_RULE, ownership
+from sluice.plan.route import writes
+from sluice.plan.route.desired import DesiredRule, Parent, Problem
 from sluice.plan.route.overlap import overlap
 from sluice.plan.route.priorities import Ladder, Taken
-from sluice.plan.route.weights import forward_weights, with_forward
-
-GONE = frozenset({"RuleNotFound", "ListenerNotFound"})
+from sluice.plan.route.weights import forward_weights
+from sluice.plan.route.writes import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,10 @@ class PlannedRule:
     desired: DesiredRule
     priority: int
     arn: str = ""
+    current: str = ""
+    """The weights that it was seen with, as text; '' for a rule that is to be made."""
+    foreign: str = ""
+    """What is told of weights that are not overwritten; '' where there are none."""
 
     @property
     def output(self) -> str:
@@ -62,22 +67,32 @@ class RulePlan:
     rules: tuple[PlannedRule, ...]
     actions: tuple[Action, ...]
     notes: tuple[Note, ...]
+    problems: tuple[Problem, ...] = ()
+    """Why header rules could not be placed, and weights that are left as somebody else wrote them."""
+
+
+Place = tuple[str, str]
+"""(listener ARN, rule name)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What status remembers of earlier passes."""
 
-    priorities: Mapping[tuple[str, str], int]
-    """(listener ARN, rule name) → the priority meant for it."""
-    known: frozenset[tuple[str, str]]
+    priorities: Mapping[Place, int]
+    """The priority meant for each rule."""
+    known: frozenset[Place]
     """The rules that were seen to exist."""
     settled: bool
     """The last pass had proven this very generation and traffic: a difference now is drift."""
+    written: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    """Weights, as text, that a rule may have by our own writes."""
+    sticky: frozenset[Place] = frozenset()
+    """Rules whose session persistence is ours."""
 
 
 def own_rules(parent: Parent, *, installation: str, key: Key) -> list[Mapping[str, Any]]:
-    """Return the route's own production rules of a listener by priority."""
+    """Return the route's own rules of a listener by priority, of every role."""
     ours = [
         rule
         for rule in parent.rules
@@ -112,12 +127,16 @@ def plan_rules(
         for parent in parents
     ]
     left = [
-        _delete(rule, parent, reason="the route left this listener")
+        writes.delete(rule, parent, reason="the route left this listener")
         for parent in former
         for rule in own_rules(parent, installation=installation, key=key)
     ]
     ordered = [
-        *(action for listener in listeners for action in listener.modify),
+        *(
+            action
+            for listener in listeners
+            for action in sorted(listener.modify, key=lambda action: action.priority)
+        ),
         *(action for listener in listeners for action in listener.create),
         *(action for listener in listeners for action in listener.delete),
         *left,
@@ -128,6 +147,7 @@ def plan_rules(
         rules=tuple(rule for listener in listeners for rule in listener.rules),
         actions=tuple(ordered),
         notes=tuple(note for listener in listeners for note in listener.notes),
+        problems=tuple(problem for listener in listeners for problem in listener.problems),
     )
 
 
@@ -138,7 +158,9 @@ class _ListenerPlan:
     create: list[Action] = field(default_factory=list)
     delete: list[Action] = field(default_factory=list)
     tag: list[Action] = field(default_factory=list)
+    moved: list[PlannedRule] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def _plan_listener(
@@ -146,42 +168,115 @@ def _plan_listener(
 ) -> _ListenerPlan:
     plan = _ListenerPlan()
     ladder = Ladder.of_rules(parent.rules, reserved=parent.reserved, listener=parent.name)
-    wanted = sorted(desired, key=lambda rule: (rule.precedence, rule.name))
+    # Twins after all others: they go by the number of the rule that they stand before.
+    wanted = sorted(desired, key=lambda rule: (rule.role == "header", rule.precedence, rule.name))
+    wanted = [_remembered(rule, memory) for rule in wanted]
     seen, surplus = _match(wanted, own_rules(parent, installation=installation, key=key))
     surplus = _take_over(wanted, seen, surplus)
     missing = [rule for rule in wanted if rule.name not in seen and not _can_be_made(rule)]
     plan.delete = [
-        _delete(rule, parent, reason="no rule of the route asks for it")
+        writes.delete(rule, parent, reason="no rule of the route asks for it")
         for rule in surplus
         if not any(overlap(rule.get("Conditions", ()), other.conditions) for other in missing)
     ]
     for rule in wanted:
         if rule.name in seen and rule.priority not in (None, int(seen[rule.name]["Priority"])):
             ladder.free(int(seen[rule.name]["Priority"]))  # two rules may want each other's number
-    moved: list[PlannedRule] = []
-    for rule in (rule for rule in wanted if rule.name in seen):
-        actions, placed = _adjust(rule, seen[rule.name], ladder=ladder, parent=parent)
-        plan.rules.append(placed)
-        plan.modify += [action for action in actions if action.operation != "AddTags"]
-        plan.tag += [action for action in actions if action.operation == "AddTags"]
-        reasons = [action.reason for action in actions]
-        if placed.priority != int(seen[rule.name]["Priority"]):
-            moved.append(placed)
-            reasons.append(f"priority {seen[rule.name]['Priority']} → {placed.priority}")
-        if reasons and memory.settled:
-            plan.notes.append(_drift(reasons, rule, parent))
-    plan.modify += _move(moved, parent)
-    for rule in wanted:
-        if rule.name in seen or not _can_be_made(rule):
-            continue
-        place = (rule.listener_arn, rule.name)
-        priority = _place(rule, ladder=ladder, intended=memory.priorities.get(place))
+    for rule in (rule for rule in wanted if rule.role != "header"):
+        _plan_rule(plan, rule, seen.get(rule.name), _Scene(key, installation, parent, memory, ladder))
+    for rule in (rule for rule in wanted if rule.role == "header"):
+        try:
+            _plan_rule(plan, rule, seen.get(rule.name), _Scene(key, installation, parent, memory, ladder))
+        except Refused as refused:  # production goes on without the header rule
+            plan.problems.append(Problem(reason=refused.reason, message=refused.message))
+    plan.modify += writes.move([(r.desired, r.arn, r.priority) for r in plan.moved], parent)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    key: Key
+    installation: str
+    parent: Parent
+    memory: Memory
+    ladder: Ladder
+
+
+def _remembered(rule: DesiredRule, memory: Memory) -> DesiredRule:
+    """Return the rule with an end to the sessions that we began and the spec no longer asks for."""
+    place = (rule.listener_arn, rule.name)
+    return replace(rule, sticky=0) if rule.sticky is None and place in memory.sticky else rule
+
+
+def _plan_rule(plan: _ListenerPlan, rule: DesiredRule, seen: Mapping[str, Any] | None, scene: _Scene) -> None:
+    """Add what one rule needs to the listener's plan."""
+    parent, memory = scene.parent, scene.memory
+    place = (rule.listener_arn, rule.name)
+    if seen is not None:
+        _adjust(plan, rule, seen, scene)
+    elif _can_be_made(rule):
+        priority = _place(plan, rule, ladder=scene.ladder, intended=memory.priorities.get(place))
+        if priority is None:
+            return
         plan.rules.append(PlannedRule(desired=rule, priority=priority))
-        plan.create.append(_create(key, rule, priority, installation=installation, parent=parent))
+        plan.create.append(
+            writes.create(scene.key, rule, priority, installation=scene.installation, parent=parent)
+        )
         if memory.settled and place in memory.known:
             text = f"rule {rule.name} of {parent.name} was deleted by somebody else; created again"
             plan.notes.append(Note(type="Warning", reason="DriftRepaired", message=text))
-    return plan
+
+
+def _adjust(plan: _ListenerPlan, rule: DesiredRule, seen: Mapping[str, Any], scene: _Scene) -> None:
+    parent, memory = scene.parent, scene.memory
+    number = int(seen["Priority"])
+    current = shown(forward_weights(seen.get("Actions", ())))
+    foreign = _foreign(rule, current, scene)
+    placed = PlannedRule(
+        desired=rule,
+        priority=_moved(plan, rule, number, ladder=scene.ladder),
+        arn=seen["RuleArn"],
+        current=current,
+        foreign=foreign,
+    )
+    plan.rules.append(placed)
+    reasons = []
+    if change := writes.modify(rule, seen, parent, keep_weights=bool(foreign)):
+        plan.modify.append(change)
+        reasons.append(change.reason)
+    if tags := writes.tag(rule, seen, parent):
+        plan.tag.append(tags)
+        reasons.append(tags.reason)
+    if placed.priority != number:
+        plan.moved.append(placed)
+        reasons.append(f"priority {number} → {placed.priority}")
+    if foreign:
+        plan.problems.append(Problem(reason="DriftHalted", message=f"{foreign}; {_WHAT_TO_DO}"))
+    if reasons and (memory.settled or _ours(rule, current, memory) is False):
+        what = "; ".join(reasons)
+        text = f"rule {rule.name} of {parent.name} was changed by somebody else; repaired: {what}"
+        plan.notes.append(Note(type="Warning", reason="DriftRepaired", message=text))
+
+
+_WHAT_TO_DO = "write them back, or resume the rollout to overwrite them, or abort it"
+
+
+def _ours(rule: DesiredRule, current: str, memory: Memory) -> bool | None:
+    """Tell whether weights are what we wrote, were about to write or want; None when nothing is known."""
+    written = memory.written.get((rule.listener_arn, rule.name))
+    if rule.weights is None or current == shown(rule.weights):
+        return True
+    return None if not written else current in written
+
+
+def _foreign(rule: DesiredRule, current: str, scene: _Scene) -> str:
+    """Return what to tell of weights that are somebody else's and not to be overwritten; '' otherwise."""
+    if rule.reassert or rule.role != "production" or _ours(rule, current, scene.memory) is not False:
+        return ""
+    return (
+        f"rule {rule.name} of {scene.parent.name} has weights that Sluice did not write: {current} instead of"
+        f" {shown(rule.weights)}"
+    )
 
 
 def _match(
@@ -221,33 +316,25 @@ def _take_over(
     return list(left.values())
 
 
-def _move(moved: Sequence[PlannedRule], parent: Parent) -> list[Action]:
-    """Return one call for all, so that two rules can change places."""
-    if not moved:
-        return []
-    ordered = sorted(moved, key=lambda rule: rule.arn)
-    return [
-        Action(
-            service="elbv2",
-            operation="SetRulePriorities",
-            params={"RulePriorities": [{"RuleArn": rule.arn, "Priority": rule.priority} for rule in ordered]},
-            subject=", ".join(f"rule {rule.desired.name}" for rule in ordered) + f" of {parent.name}",
-            reason="priority " + ", ".join(f"{rule.desired.name} → {rule.priority}" for rule in ordered),
-        )
-    ]
-
-
 def plan_removal(key: Key, *, installation: str, parents: Sequence[Parent]) -> tuple[Action, ...]:
     """Return the deletion of every rule of the route."""
     return tuple(
-        _delete(rule, parent, reason="the ServiceRoute is being deleted")
+        writes.delete(rule, parent, reason="the ServiceRoute is being deleted")
         for parent in parents
         for rule in own_rules(parent, installation=installation, key=key)
     )
 
 
-def _place(rule: DesiredRule, *, ladder: Ladder, intended: int | None) -> int:
+def _place(plan: _ListenerPlan, rule: DesiredRule, *, ladder: Ladder, intended: int | None) -> int | None:
+    """Return the number of a rule that is to be made; None for a twin of what is not there."""
     standing = Taken(rule.precedence, rule.conditions)
+    if rule.role == "header":
+        before = _twin_of(plan, rule)
+        if before is None:
+            return None
+        if intended is not None and ladder.vacant(intended) and ladder.keeps_twin(intended, before, standing):
+            return intended
+        return ladder.twin(before, standing)
     if rule.priority is not None:
         return ladder.claim(rule.priority, standing, field=rule.field)
     if intended is not None and ladder.vacant(intended) and ladder.keeps(intended, standing):
@@ -255,50 +342,19 @@ def _place(rule: DesiredRule, *, ladder: Ladder, intended: int | None) -> int:
     return ladder.place(standing)
 
 
-def _adjust(
-    rule: DesiredRule, seen: Mapping[str, Any], *, ladder: Ladder, parent: Parent
-) -> tuple[list[Action], PlannedRule]:
-    arn, priority = seen["RuleArn"], int(seen["Priority"])
-    subject = f"rule {rule.name} of {parent.name}"
-    actions: list[Action] = []
-    current = forward_weights(seen.get("Actions", ()))
-    params: dict[str, Any] = {"RuleArn": arn}
-    reasons: list[str] = []
-    if rule.weights is not None and current != rule.weights:
-        params["Actions"] = with_forward(seen.get("Actions", ()), rule.weights)
-        reasons.append(f"weights {shown(current)} → {shown(rule.weights)}")
-    if canonical(seen.get("Conditions", ())) != canonical(rule.conditions):
-        params["Conditions"] = [dict(condition) for condition in rule.conditions]
-        reasons.append("conditions differ from the spec's")
-    if reasons:
-        actions.append(
-            Action(
-                service="elbv2",
-                operation="ModifyRule",
-                params=params,
-                subject=subject,
-                reason="; ".join(reasons),
-            )
-        )
-    moved = _moved(rule, priority, ladder=ladder)
-    tags = {ROUTE_RULE: rule.name, PRECEDENCE: rule.precedence}
-    wrong = {name: value for name, value in tags.items() if seen["Tags"].get(name) != value}
-    if wrong:
-        actions.append(
-            Action(
-                service="elbv2",
-                operation="AddTags",
-                params={"ResourceArns": [arn], "Tags": to_elb(wrong)},
-                subject=subject,
-                reason="its place among the routes' rules changed",
-                priority=Priority.DRIFT,
-            )
-        )
-    return actions, PlannedRule(desired=rule, priority=moved, arn=arn)
+def _twin_of(plan: _ListenerPlan, rule: DesiredRule) -> int | None:
+    return next((placed.priority for placed in plan.rules if placed.desired.name == rule.twin), None)
 
 
-def _moved(rule: DesiredRule, priority: int, *, ladder: Ladder) -> int:
+def _moved(plan: _ListenerPlan, rule: DesiredRule, priority: int, *, ladder: Ladder) -> int:
+    """Return the number that a seen rule should have."""
     standing = Taken(rule.precedence, rule.conditions)
+    if rule.role == "header":
+        before = _twin_of(plan, rule)
+        if before is None or ladder.keeps_twin(priority, before, standing):
+            return priority
+        ladder.free(priority)
+        return ladder.twin(before, standing)
     if rule.priority is not None:
         if rule.priority == priority:
             return priority
@@ -308,52 +364,3 @@ def _moved(rule: DesiredRule, priority: int, *, ladder: Ladder) -> int:
         return priority
     ladder.free(priority)
     return ladder.place(standing)
-
-
-def _create(key: Key, rule: DesiredRule, priority: int, *, installation: str, parent: Parent) -> Action:
-    assert rule.weights is not None  # noqa: S101 - only rules with weights are created
-    tags = owner_tags(installation, key, role="rule")
-    tags |= {ROUTE_RULE: rule.name, PRECEDENCE: rule.precedence}
-    return Action(
-        service="elbv2",
-        operation="CreateRule",
-        params={
-            "ListenerArn": rule.listener_arn,
-            "Priority": priority,
-            "Conditions": [dict(condition) for condition in rule.conditions],
-            "Actions": with_forward((), rule.weights),
-            "Tags": to_elb(tags),
-        },
-        subject=f"rule {rule.name} of {parent.name}",
-        reason=f"the route asks for it; priority {priority}, weights {shown(rule.weights)}",
-        outputs={f"{rule.listener_arn}|{rule.name}": "Rules[0].RuleArn"},
-    )
-
-
-def _delete(rule: Mapping[str, Any], parent: Parent, *, reason: str) -> Action:
-    return Action(
-        service="elbv2",
-        operation="DeleteRule",
-        params={"RuleArn": rule["RuleArn"]},
-        subject=f"rule {rule['Tags'][ROUTE_RULE]} of {parent.name}",
-        reason=reason,
-        already=GONE,
-    )
-
-
-def _drift(reasons: Sequence[str], rule: DesiredRule, parent: Parent) -> Note:
-    what = "; ".join(reasons)
-    text = f"rule {rule.name} of {parent.name} was changed by somebody else; repaired: {what}"
-    return Note(type="Warning", reason="DriftRepaired", message=text)
-
-
-def shown(weights: Mapping[str, int] | None) -> str:
-    """Return weights for people: the target groups' names with their weights."""
-    if weights is None:
-        return "no forward"
-    return ", ".join(f"{target_group_label(arn)}={weight}" for arn, weight in sorted(weights.items()))
-
-
-def target_group_label(arn: str) -> str:
-    """Return the name inside a target group's ARN (`…:targetgroup/<name>/<id>`)."""
-    return arn.split("/")[1] if arn.count("/") >= 2 else arn

@@ -103,6 +103,40 @@ class Ladder:
             " reserve a larger range or set spec.rules[].priority",
         )
 
+    def twin(self, priority: int, rule: Taken) -> int:
+        """Take the free number nearest before `priority`, for the header rule of `rule`. Raises Refused."""
+        low = self._before(priority, rule)
+        for candidate in range(priority - 1, low, -1):
+            if candidate not in self._taken:
+                self._taken[candidate] = Taken()
+                return candidate
+        raise Refused(
+            "QuotaExceeded",
+            f"no free priority on listener {self._listener} between {low + 1} and {priority - 1} for the"
+            f" header rule before rule {priority}; free one or set another spec.rules[].priority",
+        )
+
+    def keeps_twin(self, seen: int, priority: int, rule: Taken) -> bool:
+        """Tell whether a header rule at `seen` is in order before `priority`, and note it there."""
+        if self._before(priority, rule) < seen < priority:
+            self._taken[seen] = Taken()
+            return True
+        return False
+
+    def _before(self, priority: int, rule: Taken) -> int:
+        """Return the number after which a twin of `rule` may stand: our last rule that goes before it."""
+        return max(
+            (
+                number
+                for number, other in self._taken.items()
+                if self._low <= number < priority
+                and other.precedence
+                and other.precedence < rule.precedence
+                and overlap(rule.conditions, other.conditions)
+            ),
+            default=self._low - 1,
+        )
+
     def _bounds(self, rule: Taken, *, ignoring: int = 0) -> tuple[int, int]:
         """Return the numbers between which `rule` is in order with ours that it can meet.
 

@@ -28,6 +28,7 @@ def _rule(rule: RouteRule) -> RuleIntent:
             Backend(name=ref.name, port=str(ref.port), weight=ref.weight) for ref in rule.backend_refs
         ),
         priority=rule.priority,
+        session_seconds=rule.session_persistence.duration_seconds if rule.session_persistence else 0,
     )
 
 

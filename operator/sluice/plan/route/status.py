@@ -1,39 +1,44 @@
-"""A route's status: what it remembers, what it proved, what it says.
-
-`backends[]` are the acknowledgements of rollout.md §7. They are written from rules that were read
-back, never from rules that were written, and they carry the sequence number that was planned with.
-"""
+"""A route's status: what it remembers of its rules, and what it says. `proof` has what it proved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sluice.model.conditions import READY, conditions
-from sluice.model.traffic import Traffic, acknowledged
-from sluice.plan.route.conditions import canonical
+from sluice.model.traffic import acknowledged
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.plan.route.intent import RouteIntent
-from sluice.plan.route.planner import Memory, PlannedRule, target_group_label
-from sluice.plan.route.weights import forward_weights
+from sluice.plan.route.planner import Memory, PlannedRule
+from sluice.plan.route.proof import Proof
+from sluice.plan.route.writes import shown, target_group_label
+
+_INTENDED: Final = 4
 
 
 def memory_of(status: Mapping[str, Any], *, generation: int, backends: Mapping[str, BackendFacts]) -> Memory:
     """Read what earlier passes left in the status."""
     priorities: dict[tuple[str, str], int] = {}
     known: set[tuple[str, str]] = set()
+    written: dict[tuple[str, str], frozenset[str]] = {}
+    sticky: set[tuple[str, str]] = set()
     for parent in status.get("parents", ()):
         for rule in parent.get("rules", ()):
             place = (parent["listenerArn"], rule["name"])
             priorities[place] = int(rule["priority"])
             if rule.get("ruleArn"):
                 known.add(place)
+            if ours := {rule.get("weights", ""), *rule.get("intended", ())} - {""}:
+                written[place] = frozenset(ours)
+            if rule.get("stickySeconds"):
+                sticky.add(place)
     return Memory(
         priorities=priorities,
         known=frozenset(known),
         settled=is_ready(status, generation=generation)
         and not stale_backends(status, generation=generation, backends=backends),
+        written=written,
+        sticky=frozenset(sticky),
     )
 
 
@@ -60,98 +65,60 @@ def stale_backends(
     return tuple(stale)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What a read of the route's rules showed: the rules that are not as planned, in words."""
-
-    wrong: Mapping[str, str]
-    """Planned rule's output name → what is wrong."""
-    at: float
-    """When the read began, epoch seconds."""
-
-
-def verify(rules: Sequence[PlannedRule], seen: Mapping[str, Mapping[str, Any]], *, at: float) -> Proof:
-    """Compare rules that were just read with the plan."""
-    wrong: dict[str, str] = {}
-    for rule in rules:
-        found = seen.get(rule.arn) if rule.arn else None
-        if found is None:
-            wrong[rule.output] = f"rule {rule.desired.name} is not there"
-        elif rule.desired.weights is not None and (
-            forward_weights(found.get("Actions", ())) != rule.desired.weights
-        ):
-            wrong[rule.output] = f"rule {rule.desired.name} has other weights than were written"
-        elif canonical(found.get("Conditions", ())) != canonical(rule.desired.conditions):
-            wrong[rule.output] = f"rule {rule.desired.name} has other conditions than were written"
-    return Proof(wrong=wrong, at=at)
-
-
-def acknowledgements(
-    previous: Mapping[str, Any],
-    *,
-    generation: int,
-    backends: Mapping[str, BackendFacts],
+def parents_status(
+    parents: Sequence[Parent],
     rules: Sequence[PlannedRule],
-    missing: frozenset[str],
+    *,
+    previous: Mapping[str, Any],
     proof: Proof | None,
 ) -> list[dict[str, Any]]:
-    """Return `status.backends`.
-
-    A backend is acknowledged when a proof covers every rule that refers to it; `missing` are backends
-    with a rule that could not be planned. Without that its last acknowledgement stays, which no longer
-    counts because its sequence number or generation is old.
-    """
-    entries: list[dict[str, Any]] = []
-    before = {entry["name"]: dict(entry) for entry in previous.get("backends", ())}
-    for name, facts in sorted(backends.items()):
-        traffic = facts.traffic
-        if traffic is None:
-            continue
-        used = [rule for rule in rules if name in rule.desired.backends]
-        proven = (
-            proof is not None
-            and name not in missing
-            and bool(used)
-            and not any(rule.output in proof.wrong for rule in used)
-        )
-        if proven and proof is not None:
-            entries.append(_entry(name, traffic, generation=generation, verified_at=proof.at))
-        elif name in before:
-            entries.append(before[name] | {"desired": dict(sorted(traffic.weights.items()))})
-    return entries
-
-
-def _entry(name: str, traffic: Traffic, *, generation: int, verified_at: float) -> dict[str, Any]:
-    weights = dict(sorted(traffic.weights.items()))
-    return {
-        "name": name,
-        "uid": traffic.uid,
-        "rolloutId": traffic.rollout_id,
-        "seq": traffic.seq,
-        "hash": traffic.hash,
-        "routeGeneration": generation,
-        "desired": weights,
-        "configured": weights,
-        "verifiedAt": verified_at,
-    }
-
-
-def parents_status(parents: Sequence[Parent], rules: Sequence[PlannedRule]) -> list[dict[str, Any]]:
     """Return `status.parents`: every listener with the rules that are or will be on it."""
+    before = {
+        (parent["listenerArn"], rule["name"]): rule
+        for parent in previous.get("parents", ())
+        for rule in parent.get("rules", ())
+    }
     return [
         {
             "name": parent.name,
             "listenerArn": parent.listener_arn,
             "loadBalancerArn": parent.load_balancer_arn,
             "rules": [
-                {"name": rule.desired.name, "priority": rule.priority, "role": "production"}
-                | ({"ruleArn": rule.arn} if rule.arn else {})
+                _rule_status(rule, before.get((parent.listener_arn, rule.desired.name), {}), proof)
                 for rule in sorted(rules, key=lambda rule: rule.priority)
                 if rule.desired.listener_arn == parent.listener_arn
             ],
         }
         for parent in sorted(parents, key=lambda parent: parent.name)
     ]
+
+
+def _rule_status(rule: PlannedRule, before: Mapping[str, Any], proof: Proof | None) -> dict[str, Any]:
+    """Return one rule, with every weights that it may have by our own writes.
+
+    `intended` grows with each write until one is read back: a process that ended between two of them,
+    or a read that is late, must not make our own weights look like somebody else's.
+    """
+    desired = rule.desired
+    entry: dict[str, Any] = {"name": desired.name, "priority": rule.priority, "role": desired.role}
+    entry |= {"ruleArn": rule.arn} if rule.arn else {}
+    wanted = shown(desired.weights) if desired.weights is not None else ""
+    proven = bool(wanted) and (
+        rule.output not in proof.wrong if proof else bool(rule.current) and rule.current == wanted
+    )
+    weights, intended = before.get("weights", ""), list(before.get("intended", ()))
+    if rule.foreign:
+        pass
+    elif proven:
+        weights, intended = wanted, []
+    elif wanted:
+        intended = [text for text in dict.fromkeys([weights, *intended, wanted]) if text]
+        weights = rule.current or weights
+        intended = [text for text in intended if text != weights][-_INTENDED:]
+    sticky = desired.sticky or (0 if proven else before.get("stickySeconds", 0))
+    entry |= {"weights": weights} if weights else {}
+    entry |= {"intended": intended} if intended else {}
+    return entry | ({"stickySeconds": sticky} if sticky else {})
 
 
 def summary(
@@ -161,14 +128,16 @@ def summary(
     *,
     listeners: Sequence[str],
 ) -> dict[str, str]:
-    """Return the texts of the printer columns; weights are each distinct split over the Deployments."""
+    """Return the texts of the printer columns; weights are each distinct split of production requests."""
     owners = {
-        target.target_group_arn: name
+        target.target_group_arn: f"{name}/{target.slot}" if len(facts.traffic.weights) > 1 else name
         for name, facts in backends.items()
-        for target in (facts.traffic.targets if facts.traffic else ())
+        if facts.traffic
+        for target in facts.traffic.targets
     }
     splits: dict[str, None] = {}
-    for rule in sorted(rules, key=lambda rule: rule.desired.name):
+    production = [rule for rule in rules if rule.desired.role == "production"]
+    for rule in sorted(production, key=lambda rule: rule.desired.name):
         shares: dict[str, int] = {}
         for arn, weight in (rule.desired.weights or {}).items():
             name = owners.get(arn, target_group_label(arn))

@@ -81,11 +81,23 @@ def forward_weights(actions: Sequence[Mapping[str, Any]]) -> dict[str, int] | No
     return None
 
 
-def with_forward(actions: Sequence[Mapping[str, Any]], weights: Mapping[str, int]) -> list[dict[str, Any]]:
+def sticky_seconds(actions: Sequence[Mapping[str, Any]]) -> int:
+    """Return how long a rule keeps clients on their target group; 0 when it does not."""
+    for action in actions:
+        sticky = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {})
+        if action["Type"] == "forward" and sticky.get("Enabled"):
+            return int(sticky.get("DurationSeconds", 0))
+    return 0
+
+
+def with_forward(
+    actions: Sequence[Mapping[str, Any]], weights: Mapping[str, int], *, sticky: int | None = None
+) -> list[dict[str, Any]]:
     """Return `actions` with the forward action's target groups replaced and all else as it is.
 
-    Other actions, their Order and the stickiness stay (rollout.md §4). What answered instead of a
-    forward (a hand-made redirect or fixed response) is replaced by one.
+    Other actions and their Order stay (rollout.md §4), an OIDC action with the client secret that AWS
+    has and does not show. `sticky` is the session persistence in seconds, 0 to end it, None to leave
+    it. What answered instead of a forward (a hand-made redirect or fixed response) is replaced by one.
     """
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in sorted(weights.items())]
     kept: list[dict[str, Any]] = []
@@ -95,6 +107,22 @@ def with_forward(actions: Sequence[Mapping[str, Any]], weights: Mapping[str, int
             config = {k: v for k, v in action.get("ForwardConfig", {}).items() if k != "TargetGroups"}
             forward = {k: v for k, v in action.items() if k != "TargetGroupArn"} | {"ForwardConfig": config}
         elif action["Type"].startswith("authenticate-"):
-            kept.append(dict(action))
+            kept.append(_with_secret(action))
     forward["ForwardConfig"]["TargetGroups"] = groups
+    if sticky is not None:
+        enabled = {"Enabled": True, "DurationSeconds": sticky} if sticky else {"Enabled": False}
+        forward["ForwardConfig"]["TargetGroupStickinessConfig"] = enabled
     return [*kept, forward]
+
+
+def _with_secret(action: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an authenticate action that can be sent back.
+
+    DescribeRules leaves the OIDC client secret out; ModifyRule takes `UseExistingClientSecret` instead
+    (botocore elbv2, AuthenticateOidcActionConfig).
+    """
+    config = action.get("AuthenticateOidcConfig")
+    if config is None:
+        return dict(action)
+    kept = {name: value for name, value in config.items() if name != "ClientSecret"}
+    return dict(action) | {"AuthenticateOidcConfig": kept | {"UseExistingClientSecret": True}}
