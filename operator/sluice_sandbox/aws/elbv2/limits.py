@@ -1,7 +1,8 @@
 """Account limits and TLS security policies: the two lists the service publishes about itself.
 
 Sources: botocore's shape Limit (names), DescribeSSLPolicies; the policies' names and protocols are
-those of "Security policies for your Application Load Balancer", a selection, from memory. Cipher
+those of "Security policies for your Application Load Balancer", from memory; that the FIPS and
+post-quantum families have every variant (1-0, 1-1, 1-2, Res, Ext, 1-3) is an assumption. Cipher
 lists are shortened to the suites that the policy is known for: nothing here negotiates by them.
 """
 
@@ -19,6 +20,13 @@ DEFAULT_POLICY = "ELBSecurityPolicy-2016-08"
 """What the API uses when a secure listener names none (botocore: the console differs)."""
 
 _OLD = ("TLSv1", "TLSv1.1", "TLSv1.2")
+_TLS13 = {
+    "1-0": (*_OLD, "TLSv1.3"),
+    "1-1": ("TLSv1.1", "TLSv1.2", "TLSv1.3"),
+    **{f"1-2{kind}": ("TLSv1.2", "TLSv1.3") for kind in ("", "-Res", "-Ext0", "-Ext1", "-Ext2")},
+    "1-3": ("TLSv1.3",),
+}
+"""Protocols of the FIPS and post-quantum policies by the middle of their names."""
 POLICIES: Mapping[str, tuple[str, ...]] = {
     "ELBSecurityPolicy-2016-08": _OLD,
     "ELBSecurityPolicy-FS-1-1-2019-08": ("TLSv1.1", "TLSv1.2"),
@@ -37,6 +45,13 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "ELBSecurityPolicy-TLS13-1-2-Ext2-2021-06": ("TLSv1.2", "TLSv1.3"),
     "ELBSecurityPolicy-TLS13-1-2-Res-2021-06": ("TLSv1.2", "TLSv1.3"),
     "ELBSecurityPolicy-TLS13-1-3-2021-06": ("TLSv1.3",),
+    **{
+        f"ELBSecurityPolicy-TLS13-{kind}{suffix}": protocols
+        for suffix in ("-FIPS-2023-04", "-PQ-2025-09", "-FIPS-PQ-2025-09")
+        for kind, protocols in _TLS13.items()
+        # Ext0 is a variant of the FIPS policies alone.
+        if kind != "1-2-Ext0" or "FIPS" in suffix
+    },
 }
 _CIPHERS = {
     "TLSv1.3": ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"),
