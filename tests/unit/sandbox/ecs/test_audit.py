@@ -279,3 +279,91 @@ def test_every_list_refuses_impossible_pages(ecs: Any, operation: str) -> None:
     arguments = PAGE_ARGUMENTS.get(operation, {})
     for odd in ({"maxResults": 0}, {"maxResults": 101}, {"nextToken": "nonsense"}):
         assert ecs.refusal(operation, **arguments, **odd)[0] == "InvalidParameterException"
+
+
+TASK: dict[str, tuple[dict[str, Any], str]] = {
+    "capacityProviderStrategy": (
+        {"launchType": None, "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]},
+        "capacityProviderName=FARGATE_SPOT",
+    ),
+    "cluster": ({"cluster": "main"}, f"clusterArn={PREFIX}cluster/main"),
+    "count": ({"count": 3}, "3 tasks"),
+    "enableECSManagedTags": (
+        {"enableECSManagedTags": True},
+        "tags=[{'key': 'aws:ecs:clusterName', 'value': 'main'}]",
+    ),
+    "enableExecuteCommand": ({"enableExecuteCommand": True}, "enableExecuteCommand=True"),
+    "group": ({"group": "g"}, "group=g"),
+    "launchType": ({"launchType": "FARGATE"}, "launchType=FARGATE"),
+    "networkConfiguration": ({}, f"attachments.0.details.0.value={SUBNET_IDS[0]}"),
+    "overrides": ({"overrides": {"cpu": "512", "memory": "1024"}}, "cpu=512"),
+    "placementConstraints": ({"placementConstraints": [{"type": "distinctInstance"}]}, "refused on Fargate"),
+    "placementStrategy": ({"placementStrategy": [{"type": "random"}]}, "refused on Fargate"),
+    "platformVersion": ({"platformVersion": "1.3.0"}, "platformVersion=1.3.0"),
+    "propagateTags": (
+        {"propagateTags": "TASK_DEFINITION"},
+        "tags=[{'key': 'from', 'value': 'definition'}]",
+    ),
+    "referenceId": ({"referenceId": "x"}, "nowhere"),
+    "startedBy": ({"startedBy": "me"}, "startedBy=me"),
+    "tags": ({"tags": [{"key": "a", "value": "b"}]}, "tags=[{'key': 'a', 'value': 'b'}]"),
+    "taskDefinition": ({"taskDefinition": "web:1"}, f"taskDefinitionArn={PREFIX}task-definition/web:1"),
+    "clientToken": ({"clientToken": "t"}, "nowhere"),
+    "volumeConfigurations": (
+        SERVICE["volumeConfigurations"][0],
+        "attachments.1.type=AmazonElasticBlockStorage",
+    ),
+}
+"""RunTask member by member: a request and what the task then tells; botocore keeps two for ECS itself."""
+
+
+def test_the_audit_of_run_task_is_complete() -> None:
+    """Each member of botocore's RunTaskRequest has its row."""
+    assert set(TASK) == set(MODEL.operation_model("RunTask").input_shape.members)
+
+
+@pytest.mark.parametrize("member", TASK)
+def test_run_task_takes_the_member(ecs: Any, request_of: Any, member: str) -> None:
+    """The answer and DescribeTasks tell it alike, or the call is refused."""
+    ecs.register("tagged", tags=[{"key": "from", "value": "definition"}])
+    ecs.register("disk", volumes=[{"name": "data", "configuredAtLaunch": True}])
+    base = {"cluster": "main", "taskDefinition": "tagged", "launchType": "FARGATE"}
+    change, told = TASK[member]
+    params = base | {"networkConfiguration": request_of()["networkConfiguration"]} | change
+    params = {key: value for key, value in params.items() if value is not None}
+    if told.startswith("refused"):
+        assert ecs.refusal("RunTask", **params)[0] == "InvalidParameterException"
+        return
+    tasks = ecs.call("RunTask", **params)["tasks"]
+    if told == "3 tasks":
+        assert len(tasks) == 3
+    if "=" not in told:
+        return
+    path, _, expected = told.partition("=")
+    described = ecs.call("DescribeTasks", cluster="main", tasks=[tasks[0]["taskArn"]], include=["TAGS"])
+    assert str(walk(tasks[0], path)) == str(walk(described["tasks"][0], path)) == expected
+
+
+CLUSTER: dict[str, Any] = {
+    "clusterName": "c",
+    "tags": [{"key": "a", "value": "b"}],
+    "settings": [{"name": "containerInsights", "value": "enhanced"}],
+    "configuration": {
+        "executeCommandConfiguration": {"logging": "OVERRIDE", "logConfiguration": {"s3BucketName": "b"}},
+        "managedStorageConfiguration": {"kmsKeyId": "k"},
+    },
+    "capacityProviders": ["FARGATE"],
+    "defaultCapacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1, "base": 2}],
+    "serviceConnectDefaults": {"namespace": "ns"},
+}
+
+
+def test_create_cluster_keeps_every_member(ecs: Any) -> None:
+    """All of CreateClusterRequest, told again by DescribeClusters with everything included."""
+    assert set(CLUSTER) == set(MODEL.operation_model("CreateCluster").input_shape.members)
+    made = ecs.call("CreateCluster", **CLUSTER)["cluster"]
+    (shown,) = ecs.call("DescribeClusters", clusters=["c"], include=["TAGS", "SETTINGS", "CONFIGURATIONS"])[
+        "clusters"
+    ]
+    for told in (made, shown):
+        assert {key: told[key] for key in CLUSTER} == CLUSTER
