@@ -118,6 +118,9 @@ class World:
     """(revision, outcome), oldest first."""
     notes: list[str] = field(default_factory=list)
     last: Decision | None = None
+    crash: str = ""
+    """Where the process dies in the next pass: before its status is written (`status`) or right after it,
+    before anything is done (`orders`)."""
     watched: bool = True
     """Whether the promises are checked."""
 
@@ -199,7 +202,9 @@ class World:
     def decide(self) -> Decision:
         """Decide as a pass does: look for what is needed, decide again; then obey."""
         looked: frozenset[str] = frozenset()
+        kept, told = self.motion, (list(self.notes), list(self.history), self.previous)
         person, self.person = self.person, NOBODY
+        asked = person
         for _ in range(8):
             before = self.motion
             decision = decide(self.situation(looked, person=person), self.motion, now=self.now)
@@ -212,7 +217,14 @@ class World:
             if not more:
                 break
             looked |= more
-        self.obey(decision)
+        crash, self.crash = self.crash, ""
+        if crash == "status":
+            self.motion, self.person, self.resumed = kept, asked, True
+            self.notes, self.history, self.previous = told
+        elif crash == "orders":
+            self.resumed = True
+        else:
+            self.obey(decision)
         self.last = decision
         return decision
 
