@@ -236,3 +236,23 @@ def test_a_route_that_comes_with_a_new_revision_meets_no_empty_group() -> None:
     universe.settle(lambda: ready(universe))
     assert {answer.split()[0] for answer in visitors.stop().bad} <= {"404"}
     assert Visitors(universe).start().stop().bad == []
+
+
+def test_rolling_to_progressive_and_back() -> None:
+    """The rolling service becomes slot a; back again, the live slot goes on rolling and the other one goes."""
+    universe = Universe(seed=7)
+    rolling = {"type": "RollingUpdate"}
+    apply(web(strategy=rolling), route())(universe)
+    universe.settle(lambda: ready(universe))
+    (service,) = universe.services()
+    visitors = Visitors(universe).start()
+    apply(web("web:2", strategy=BLUE_GREEN))(universe)
+    universe.settle(lambda: ready(universe))
+    assert service["serviceArn"] in {entry["serviceArn"] for entry in universe.services()}
+    assert universe.status()["live"]["slot"] == "b"
+    apply(web("web:3", strategy=rolling))(universe)
+    universe.settle(lambda: ready(universe))
+    (left,) = [entry for entry in universe.services() if entry["status"] == "ACTIVE"]
+    assert left["serviceArn"] != service["serviceArn"]
+    assert visitors.stop().bad == []
+    assert Visitors(universe).start().stop().bad == []

@@ -285,7 +285,8 @@ def _complete(work: Work, progress: Progress) -> None:
     work.notes += notes
     successor = work.slot.service_name
     if work.state.retiring:
-        proof = retire.carries_load(work.observed, work.state.target_groups, running=int(work.slot.running))
+        own = tuple(group for group in work.state.target_groups if group.slot == work.slot.name)
+        proof = retire.carries_load(work.observed, own, running=int(work.slot.running))
         ready_to_go = proof and not work.still
         if ready_to_go:
             work.actions += retire.retire(work.state.retiring, work.observed, successor=successor)
