@@ -112,6 +112,24 @@ class DeploymentBook:
             record.status = "IN_PROGRESS"
             record.started_at = record.updated_at = self._core.now()
 
+    def baked(self, service: Service) -> bool:
+        """Tell whether the PRIMARY, all of whose tasks are there, was watched long enough to complete.
+
+        A rolling deployment bakes for its bake time, and with alarms for as long as ECS deems right.
+        """
+        primary = service.deployments[0]
+        record = self.record(service, primary)
+        if record is None or primary.rolls_back or record.native is not None:
+            return True
+        settings = self._core.settings
+        minutes = record.configuration.get("bakeTimeInMinutes") or 0
+        bake = min(minutes * 60.0, settings.bake_cap_seconds)
+        if record.alarm_status == "MONITORING":
+            bake = max(bake, settings.alarm_bake_seconds)
+        if record.bake_until is None:
+            record.bake_until = self._core.now() + bake
+        return self._core.now() >= record.bake_until
+
     def complete(self, service: Service) -> None:
         """Say that the PRIMARY reached its steady state and that nothing else is left."""
         primary = service.deployments[0]
@@ -260,6 +278,11 @@ class DeploymentBook:
             self.traffic.shift(service, primary, 0.0, test=test)
         progress.production = progress.test = 0.0
 
+    def _abandon(self, service: Service, progress: NativeProgress) -> None:
+        revisions = {deployment.revision_arn for deployment in service.deployments[1:]}
+        if service.completed_revision_arn in revisions:
+            self._give_traffic_back(service, progress)
+
     def _alarms_at_start(self, service: Service) -> str:
         """Return how a deployment that begins now uses the alarms; see `alarms`."""
         alarms = service.spec["deploymentConfiguration"].get("alarms") or {}
@@ -289,6 +312,9 @@ class DeploymentBook:
         if service.deployments:
             record = self.record(service, service.deployments[0])
             if record is not None and record.status not in TERMINAL:
+                if record.native is not None and not is_native(service.spec["deploymentConfiguration"]):
+                    # A native successor moves the traffic in RECONCILE_SERVICE; a rolling one never would.
+                    self._abandon(service, record.native)
                 record.status_reason = "Service deployment was superseded by a new service deployment."
                 self._close(service, record, "STOPPED")
 

@@ -102,6 +102,8 @@ class NativeRollout:
             return False
         primary = service.deployments[0]
         progress.stage = stop.stage
+        if stop.stage == RECONCILE and not self._reconcile(service, record):
+            return False
         if stop.stage == TEST_SHIFT and self._book.traffic.has_test_rule(primary):
             if not self._book.traffic.shift(service, primary, 100.0, test=True):
                 return False
@@ -116,6 +118,14 @@ class NativeRollout:
         progress.hooks += self._hooks.begin(record, stop.stage, at=progress.at)
         progress.entered = True
         record.updated_at = now
+        return True
+
+    def _reconcile(self, service: Service, record: ServiceDeployment) -> bool:
+        """Give all traffic to the revision that production belongs to, before the others go."""
+        for deployment in service.deployments[1:]:
+            if deployment.revision_arn == record.production_revision_arn:
+                production = self._book.traffic.shift(service, deployment, 100.0, test=False)
+                return self._book.traffic.shift(service, deployment, 100.0, test=True) and production
         return True
 
     def _done(self, service: Service, stop: Stop, verdicts: Verdicts) -> bool:
@@ -169,7 +179,8 @@ class NativeRollout:
             scale_at = next(index for index, stop in enumerate(stops) if stop.stage == SCALE)
             return service.desired_count if stuck or progress.at >= scale_at else 0
         if deployment.revision_arn != record.production_revision_arn:
-            return 0
+            # It may still carry traffic until RECONCILE_SERVICE has moved it.
+            return 0 if progress.at or progress.entered else service.desired_count
         cleaning = stops[progress.at].stage == CLEAN_UP and progress.entered
         return 0 if cleaning else service.desired_count
 

@@ -16,12 +16,13 @@ from sluice_sandbox.aws.ecs.identity import last_segment, owner
 from sluice_sandbox.aws.ecs.narration import Narrator
 from sluice_sandbox.aws.ecs.native_rollout import NativeRollout
 from sluice_sandbox.aws.ecs.placement import Placement
-from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, UNHEALTHY, Bounds, Plan, TaskFact, plan
+from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, STARTING, UNHEALTHY, Bounds, Plan, TaskFact, plan
 from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_health import HealthReader, Verdict
 from sluice_sandbox.aws.ecs.task_moves import TaskMoves
 from sluice_sandbox.aws.ecs.task_set_keeper import TaskSetKeeper
+from sluice_sandbox.aws.ecs.traffic import same_groups
 
 
 class Scheduler:
@@ -215,11 +216,13 @@ class Scheduler:
             maximum_percent=configuration["maximumPercent"],
         )
         now = self._core.now()
+        aside = {item.id for item in service.deployments if not same_groups(item, primary)}
         facts = [
             TaskFact(
                 arn=task.arn,
                 primary=task.deployment_id == primary.id,
-                state=verdicts[task.arn].state,
+                # In the other group of a pair there is no traffic: such a task counts as little as a new one.
+                state=STARTING if task.deployment_id in aside else verdicts[task.arn].state,
                 protected=task.protected_until > now,
                 zone=task.zone,
                 created=task.created_at,
@@ -242,22 +245,31 @@ class Scheduler:
         for former in service.deployments[1:]:
             former.desired_count = sum(task.deployment_id == former.id for task in self._wanted(service))
         mine = [task for task in tasks if task.deployment_id == primary.id]
-        reached = (
-            idle
-            and len(mine) == service.desired_count
-            and len(service.live) == len(mine)
-            and all(verdicts[task.arn].state == HEALTHY for task in mine)
-        )
-        if not reached or primary.rollout_state == "FAILED":
+        healthy = sum(verdicts[task.arn].state == HEALTHY for task in mine)
+        reached = idle and len(mine) == len(service.live) == healthy == service.desired_count
+        if primary.rollout_state == "FAILED":
             return
         if primary.rollout_state == "IN_PROGRESS":
+            early = self._early(service, healthy=healthy, others=len(service.live) - len(mine))
+            if not (reached or early) or not self._book.baked(service):
+                return
             self._book.complete(service)
+        if not reached:
+            return
         if not service.steady:
             service.steady = True
             service.remarks.clear()
             self._narrator.say(service, "has reached a steady state.")
             self._narrator.service_acted(service, "SERVICE_STEADY_STATE")
         self._rest(service, mine)
+
+    def _early(self, service: Service, *, healthy: int, others: int) -> bool:
+        """Tell whether the early success criteria are met (botocore, DeploymentEarlySuccessCriteria)."""
+        criteria = service.spec["deploymentConfiguration"].get("earlySuccessCriteria") or {}
+        if not criteria.get("enable") or service.deployments[0].rolls_back:
+            return False
+        enough = healthy * 100 >= service.desired_count * criteria["healthyPercent"]
+        return enough and (others == 0 or criteria["sourceServiceRevisionCleanup"] == "DEFERRED")
 
     def _rest(self, service: Service, tasks: list[Task]) -> None:
         if any(task.targets or any(c.health_check for c in task.containers) for task in tasks):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sluice_sandbox.aws.ecs import refusals, tags
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
+from sluice_sandbox.aws.ecs.deployment_rules import check_deployment_configuration
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.identity import arn
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
@@ -128,6 +129,8 @@ class ServiceCalls:
                 "taskDefinition, loadBalancers and networkConfiguration belong to the task sets of a service "
                 "with the EXTERNAL deployment controller."
             )
+        else:
+            check_deployment_configuration(spec)
         return Service(
             arn=service_arn,
             name=params["serviceName"],

@@ -53,6 +53,11 @@ def choose_groups(service: Service) -> dict[str, str]:
     return chosen
 
 
+def same_groups(one: Deployment, other: Deployment) -> bool:
+    """Tell whether two deployments use the same group of each pair that both have."""
+    return all(other.groups.get(own, group) == group for own, group in one.groups.items())
+
+
 def weights(pair: tuple[str, str], *, to: str, percent: float) -> dict[str, int]:
     """Return the weights that give `percent` of the traffic to group `to` and the rest to the other."""
     scale = 100 if float(percent).is_integer() else TENTHS

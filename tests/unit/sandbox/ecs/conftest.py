@@ -7,8 +7,10 @@ that botocore's output shape knows: a handler cannot answer what a client would 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,10 @@ from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.estate import SECURITY_GROUP_ID, SUBNET_IDS, VPC_ID, FixedEstate
 from sluice_sandbox.aws.ports import RegistryView, SubnetView, TargetGroupView, TargetHealth, TaskLaunch
 from sluice_sandbox.aws.service import Caller
+
+sys.path.insert(0, str(Path(__file__).parent))  # test folders are no packages
+
+from native_world import NativeWorld
 
 MODEL = ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
 OTHER_VPC_GROUP, OTHER_VPC_SUBNET = "sg-0f0f0f0f0f0f0f0f0", "subnet-0f0f0f0f0f0f0f0f0"
@@ -339,3 +345,9 @@ def request_of() -> Callable[..., dict[str, Any]]:
 def new_ecs() -> type[Ecs]:
     """Give the maker of stand-ins, for laws that need a fresh one per example."""
     return Ecs
+
+
+@pytest.fixture
+def native() -> NativeWorld:
+    """Give a whole stand-in with a load balancer of two groups, for native deployments."""
+    return NativeWorld()
