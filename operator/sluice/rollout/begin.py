@@ -45,7 +45,6 @@ def begin(work: Work, candidate: str, *, kind: RolloutKind, by: str) -> None:
     motion, situation = work.motion, work.situation
     live = motion.live
     slot = other(live.slot) if live else ("b" if situation.traffic.weights.get("a") else "a")
-    floor = max(situation.replicas or 0, facts(situation, live.slot).desired) if live else 0
     last = work.finished[-1].rollout.id if work.finished else situation.last_rollout
     rollout = Rollout(
         id=short_hash(candidate, timestamp(work.now), last),
@@ -57,7 +56,6 @@ def begin(work: Work, candidate: str, *, kind: RolloutKind, by: str) -> None:
         by=by,
         stage_since=work.now,
         progressed_at=work.now,
-        live_floor=floor,
         verify_after=situation.traffic.verify_after,
         leader_epoch=situation.leader_epoch,
     )
@@ -118,6 +116,8 @@ def _go(work: Work) -> bool:
     text = f"{rollout.kind.lower()} {to}" + (f" from {rollout.source}" if rollout.source else "")
     work.note("RolloutStarted", text)
     shares = not work.situation.traffic.routes
+    desired = work.source.desired if rollout.source else 0
+    work.change(live_floor=max(work.situation.replicas or 0, desired))
     if rollout.kind == "Undo":
         work.motion = dataclasses.replace(work.motion, standby=None)
         return work.enter("ScalingUp", shares=shares)

@@ -84,7 +84,13 @@ def _again(rollout: Rollout, now: float) -> dict[str, object]:
         "healthy_since": None if rollout.healthy_since is None else now,
         "barrier_since": None if rollout.barrier_since is None else now,
         "verify_after": min(rollout.verify_after, now),
+        "decided_at": min(rollout.decided_at, now),
         "verified_at": min(rollout.verified_at, now),
+        "samples_after": min(rollout.samples_after, now),
+        "metrics": tuple(
+            dataclasses.replace(run, since=min(run.since, now), last_at=min(run.last_at, now))
+            for run in rollout.metrics
+        ),
         "hooks": tuple(
             dataclasses.replace(run, started_at=now) if run.state == "Running" else run
             for run in rollout.hooks

@@ -93,7 +93,8 @@ def _move(work: Work) -> bool:
     """Do one move; False when everything waits."""
     if work.motion.rollout is None:
         return begin.at_rest(work)
-    scaling.keep_floor(work)
+    if work.rollout.stage != "Starting":
+        scaling.keep_floor(work)
     holds.watch(work)
     if _turns_back(work):
         return True

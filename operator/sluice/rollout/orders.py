@@ -34,7 +34,7 @@ def _live(work: Work) -> SlotOrder:
     live, rollout = work.motion.live, work.motion.rollout
     assert live is not None  # noqa: S101 - the only caller looked
     count, held = work.situation.replicas, False
-    if rollout is not None:
+    if rollout is not None and rollout.stage != "Starting":
         count = None if count is None else max(count, rollout.live_floor)
         held = True
     return SlotOrder(slot=live.slot, revision=live.revision, count=count, reason="live", hold_scale_in=held)

@@ -37,7 +37,7 @@ def order(work: Work) -> TrafficOrder:
         header_slot=rollout.slot if rollout.header else "",
         reassert=reassert or work.strategy.on_drift == "Reassert",
         verify_after=max(rollout.verify_after, 0.0),
-        rollback=back or rollout.kind == "Undo",
+        rollback=rollout.stage == "RollingBack" or (rollout.kind == "Undo" and rollout.stage == "Stepping"),
     )
 
 

@@ -111,10 +111,13 @@ class Work:
     @property
     def strategy(self) -> Progressive:
         """Return the strategy in force: the rollout's snapshot, or the spec's before it moved."""
-        rollout = self.motion.rollout
-        if rollout is None or rollout.stage == "Starting" or self.situation.snapshot is None:
-            return self.situation.strategy
-        return self.situation.snapshot
+        rollout, situation = self.motion.rollout, self.situation
+        if rollout is None or rollout.stage == "Starting" or situation.snapshot is None:
+            return situation.strategy
+        # One rollout may end and the next begin in the same decision: the snapshot is the old one's then.
+        if rollout.strategy == situation.strategy.snapshot != situation.snapshot.snapshot:
+            return situation.strategy
+        return situation.snapshot
 
     @property
     def candidate(self) -> SlotFacts:

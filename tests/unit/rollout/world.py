@@ -118,6 +118,8 @@ class World:
     """(revision, outcome), oldest first."""
     notes: list[str] = field(default_factory=list)
     last: Decision | None = None
+    snapshots: dict[str, Progressive] = field(default_factory=dict)
+    """Candidate → the strategy that its rollout started with, where the spec's is another one now."""
     crash: str = ""
     """Where the process dies in the next pass: before its status is written (`status`) or right after it,
     before anything is done (`orders`)."""
@@ -174,7 +176,7 @@ class World:
             wanted=self.wanted,
             declared_undo=self.declared_undo,
             strategy=self.strategy,
-            snapshot=self.strategy if rollout else None,
+            snapshot=self.snapshots.get(rollout.candidate, self.strategy) if rollout else None,
             replicas=self.replicas,
             slots={name: self.facts(name, looked) for name in self.slots},
             traffic=dataclasses.replace(self.traffic, routes=proven),
@@ -290,7 +292,8 @@ class World:
         """Check that a slot may lose tasks: no rule sends to it, or it is live and at rest."""
         rollout, live = self.motion.rollout, self.motion.live
         weight = sum(route.weights.get(name, 0) for route in self.routes)
-        if rollout is None and live is not None and live.slot == name:
+        resting = rollout is None or rollout.stage == "Starting"
+        if resting and live is not None and live.slot == name:
             return  # the spec asks for fewer
         self._promise(not weight, f"{name} shrinks under weight")
         moving = rollout is not None and live is not None and live.slot == name and self.routes
