@@ -67,6 +67,9 @@ class Utilization:
         for scope in self._state().scopes.values():
             for service in scope.services.values():
                 if service.status != "ACTIVE":
+                    self._published.pop(service.arn, None)
+                    continue
+                if self._published.get(service.arn) == minute:
                     continue
                 running = sum(
                     1
