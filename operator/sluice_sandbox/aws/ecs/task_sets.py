@@ -60,6 +60,10 @@ class TaskSetCalls:
             raise AwsError("LimitExceededException", "A service can have at most 5 task sets.")
         definition = self._definitions.usable(caller, params["taskDefinition"], missing=refuse_definition)
         spec = {key: deepcopy(params[key]) for key in _MEMBERS if params.get(key) is not None}
+        default = cluster.spec["defaultCapacityProviderStrategy"]
+        if default and not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
+            # botocore, CreateTaskSetRequest.capacityProviderStrategy: the cluster's default.
+            spec["capacityProviderStrategy"] = deepcopy(default)
         choose_launch(spec, definition)
         self._rules.check(caller, spec, definition)
         spec["taskDefinition"] = definition.arn

@@ -16,6 +16,7 @@ from sluice_sandbox.aws.estate import SECURITY_GROUP_ID, SUBNET_IDS
 MODEL = ServiceModel(Loader().load_service_model("ecs", "service-2"), "ecs")
 ROLE = "arn:aws:iam::111122223333:role/known"
 PREFIX = "arn:aws:ecs:eu-west-1:111122223333:"
+ELB = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:"
 
 NOT_MODELLED = {
     "agents' own calls": {
@@ -367,3 +368,54 @@ def test_create_cluster_keeps_every_member(ecs: Any) -> None:
     ]
     for told in (made, shown):
         assert {key: told[key] for key in CLUSTER} == CLUSTER
+
+
+SET: dict[str, Any] = {
+    "externalId": "d-1",
+    "taskDefinition": f"{PREFIX}task-definition/web:1",
+    "networkConfiguration": SERVICE["networkConfiguration"][0]["networkConfiguration"],
+    "loadBalancers": [
+        {
+            "targetGroupArn": ELB + "targetgroup/web/0123456789abcdef",
+            "containerName": "app",
+            "containerPort": 8080,
+        }
+    ],
+    "serviceRegistries": SERVICE["serviceRegistries"][0]["serviceRegistries"],
+    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+    "platformVersion": "1.4.0",
+    "scale": {"value": 25.0, "unit": "PERCENT"},
+    "tags": [{"key": "a", "value": "b"}],
+}
+
+
+def test_create_task_set_keeps_every_member(ecs: Any) -> None:
+    """All of CreateTaskSetRequest but the names it is found by, told again by DescribeTaskSets."""
+    found_by = {"cluster", "service", "clientToken", "launchType"}
+    assert set(SET) == set(MODEL.operation_model("CreateTaskSet").input_shape.members) - found_by
+    gone = ("taskDefinition", "networkConfiguration", "loadBalancers", "launchType")
+    ecs.create("ext", deploymentController={"type": "EXTERNAL"}, **dict.fromkeys(gone))
+    where = {"cluster": "main", "service": "ext"}
+    made = ecs.call("CreateTaskSet", **where, clientToken="t", **SET)["taskSet"]
+    again = ecs.call("CreateTaskSet", **where, clientToken="t", **SET)["taskSet"]
+    assert again["taskSetArn"] == made["taskSetArn"]
+    (shown,) = ecs.call("DescribeTaskSets", **where, include=["TAGS"])["taskSets"]
+    for told in (made, shown):
+        assert {key: told[key] for key in SET} == SET
+    assert "launchType" not in made
+
+
+def test_a_task_set_falls_back_on_the_cluster_s_strategy(ecs: Any) -> None:
+    """Neither launch type nor strategy: the cluster's default (botocore, CreateTaskSetRequest)."""
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    ecs.call(
+        "PutClusterCapacityProviders",
+        cluster="main",
+        capacityProviders=["FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=strategy,
+    )
+    gone = ("taskDefinition", "networkConfiguration", "loadBalancers", "launchType")
+    ecs.create("ext", deploymentController={"type": "EXTERNAL"}, **dict.fromkeys(gone))
+    members = {key: SET[key] for key in ("taskDefinition", "networkConfiguration")}
+    made = ecs.call("CreateTaskSet", cluster="main", service="ext", **members)["taskSet"]
+    assert made["capacityProviderStrategy"] == strategy
