@@ -20,6 +20,10 @@ _SPELT = {"x_frame_options": "X-Frame-Options", "x_content_type_options": "X-Con
 Headers = Iterable[tuple[str, str]]
 
 
+class ListenerGone(ConnectionError):  # noqa: N818 - an event, not a fault
+    """The listener was deleted while a connection to it was open."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSettings:
     """One listener as the proxy needs it for one request."""
@@ -32,15 +36,22 @@ class ListenerSettings:
 
     @classmethod
     def of(cls, service: Elbv2Service, arn: str) -> ListenerSettings:
-        """Return what the books say of a listener now; KeyError when it is gone."""
+        """Return what the books say of a listener now. Raises ListenerGone."""
         region = service.state.of_arn(arn)
-        listener = region.listeners[arn]
+        listener = region.listeners.get(arn)
+        if listener is None:
+            raise ListenerGone(arn)
         return cls(
             protocol=listener.protocol,
             port=listener.port,
             attributes=region.load_balancers[listener.load_balancer_arn].attributes,
             listener_attributes=listener.attributes,
         )
+
+    @property
+    def idle_timeout(self) -> float:
+        """World seconds of silence after which the load balancer gives up."""
+        return float(self.attributes["idle_timeout.timeout_seconds"])
 
     @property
     def keep_alive(self) -> float:

@@ -80,7 +80,7 @@ class ListenerProxy:
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, began: float) -> bool:
         """Serve one request; tell whether the connection stays."""
-        idle = self._around.service.idle_timeout(self._arn) / self._around.speed
+        idle = ListenerSettings.of(self._around.service, self._arn).idle_timeout / self._around.speed
         try:
             async with asyncio.timeout(idle):
                 head = await http1.read_head(reader)

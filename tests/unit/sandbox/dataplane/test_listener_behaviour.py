@@ -197,6 +197,19 @@ async def test_a_target_with_a_malformed_answer_is_a_bad_gateway(side: Side) -> 
         assert (await side.ask(url)).status == 502
 
 
+async def test_a_deleted_listener_ends_its_connections(side: Side) -> None:
+    """A request that comes between the deletion and the end of the socket finds its connection closed."""
+    url, listener, _ = await _one(side)
+    line = await Line.to(url)
+    assert (await line.send()).status == 200
+    line.writer.write(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    side.elb.call("DeleteListener", ListenerArn=listener)
+    await line.is_closed()
+    await line.close()
+    with pytest.raises(ConnectionError):
+        await Line.to(url)
+
+
 async def test_a_client_that_leaves_is_counted_as_460(side: Side) -> None:
     """The answer of the target comes to nobody: HTTPCode_ELB_4XX, not HTTPCode_Target_2XX."""
     url, listener, _ = await _one(side, SANDBOX_LATENCY_MS="5000")
