@@ -49,6 +49,9 @@ def _check_task(params: Params, *, cpu: int) -> None:
         raise client_exception("Fargate does not support ipcMode.")
     if params.get("placementConstraints"):
         raise client_exception("Fargate task definitions do not support placement constraints.")
+    if params.get("trustedExecutionConfiguration"):
+        # botocore: supported only for Managed Instances.
+        raise client_exception("Fargate does not support trusted execution.")
     if params.get("inferenceAccelerators"):
         raise client_exception("Fargate does not support inference accelerators.")
     storage = (params.get("ephemeralStorage") or {}).get("sizeInGiB")

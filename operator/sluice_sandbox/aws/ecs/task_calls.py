@@ -82,6 +82,8 @@ class TaskCalls:
         """List task ARNs of a cluster whose desiredStatus is RUNNING (or the one asked for)."""
         cluster = self._core.cluster(caller, params.get("cluster"))
         scope = self._core.scope(caller)
+        if params.get("daemonName"):
+            raise refusals.unsupported("Daemons are not modelled by this stand-in of Amazon ECS.")
         filters = ("family", "serviceName", "startedBy", "containerInstance")
         if params.get("startedBy") and sum(1 for item in filters if params.get(item)) > 1:
             # botocore: startedBy must be the only filter.

@@ -232,6 +232,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "efs-port-in-clear": (efs(transitEncryptionPort=2049), "needs transit encryption"),
     "disk-201": ({"ephemeralStorage": {"sizeInGiB": 201}}, "between 21 and 200"),
+    "trusted-on-fargate": (
+        {"trustedExecutionConfiguration": {"isolationMode": "ISOLATED_SANDBOX"}},
+        "Fargate does not support trusted execution.",
+    ),
     "ipc-on-fargate": ({"ipcMode": "task"}, "ipcMode"),
     "windows-too-small": (WINDOWS, "at least 1 vCPU"),
     "windows-shares-pids": (WINDOWS | {"pidMode": "task", "cpu": "1024", "memory": "2048"}, "pidMode"),

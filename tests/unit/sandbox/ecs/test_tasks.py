@@ -101,6 +101,7 @@ def test_lists_filter(ecs: Any) -> None:
     assert number(desiredStatus="PENDING") == 0
     assert ecs.refusal("ListTasks", cluster="main", startedBy="me", family="job")[0] == INVALID
     assert ecs.refusal("ListTasks", cluster="main", serviceName="nope")[0] == "ServiceNotFoundException"
+    assert ecs.refusal("ListTasks", cluster="main", daemonName="d")[0] == "UnsupportedFeatureException"
 
 
 def test_unknown_tasks(ecs: Any) -> None:
