@@ -13,6 +13,7 @@ from sluice_sandbox.aws.autoscaling import policy_rules, tracking
 from sluice_sandbox.aws.autoscaling.desk import Desk, check_describe, check_dimension, fits, page
 from sluice_sandbox.aws.autoscaling.refusals import invalid, limit_exceeded, not_found, not_modelled
 from sluice_sandbox.aws.autoscaling.state import DIMENSION, Policy, Target
+from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 MAX_POLICIES = 50
@@ -51,10 +52,11 @@ class PolicyCalls:
         if policy is None:
             if len(target.policies) >= MAX_POLICIES:
                 raise limit_exceeded(f"A scalable target can have at most {MAX_POLICIES} scaling policies.")
-            policy = target.policies[name] = self._new(caller, target, name=name, kind=kind)
-        policy.configuration = configuration
+            policy = self._new(caller, target, name=name, kind=kind)
         if kind == "TargetTrackingScaling":
-            self._renew_alarms(caller, target, policy)
+            self._renew_alarms(caller, target, policy, configuration)
+        policy.configuration = configuration
+        target.policies[name] = policy
         return {"PolicyARN": policy.arn, "Alarms": self._alarms(caller, policy)}
 
     def _new(self, caller: Caller, target: Target, *, name: str, kind: str) -> Policy:
@@ -83,17 +85,25 @@ class PolicyCalls:
                     "Only one TargetTrackingScaling policy for a given metric specification is allowed."
                 )
 
-    def _renew_alarms(self, caller: Caller, target: Target, policy: Policy) -> None:
-        """Keep the alarms' ids over a change, as AWS does."""
+    def _renew_alarms(
+        self, caller: Caller, target: Target, policy: Policy, configuration: Mapping[str, Any]
+    ) -> None:
+        """Put the alarms of a configuration; their ids stay over a change, as AWS keeps them.
+
+        Raises ValidationException for a customized metric that CloudWatch refuses to watch.
+        """
         ids = [name[-36:] for name in policy.alarms]
         while len(ids) < 2:
             ids.append(self._desk.uuid())
         requests = tracking.alarms(
-            policy.configuration, policy_arn=policy.arn, resource=target.resource, ids=(ids[0], ids[1])
+            configuration, policy_arn=policy.arn, resource=target.resource, ids=(ids[0], ids[1])
         )
         names = [request["AlarmName"] for request in requests]
         for request in requests:
-            self._desk.alarms.put_alarm(caller, request)
+            try:
+                self._desk.alarms.put_alarm(caller, request)
+            except AwsError as error:
+                raise invalid(f"The alarms of the policy cannot be put: {error.message}") from error
         self._desk.alarms.remove_alarms(caller, [name for name in policy.alarms if name not in names])
         policy.alarms = names
 

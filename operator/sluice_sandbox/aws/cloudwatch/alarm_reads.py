@@ -144,6 +144,9 @@ def shown(alarm: Alarm) -> dict[str, Any]:
     }
     if alarm.reason_data:
         answer["StateReasonData"] = alarm.reason_data
+    if alarm.fault:
+        answer["EvaluationState"] = "EVALUATION_ERROR"
+        answer["StateReason"] = alarm.fault
     if alarm.kind == COMPOSITE_ALARM and alarm.suppression.get("by"):
         answer["ActionsSuppressedBy"] = alarm.suppression["by"]
         answer["ActionsSuppressedReason"] = alarm.suppression["reason"]

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sluice_sandbox.aws.cloudwatch import math_syntax, queries, statistics
+from sluice_sandbox.aws.cloudwatch.math_evaluation import Points
 from sluice_sandbox.aws.cloudwatch.refusals import (
     invalid_combination,
     invalid_value,
@@ -126,6 +127,7 @@ def _check_metrics(params: Params) -> None:
     for period in periods:
         _check_period(period)
     _check_functions(metrics)
+    _check_result(metrics, watched=returned[0]["Id"])
 
 
 def _refuse_foreign(metrics: Sequence[Mapping[str, Any]]) -> None:
@@ -150,6 +152,17 @@ def _check_functions(metrics: Sequence[Mapping[str, Any]]) -> None:
                 raise validation_error("SEARCH is not supported in alarms: it returns several time series.")
             if "ANOMALY_DETECTION_BAND" in used:
                 raise not_modelled("anomaly detection alarms")
+
+
+def _check_result(metrics: Sequence[Mapping[str, Any]], *, watched: str) -> None:
+    """Refuse an expression that gives no single time series, by computing it over nothing."""
+    nothing = queries.Computation(metrics={}, queries=metrics, start=0.0, end=60.0)
+    for item in metrics:
+        nothing.value(item["Id"])
+    if not isinstance(nothing.value(watched), Points):
+        raise validation_error(
+            f"Error in expression '{watched}': An alarm can watch only a single time series."
+        )
 
 
 def _check_periods(params: Params, period: int) -> None:

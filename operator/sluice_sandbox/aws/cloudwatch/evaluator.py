@@ -19,6 +19,7 @@ from sluice_sandbox.aws.cloudwatch.evaluation import Datapoint, Settings
 from sluice_sandbox.aws.cloudwatch.series import MetricKey
 from sluice_sandbox.aws.cloudwatch.state import METRIC_ALARM, Alarm, Region
 from sluice_sandbox.aws.cloudwatch.transitions import Transitions
+from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller
 
 _GROWING = {"Sum", "SampleCount"}
@@ -137,7 +138,15 @@ class Evaluator:
         if alarm.held_until > self._desk.now() and seen[1:] == alarm.seen[1:]:
             return
         alarm.seen, alarm.held_until = seen, 0.0
-        outcome = evaluation.evaluate(Settings.of(alarm.spec), window.datapoints(), present=alarm.state)
+        alarm.fault = ""
+        try:
+            datapoints = window.datapoints()
+        except AwsError as error:
+            # What it gives depends on the data: a number where a series is needed. The state stays
+            # (botocore: EvaluationState, EVALUATION_ERROR).
+            alarm.fault = error.message
+            return
+        outcome = evaluation.evaluate(Settings.of(alarm.spec), datapoints, present=alarm.state)
         if outcome.evaluated:
             alarm.value = outcome.evaluated[-1].value
         first = alarm.reason.startswith("Unchecked")

@@ -132,10 +132,7 @@ def combine(pair: Callable[[float, float], float], left: Value, right: Value, ar
         return [_one(pair, left, item, swapped=True) for item in right]
     if isinstance(left, Points) or isinstance(right, Points):
         return _one(pair, left, right, swapped=not isinstance(left, Points))
-    result = pair(left, right)
-    if math.isnan(result):
-        raise around.wrong("Division by zero")
-    return result
+    return pair(left, right)  # NaN for a division by zero: every point that it reaches is dropped
 
 
 def _one(

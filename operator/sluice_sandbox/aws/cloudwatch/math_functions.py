@@ -195,7 +195,7 @@ def _fill(tree: Call, around: Surroundings) -> Value:
             for at in sorted({*around.times(), *points.values}):
                 other = with_value.values.get(at) if isinstance(with_value, Points) else with_value
                 found = points.values.get(at, other)
-                if found is not None:
+                if found is not None and not math.isnan(found):
                     values[at] = found
             return points.like(values)
 
@@ -242,7 +242,7 @@ def _if(tree: Call, around: Surroundings) -> Value:
             found = branch.values.get(at, 0.0 if holds else None)
         else:
             found = branch if isinstance(branch, float) else None
-        if found is not None:
+        if found is not None and not math.isnan(found):
             values[at] = found
     return condition.like(values)
 
@@ -251,7 +251,8 @@ def _time_series(tree: Call, around: Surroundings) -> Value:
     if len(tree.arguments) != 1:
         raise around.wrong("TIME_SERIES takes one number")
     number = _scalar(tree.arguments[0], around)
-    return Points("TIME_SERIES", around.grid[2], values=dict.fromkeys(around.times(), number))
+    times = [] if math.isnan(number) else around.times()
+    return Points("TIME_SERIES", around.grid[2], values=dict.fromkeys(times, number))
 
 
 def _metric_count(tree: Call, around: Surroundings) -> Value:

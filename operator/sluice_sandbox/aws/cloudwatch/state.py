@@ -34,6 +34,8 @@ class Alarm:
     tags: dict[str, str] = field(default_factory=dict)
     held_until: float = 0.0
     """Not evaluated by the clock before this: what SetAlarmState said stands for a while."""
+    fault: str = ""
+    """Why its expression could not be computed: EVALUATION_ERROR."""
     value: float | None = None
     """The newest value that it looked at: what scaling policies measure by."""
     acted_at: float = 0.0

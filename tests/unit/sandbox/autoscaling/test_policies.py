@@ -371,6 +371,24 @@ def test_customized_math(scaling: Scaling) -> None:
     assert [item["Metrics"][1]["Expression"] for item in scaling.alarms()] == ["a / 2", "a / 2"]
 
 
+def test_math_that_no_alarm_can_watch(scaling: Scaling) -> None:
+    """What CloudWatch refuses is refused here, and neither policy nor alarms come about."""
+    scaling.register()
+    error = scaling.refusal(
+        "PutScalingPolicy",
+        PolicyName="p",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 10.0,
+            "CustomizedMetricSpecification": {"Metrics": [{"Id": "b", "Expression": "ghost / 2"}]},
+        },
+        **WEB,
+    )
+    assert error.code == "ValidationException"
+    assert scaling.alarms() == []
+    assert scaling.call("DescribeScalingPolicies", ServiceNamespace="ecs")["ScalingPolicies"] == []
+
+
 def test_one_policy_a_metric(scaling: Scaling) -> None:
     """A second target tracking policy on the same metric is refused."""
     scaling.register()

@@ -130,6 +130,21 @@ def test_put_metric_alarm_refuses(cw: CloudWatch, changes: dict[str, Any], code:
         pytest.param({"Metrics": [{"Id": "x", "Expression": "ghost"}]}, "ValidationError", id="unknown id"),
         pytest.param({"Period": 60}, "ValidationError", id="period beside metrics"),
         pytest.param(
+            {"Metrics": [stat("m", ReturnData=False), {"Id": "x", "Expression": "AVG(m)"}]},
+            "ValidationError",
+            id="a number",
+        ),
+        pytest.param(
+            {"Metrics": [stat("m", ReturnData=False), {"Id": "x", "Expression": "[m] * 2"}]},
+            "ValidationError",
+            id="an array",
+        ),
+        pytest.param(
+            {"Metrics": [stat("m", ReturnData=False), {"Id": "x", "Expression": "SERVICE_QUOTA(m)"}]},
+            "UnsupportedOperation",
+            id="not modelled",
+        ),
+        pytest.param(
             {"Metrics": [{"Id": "x", "Expression": "SELECT AVG(m) FROM Shop"}]},
             "UnsupportedOperation",
             id="Metrics Insights",
@@ -280,6 +295,27 @@ def test_an_alarm_on_a_rate(cw: CloudWatch) -> None:
     cw.clock.advance(1)
     assert cw.state("rate") == "OK"
     assert cw.shown("rate")["Metrics"] == ratio()["Metrics"]
+
+
+def test_an_expression_that_fails_on_its_data(cw: CloudWatch) -> None:
+    """When the data turns the result into a number, the state stays and the alarm says why."""
+    cw.call(
+        "PutMetricAlarm",
+        **ratio(
+            Metrics=[
+                stat("errors", ReturnData=False),
+                {"Id": "rate", "Expression": "IF(SUM(errors) > 5, 1, errors)"},
+            ]
+        ),
+    )
+    cw.put(1.0)
+    cw.clock.advance(2)
+    assert cw.state("rate") == "OK"
+    cw.put(9.0)
+    cw.clock.advance(2)
+    shown = cw.shown("rate")
+    assert (shown["StateValue"], shown["EvaluationState"]) == ("OK", "EVALUATION_ERROR")
+    assert "scalar" in shown["StateReason"]
 
 
 def test_few_samples_of_a_percentile(cw: CloudWatch) -> None:
