@@ -159,21 +159,40 @@ def test_tags(cw: Any) -> None:
     assert unknown.value.response["ResourceId"] == "tx"
 
 
-def test_the_older_protocols(side: Side) -> None:
-    """Clients of before CBOR speak query (XML) and json to the same port."""
-    query = urllib.request.Request(
+def ask(side: Side, body: str, **headers: str) -> str:
+    """Make a request as clients of before CBOR make it, and return the answer's text."""
+    scope = "AKIATEST/20260101/eu-central-1/monitoring/aws4_request"
+    request = urllib.request.Request(
         side.url,
-        data=b"Action=ListMetrics&Version=2010-08-01&Namespace=Nobody",
+        data=body.encode(),
         headers={
-            "Authorization": (
-                "AWS4-HMAC-SHA256 Credential=AKIASANDBOX/20260101/eu-west-1/monitoring/aws4_request, "
-                "SignedHeaders=host, Signature=0"
-            ),
-            "Content-Type": "application/x-www-form-urlencoded",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+            **headers,
         },
     )
-    with urllib.request.urlopen(query, timeout=10) as answer:
-        assert b"<ListMetricsResult>" in answer.read()
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def test_the_older_protocols(side: Side, cw: Any) -> None:
+    """Clients of before CBOR speak query (XML) and json to the same port."""
+    ask(
+        side,
+        "Action=PutMetricData&Version=2010-08-01&Namespace=Old&MetricData.member.1.MetricName=m"
+        "&MetricData.member.1.Values.member.1=2.5&MetricData.member.1.Counts.member.1=4"
+        "&MetricData.member.1.Dimensions.member.1.Name=zone&MetricData.member.1.Dimensions.member.1.Value=a",
+        **{"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    xml = ask(side, "Action=ListMetrics&Version=2010-08-01&Namespace=Old")
+    assert "<MetricName>m</MetricName>" in xml
+    assert "<Name>zone</Name><Value>a</Value>" in xml
+    target = {"X-Amz-Target": "GraniteServiceVersion20100801.ListMetrics"}
+    found = json.loads(
+        ask(
+            side, json.dumps({"Namespace": "Old"}), **{"Content-Type": "application/x-amz-json-1.0"}, **target
+        )
+    )
+    assert found["Metrics"] == cw.list_metrics(Namespace="Old")["Metrics"]
 
 
 def test_a_compressed_request(cw: Any) -> None:
