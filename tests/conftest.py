@@ -8,6 +8,12 @@ from pathlib import Path
 # Test folders are no packages (import mode importlib), so the module beside this file needs its folder named.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from hypothesis import HealthCheck, settings
+
 from controlplane_fixture import control_plane, namespace
+
+# How fast inputs come says how busy the machine is, and nothing about the law.
+settings.register_profile("sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sluice")
 
 __all__ = ["control_plane", "namespace"]
