@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice_sandbox.aws.ecs.core import Core
-from sluice_sandbox.aws.ecs.identity import owner, uuid_id
+from sluice_sandbox.aws.ecs.identity import arn, owner, uuid_id
 from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
 
 MAX_EVENTS = 100
 _SOURCE = "aws.ecs"
+_OF_PROVIDERS = frozenset({"CAPACITY_PROVIDER_STEADY_STATE", "SERVICE_TASK_PLACEMENT_FAILURE"})
+"""Service actions that name the capacity providers (the developer guide's examples)."""
 
 
 def iso(seconds: float) -> str:
@@ -61,7 +63,11 @@ class Narrator:
         del service.events[MAX_EVENTS:]
 
     def deployment_changed(self, service: Service, deployment: Deployment, name: str) -> None:
-        """Emit ECS Deployment State Change (eventName SERVICE_DEPLOYMENT_*)."""
+        """Emit ECS Deployment State Change (SERVICE_DEPLOYMENT_*), and the same as a service action.
+
+        Both are documented: "Amazon ECS service deployment state change events" and, for IN_PROGRESS and
+        COMPLETED, "Amazon ECS service action events".
+        """
         self._core.ports.emitter.emit(
             owner(service.arn),
             source=_SOURCE,
@@ -75,6 +81,8 @@ class Narrator:
             },
             resources=[service.arn],
         )
+        if not name.endswith("FAILED"):
+            self.service_acted(service, name)
 
     def service_acted(self, service: Service, name: str, *, kind: str = "INFO", reason: str = "") -> None:
         """Emit ECS Service Action (eventName SERVICE_STEADY_STATE, ...)."""
@@ -84,6 +92,10 @@ class Narrator:
             "clusterArn": service.cluster_arn,
             "createdAt": iso(self._core.now()),
         }
+        providers = [item["capacityProvider"] for item in service.spec.get("capacityProviderStrategy") or ()]
+        if providers and name in _OF_PROVIDERS:
+            caller = owner(service.arn)
+            detail["capacityProviderArns"] = [arn(caller, "capacity-provider", item) for item in providers]
         if reason:
             detail["reason"] = reason
         self._core.ports.emitter.emit(

@@ -261,6 +261,8 @@ class Scheduler:
             service.remarks.clear()
             self._narrator.say(service, "has reached a steady state.")
             self._narrator.service_acted(service, "SERVICE_STEADY_STATE")
+            if service.spec.get("capacityProviderStrategy"):
+                self._narrator.service_acted(service, "CAPACITY_PROVIDER_STEADY_STATE")
         self._rest(service, mine)
 
     def _early(self, service: Service, *, healthy: int, others: int) -> bool:

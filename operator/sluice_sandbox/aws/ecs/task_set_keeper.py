@@ -86,3 +86,4 @@ class TaskSetKeeper:
         task_set.stability_at = self._core.now()
         if stability == "STEADY_STATE":
             self._narrator.say_of_set(service, task_set.placed_as.id, "has reached a steady state.")
+            self._narrator.service_acted(service, "TASKSET_STEADY_STATE")
