@@ -105,8 +105,8 @@ def test_refused_alike_for_services_and_tasks(ecs: Any, request_of: Any, operati
     assert text in refused[1]
 
 
-DAEMON = {"schedulingStrategy": "DAEMON", "desiredCount": None, "launchType": "EC2"}
-DAEMON_REFUSED = {
+DAEMON: dict[str, Any] = {"schedulingStrategy": "DAEMON", "desiredCount": None, "launchType": "EC2"}
+DAEMON_REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "on-fargate": ({"launchType": "FARGATE"}, "not supported on Fargate"),
     "with-count": ({"desiredCount": 1}, "does not support a desired count"),
     "with-strategy": ({"placementStrategy": [{"type": "random"}]}, "Placement strategies are not supported"),
