@@ -16,6 +16,7 @@ Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
 | GET /_sandbox/listeners | the loopback URL of each listener by ARN |
 | GET, POST /_sandbox/tasks | running tasks; changes or crashes a container (`control_tasks`) |
 | GET, POST /_sandbox/images | rules from image patterns to behaviour |
+| GET, POST /_sandbox/hooks | hookStatus of Lambda lifecycle hooks: `{"function": pattern, "status": ...}` |
 | GET /_sandbox/traffic | request counts and target states by target group |
 | GET, POST /_sandbox/load | the CPU and memory that ECS services show (`control_load`) |
 | POST /_sandbox/reset | back to the baseline: calls, faults and own services' state |
@@ -74,6 +75,8 @@ class ControlApi:
             ("GET", "events"): lambda _: self._events(),
             ("GET", "listeners"): lambda _: {"listeners": dict(self._urls())},
             ("GET", "traffic"): lambda _: self._traffic(),
+            ("GET", "hooks"): lambda _: self._hooks(),
+            ("POST", "hooks"): self._answer_hooks,
             ("POST", "reset"): lambda _: self._reset(),
         }
         utilization = world.outside.utilization
@@ -196,6 +199,17 @@ class ControlApi:
     def _traffic(self) -> Value:
         counters = getattr(self._world.services.get("elbv2"), "counters", {})
         return {"counters": _plain(counters() if callable(counters) else counters)}
+
+    def _hooks(self) -> Value:
+        ecs = self._world.services.get("ecs")
+        return {"answers": _plain(getattr(getattr(ecs, "state", None), "hook_answers", {}))}
+
+    def _answer_hooks(self, ask: Ask) -> Value:
+        answer = getattr(self._world.services.get("ecs"), "answer_hooks", None)
+        if answer is None:
+            raise LookupError("this world has no ECS")
+        answer(str(ask.fields.get("function", "*")), str(ask.fields.get("status", "")))
+        return self._hooks()
 
     def _reset(self) -> Value:
         self._world.reset()
