@@ -292,7 +292,7 @@ def test_foreign_weights_halt() -> None:
     assert done.actions == ()
     (problem,) = done.problems
     assert problem.reason == "DriftHalted"
-    assert "of sandbox:443 has weights that Sluice did not write: web-a=1, web-b=1" in problem.message
+    assert "of sandbox:443 has web-a=1, web-b=1 instead of web-a=95, web-b=5: weights" in problem.message
     acknowledged = {
         "name": "web",
         "uid": "uid-web",

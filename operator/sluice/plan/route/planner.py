@@ -251,14 +251,17 @@ def _adjust(plan: _ListenerPlan, rule: DesiredRule, seen: Mapping[str, Any], sce
         plan.moved.append(placed)
         reasons.append(f"priority {number} → {placed.priority}")
     if foreign:
-        plan.problems.append(Problem(reason="DriftHalted", message=f"{foreign}; {_WHAT_TO_DO}"))
+        plan.problems.append(Problem(reason="DriftHalted", message=f"{foreign}: {_WHAT_TO_DO}"))
     if reasons and (memory.settled or _ours(rule, current, memory) is False):
         what = "; ".join(reasons)
         text = f"rule {rule.name} of {parent.name} was changed by somebody else; repaired: {what}"
         plan.notes.append(Note(type="Warning", reason="DriftRepaired", message=text))
 
 
-_WHAT_TO_DO = "write them back, or resume the rollout to overwrite them, or abort it"
+_WHAT_TO_DO = (
+    "weights that Sluice did not write; write the right ones back, or resume the rollout to overwrite them,"
+    " or abort it"
+)
 
 
 def _ours(rule: DesiredRule, current: str, memory: Memory) -> bool | None:
@@ -273,10 +276,7 @@ def _foreign(rule: DesiredRule, current: str, scene: _Scene) -> str:
     """Return what to tell of weights that are somebody else's and not to be overwritten; '' otherwise."""
     if rule.reassert or rule.role != "production" or _ours(rule, current, scene.memory) is not False:
         return ""
-    return (
-        f"rule {rule.name} of {scene.parent.name} has weights that Sluice did not write: {current} instead of"
-        f" {shown(rule.weights)}"
-    )
+    return f"rule {rule.name} of {scene.parent.name} has {current} instead of {shown(rule.weights)}"
 
 
 def _match(
