@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from sluice.api.v1alpha1.progressive import from_snapshot
 from sluice.model.conditions import STALLED
+from sluice.model.errors import Refused
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.situation import GroupFacts, MemberFacts
+from sluice.plan.progressive.memory import read_rollout
 from sluice.ports import Object, Store
+from sluice.rollout import group
+
+_NO_FAULT: Final = frozenset({"", "Group", "Superseded"})
+"""Reasons to go back that are not the member's own fault: they take nobody else back."""
+_FELL_BACK: Final = frozenset({"RolledBack", "FirstRolloutFailed"})
 
 
 def group_facts(store: Store, key: Key, name: str) -> GroupFacts:
@@ -34,18 +42,31 @@ def _member(key: Key, obj: Object) -> MemberFacts:
     rollout: Mapping[str, Any] = status.get("rollout") or {}
     generation = obj["metadata"].get("generation")
     fresh = status.get("observedGeneration") == generation
-    failed = bool(rollout.get("reason")) or any(
-        entry["type"] == STALLED and entry.get("observedGeneration") == generation
+    rejected: Mapping[str, Any] = status.get("rejectedRevision") or {}
+    # A revision that the group alone took back is not to blame: it would hold the others for ever.
+    fell = rejected.get("cause") not in _NO_FAULT and any(
+        entry["type"] == STALLED
+        and entry.get("reason") in _FELL_BACK
+        and entry.get("observedGeneration") == generation
         for entry in status.get("conditions") or ()
     )
-    stage = rollout.get("stage", "")
-    ready = stage not in ("", "Starting", "PreScaleUp", "ScalingUp", "PostScaleUp", "PreTraffic")
     return MemberFacts(
         name=key.name,
         changing=bool(rollout) or not fresh,
         rollout_id=str(rollout.get("id", "")),
-        arrived=int(rollout.get("stepIndex", 0)) if ready else -1,
-        failed=failed,
+        arrived=_arrived(rollout),
+        failed=fell or str(rollout.get("reason", "")) not in _NO_FAULT,
         finished=fresh and not rollout,
         strategy_steps=len(rollout.get("steps") or ()),
     )
+
+
+def _arrived(entry: Mapping[str, Any]) -> int:
+    """Return how far a member has come; what this version cannot read has not come anywhere."""
+    if "memory" not in entry:
+        return group.NOT_READY
+    rollout = read_rollout(entry)
+    try:
+        return group.arrived(rollout, from_snapshot(rollout.strategy))
+    except Refused:
+        return group.NOT_READY

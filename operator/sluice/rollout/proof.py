@@ -37,8 +37,20 @@ def order(work: Work) -> TrafficOrder:
         header_slot=rollout.slot if rollout.header else "",
         reassert=reassert or work.strategy.on_drift == "Reassert",
         verify_after=max(rollout.verify_after, 0.0),
-        rollback=rollout.stage == "RollingBack" or (rollout.kind == "Undo" and rollout.stage == "Stepping"),
+        rollback=_urgent(work),
     )
+
+
+def _urgent(work: Work) -> bool:
+    """Tell whether these weights are written before anything else: a rollback that was ordered.
+
+    Not while it is held (the slots must be mended then), nor where no route has anything to write.
+    """
+    rollout = work.rollout
+    if not work.situation.traffic.routes or not rollout.shown:
+        return False
+    back = rollout.stage == "RollingBack" and not rollout.weight
+    return back or (rollout.kind == "Undo" and rollout.stage == "Stepping" and bool(rollout.weight))
 
 
 def proven_at(work: Work) -> float | None:

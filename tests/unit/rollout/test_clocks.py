@@ -26,7 +26,11 @@ def _kill_live(world: World) -> None:
 
 
 def _set(**members: Any) -> Callable[[World], None]:
-    return lambda world: [setattr(world, name, value) for name, value in members.items()] and None
+    def change(world: World) -> None:
+        for name, value in members.items():
+            setattr(world, name, value)
+
+    return change
 
 
 def _drift(world: World) -> None:

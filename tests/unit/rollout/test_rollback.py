@@ -95,6 +95,7 @@ def test_both_unhealthy_holds_the_weights_and_needs_a_person() -> None:
     world.person = Person(abort=True)
     decision = world.run(600, tick=20)
     assert (decision.phase, dict(decision.traffic.weights)) == ("Degraded", {"a": 750, "b": 250})
+    assert not decision.traffic.rollback, "the slots may be mended meanwhile"
     assert "the source has 0 of 4 targets healthy, the candidate 1" in decision.message
     assert world.motion.rollout is not None
     assert "person" in [gate.name for gate in world.motion.rollout.gates]

@@ -315,7 +315,8 @@ class World:
             return
         source = "b" if now.slot == "a" else "a"
         held = "health" in decision.needs or any(gate.name == "person" for gate in now.gates)
-        ordered = dict(decision.traffic.weights) == {source: 1000} and decision.traffic.rollback
+        urgent = decision.traffic.rollback or not self.routes
+        ordered = dict(decision.traffic.weights) == {source: 1000} and urgent
         self._promise(ordered or held, "a rollback began without the traffic")
         counts = {order.slot: order.count for order in decision.slots}
         self._promise(counts[now.slot] is None, "a rollback began with the candidate's tasks")
