@@ -136,3 +136,12 @@ def test_only_the_count_is_followed_where_the_body_is_not_kept() -> None:
     assert operations(slot_plan.only_count(given(OLD), seen, order)) == [("UpdateService", 3)]
     same = dataclasses.replace(order, count=2)
     assert operations(slot_plan.only_count(given(OLD), seen, same)) == []
+
+
+@pytest.mark.parametrize(("state", "forced"), [("FAILED", True), ("COMPLETED", None)])
+def test_a_retry_of_what_ecs_gave_up_is_deployed_by_force(state: str, forced: object) -> None:
+    """A deployment that the circuit breaker failed stays FAILED until another one takes its place."""
+    seen = service(OLD, OLD_ARN, count=0)
+    seen["deployments"] = [{**seen["deployments"][0], "rolloutState": state}]
+    (action,) = follow(OLD, given(OLD), seen, 2, OLD_ARN).actions
+    assert (action.params["desiredCount"], action.params.get("forceNewDeployment")) == (2, forced)

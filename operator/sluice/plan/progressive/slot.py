@@ -125,8 +125,18 @@ def _keep(
 ) -> SlotPlan:
     tags = tuple(ecs.tag_actions(desired, slot, service))
     drift = tuple(entry.text for entry in found if entry.member != "desiredCount")
-    update = (ecs.update(slot, body, found, force=False),) if found else ()
+    update = (ecs.update(slot, body, found, force=_given_up(service, body)),) if found else ()
     return SlotPlan(slot=slot, actions=(*tags, *update), repaired=drift)
+
+
+def _given_up(service: Structure, body: Mapping[str, Any]) -> bool:
+    """Tell whether an empty slot is to run again what ECS's circuit breaker gave up (a retry).
+
+    The deployment stays FAILED, and would be read as failed again, until another one takes its place.
+    """
+    left = int(service.get("runningCount", 0)) + int(service.get("pendingCount", 0))
+    empty = not left and not int(service.get("desiredCount", 0))
+    return empty and bool(body.get("desiredCount")) and ecs.primary(service).get("rolloutState") == "FAILED"
 
 
 def _empty(slot: Slot, name: str, *, tasks: int, wanted: int) -> SlotPlan:
