@@ -46,7 +46,7 @@ class ScheduleCalls:
         if schedule is None or action is None:
             raise invalid("Schedule and ScalableTargetAction are required for a new scheduled action.")
         _check_action(action)
-        schedules.check(schedule, timezone=timezone, now=self._desk.now())
+        schedules.check(schedule, timezone=timezone)
         start, end = params.get("StartTime"), params.get("EndTime")
         if end is not None and end <= max(start or 0.0, self._desk.now()):
             raise invalid("EndTime must be later than StartTime and in the future.")

@@ -56,16 +56,16 @@ def zone(name: str) -> ZoneInfo:
         raise invalid(f"The timezone {name} is not valid.") from None
 
 
-def check(schedule: str, *, timezone: str, now: float) -> None:
-    """Refuse what is no schedule, and an at() that is past."""
+def check(schedule: str, *, timezone: str) -> None:
+    """Refuse what is no schedule. An at() that is past is one: it never runs."""
     zone(timezone)
-    if schedule.startswith("at(") and _at(schedule, timezone) <= now:
-        raise invalid(f"Schedule {schedule} is in the past.")
-    if schedule.startswith("rate("):
+    if schedule.startswith("at("):
+        _at(schedule, timezone)
+    elif schedule.startswith("rate("):
         _rate(schedule)
     elif schedule.startswith("cron("):
         cron(schedule)
-    elif not schedule.startswith("at("):
+    else:
         raise _wrong(schedule)
 
 

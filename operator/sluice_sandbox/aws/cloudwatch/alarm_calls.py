@@ -63,7 +63,7 @@ class AlarmCalls:
             spec["Threshold"] = float(spec["Threshold"])
         for member in alarm_rules.ACTIONS:
             spec.setdefault(member, [])
-        if kind == METRIC_ALARM and "Metrics" not in spec:
+        if kind == METRIC_ALARM:
             spec.setdefault("Dimensions", [])
         now = self._desk.now()
         alarm = region.alarms.get(name)

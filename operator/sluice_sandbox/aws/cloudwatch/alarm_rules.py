@@ -36,8 +36,7 @@ NOT_MODELLED = {
     "EvaluationCriteria": "PromQL alarms (EvaluationCriteria)",
     "EvaluationInterval": "PromQL alarms (EvaluationInterval)",
     "ThresholdMetricId": "anomaly detection alarms (ThresholdMetricId)",
-    "WarmUpConfiguration": "warm-up periods of alarms",
-    "EvaluationWindow": "wall clock windows of alarms",
+    "ActionConfiguration": "tags in alarm notifications (ActionConfiguration)",
 }
 _ACTION_PREFIXES = ("arn:aws:", "arn:aws-cn:", "arn:aws-us-gov:")
 
@@ -64,6 +63,8 @@ def check(params: Params) -> None:
         period = params["Period"]
     _check_periods(params, period)
     _check_choices(params)
+    if "WallClockWindow" in params.get("EvaluationWindow", {}):
+        raise not_modelled("wall clock windows of alarms", "Leave EvaluationWindow out for a sliding one.")
 
 
 def check_name(name: str) -> None:

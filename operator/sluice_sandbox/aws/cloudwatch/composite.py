@@ -3,7 +3,7 @@
 Sources: botocore's PutCompositeAlarm and DeleteAlarms, "Create a composite alarm" of the user guide. Every
 child must exist when the rule is put, so an alarm cannot name itself; a longer cycle is not refused
 (PutCompositeAlarm says that one can come about) but its evaluation stops. An alarm that a rule names
-cannot be deleted: ResourceConflict.
+cannot be deleted.
 """
 
 from __future__ import annotations
@@ -173,8 +173,9 @@ def _check_children(region: Region, name: str, rule: Rule) -> None:
         raise validation_error(f"AlarmRule must not refer to the alarm itself: {name}.")
     if missing:
         raise validation_error(
-            f"Could not save the composite alarm {name}: AlarmRule refers to alarms that do not exist: "
-            f"{', '.join(missing)}."
+            # Text: awsdocs/aws-cloudformation-user-guide#911.
+            f"Could not save the composite alarm as alarms [{', '.join(missing)}] in the alarm rule do "
+            "not exist"
         )
     for child_name in composite_rules.children(rule):
         others = [alarm for alarm in parents(region, child_name) if alarm.name != name]

@@ -1,8 +1,9 @@
 """DeleteAlarms: up to 100 at once, of which at most one composite alarm.
 
-Source: botocore's DeleteAlarms. Where one name is wrong the others are deleted all the same; an alarm
-that a composite alarm's rule names is kept: ResourceConflict. Names that no alarm has are passed over
-where others exist and refused (ResourceNotFound) where none does.
+Source: botocore's DeleteAlarms. Where one name is wrong the others are deleted all the same; names that no
+alarm has are refused (ResourceNotFound) where none is right. Nothing is deleted when a composite alarm
+depends on any of them: ValidationError, as ekristen/aws-nuke#462 and cloud-custodian/cloud-custodian#7763
+quote it. (botocore lists ResourceConflict, too; when AWS gives that is not documented.)
 """
 
 from __future__ import annotations
@@ -40,22 +41,19 @@ class Deletion:
             raise validation_error("Only one composite alarm can be deleted per request.")
         if not found and names:
             raise AwsError("ResourceNotFound", f"Unknown: {', '.join(names)}", status=404)
-        conflicts = {}
-        # The composite alarm first: what only it named may go with it.
-        for alarm in sorted(found, key=lambda item: item.kind != COMPOSITE_ALARM):
-            holders = [parent.name for parent in composite.parents(region, alarm.name)]
-            if holders:
-                conflicts[alarm.name] = holders
-                continue
-            self.remove(caller, alarm.name)
-        if conflicts:
-            name, holders = next(iter(conflicts.items()))
-            raise AwsError(
-                "ResourceConflict",
-                f"Cannot delete {name}: the rules of these composite alarms refer to it: "
-                f"{', '.join(sorted(holders))}.",
-                status=409,
+        leaving = {alarm.name for alarm in found}
+        held = [
+            alarm.name
+            for alarm in found
+            if any(parent.name not in leaving for parent in composite.parents(region, alarm.name))
+        ]
+        if held:
+            them = "it" if len(held) == 1 else "them"
+            raise validation_error(
+                f"Cannot delete {','.join(held)} as there are composite alarm(s) depending on {them}."
             )
+        for alarm in found:
+            self.remove(caller, alarm.name)
         return {}
 
     def remove(self, caller: Caller, name: str) -> None:

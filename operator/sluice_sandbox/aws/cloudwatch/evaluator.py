@@ -137,6 +137,8 @@ class Evaluator:
             return
         if alarm.held_until > self._desk.now() and seen[1:] == alarm.seen[1:]:
             return
+        if self._warming_up(alarm, window):
+            return
         alarm.seen, alarm.held_until = seen, 0.0
         alarm.fault = ""
         try:
@@ -160,6 +162,19 @@ class Evaluator:
             reason=outcome.reason,
             reason_data=evaluation.reason_data(alarm.spec, outcome, now=self._desk.now()),
         )
+
+    def _warming_up(self, alarm: Alarm, window: _Window) -> bool:
+        """Tell whether evaluation waits for the warm-up, or for data to fill the periods (botocore)."""
+        warm_up = alarm.spec.get("WarmUpConfiguration")
+        if warm_up is None or alarm.warmed_up:
+            return False
+        over = alarm.created_at + 60 * warm_up["WarmUpPeriodDurationInMinutes"]
+        if self._desk.now() >= over:
+            alarm.warmed_up = True
+        elif not warm_up.get("OnlyStartEvaluatingAfterWarmUpPeriodEnds", False):
+            real = [item for item in window.datapoints() if item.value is not None]
+            alarm.warmed_up = len(real) >= alarm.spec["EvaluationPeriods"]
+        return not alarm.warmed_up
 
 
 def as_queries(spec: Mapping[str, Any]) -> queries.Queries:

@@ -40,6 +40,8 @@ class Alarm:
     """The newest value that it looked at: what scaling policies measure by."""
     acted_at: float = 0.0
     """When actions last ran: scaling policies are invoked again while the alarm stays."""
+    warmed_up: bool = False
+    """Its warm-up period is over, and never comes again."""
     seen: tuple[int, ...] = ()
     """What the last evaluation was made of; the same again can only have the same result."""
     suppression: dict[str, Any] = field(default_factory=dict)

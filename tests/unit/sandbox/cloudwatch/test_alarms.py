@@ -85,6 +85,14 @@ def ratio(threshold: float = 5.0, **changes: Any) -> dict[str, Any]:
             id="anomaly detection",
         ),
         pytest.param({"ThresholdMetricId": "ad1"}, "UnsupportedOperation", id="threshold of a band"),
+        pytest.param(
+            {"EvaluationWindow": {"WallClockWindow": {}}}, "UnsupportedOperation", id="wall clock window"
+        ),
+        pytest.param(
+            {"ActionConfiguration": {"AlarmTagsPropagation": {"Enabled": True}}},
+            "UnsupportedOperation",
+            id="tags in notifications",
+        ),
     ],
 )
 def test_put_metric_alarm_refuses(cw: CloudWatch, changes: dict[str, Any], code: str) -> None:
@@ -295,6 +303,20 @@ def test_an_alarm_on_a_rate(cw: CloudWatch) -> None:
     cw.clock.advance(1)
     assert cw.state("rate") == "OK"
     assert cw.shown("rate")["Metrics"] == ratio()["Metrics"]
+
+
+@pytest.mark.parametrize(("patient", "state"), [(False, "ALARM"), (True, "INSUFFICIENT_DATA")])
+def test_a_warm_up(cw: CloudWatch, patient: bool, state: str) -> None:  # noqa: FBT001 - a column of the table
+    """Missing data says nothing while it lasts; enough data ends it early unless it is to be waited for."""
+    warm_up = {"WarmUpPeriodDurationInMinutes": 10, "OnlyStartEvaluatingAfterWarmUpPeriodEnds": patient}
+    cw.alarm(TreatMissingData="breaching", WarmUpConfiguration=warm_up)
+    cw.clock.advance(120)
+    assert cw.state() == "INSUFFICIENT_DATA"
+    cw.put(99.0)
+    cw.clock.advance(2)
+    assert cw.state() == state
+    cw.clock.advance(600)
+    assert cw.state() == "ALARM"
 
 
 def test_an_expression_that_fails_on_its_data(cw: CloudWatch) -> None:

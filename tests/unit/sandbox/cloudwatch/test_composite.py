@@ -153,14 +153,19 @@ def test_children_and_parents_are_short(pair: CloudWatch) -> None:
 
 
 def test_a_child_cannot_be_deleted(pair: CloudWatch) -> None:
-    """An alarm that a rule names stays (ResourceConflict); with its composite alarm it may go."""
-    composite(pair, "ALARM(a)")
-    error = pair.refusal("DeleteAlarms", AlarmNames=["a", "b b"])
-    assert (error.code, error.status) == ("ResourceConflict", 409)
-    answer = pair.call("DescribeAlarms")
-    assert [item["AlarmName"] for item in answer["MetricAlarms"]] == ["a"]
-    pair.call("DeleteAlarms", AlarmNames=["a", "both"])
-    assert pair.call("DescribeAlarms", AlarmTypes=["CompositeAlarm", "MetricAlarm"])["MetricAlarms"] == []
+    """Nothing is deleted while a composite alarm depends on one of them; with it all may go."""
+    composite(pair, 'ALARM(a) OR ALARM("b b")')
+    pair.alarm(AlarmName="free")
+    error = pair.refusal("DeleteAlarms", AlarmNames=["a", "free"])
+    assert (error.code, error.status) == ("ValidationError", 400)
+    assert error.message == "Cannot delete a as there are composite alarm(s) depending on it."
+    both = pair.refusal("DeleteAlarms", AlarmNames=["a", "b b"]).message
+    assert both == "Cannot delete a,b b as there are composite alarm(s) depending on them."
+    names = [item["AlarmName"] for item in pair.call("DescribeAlarms")["MetricAlarms"]]
+    assert names == ["a", "b b", "free"]
+    pair.call("DeleteAlarms", AlarmNames=["a", "b b", "both"])
+    found = pair.call("DescribeAlarms", AlarmTypes=["CompositeAlarm", "MetricAlarm"])
+    assert [item["AlarmName"] for item in found["MetricAlarms"] + found["CompositeAlarms"]] == ["free"]
 
 
 def test_two_composite_alarms_are_not_deleted_at_once(pair: CloudWatch) -> None:
@@ -177,8 +182,8 @@ def test_a_cycle_can_come_about_and_holds_itself(pair: CloudWatch) -> None:
     composite(pair, "ALARM(two) OR ALARM(a)", name="one")
     set_state(pair, "a", "ALARM")
     assert (pair.state("one"), pair.state("two")) == ("ALARM", "ALARM")
-    assert pair.refusal("DeleteAlarms", AlarmNames=["one"]).code == "ResourceConflict"
-    assert pair.refusal("DeleteAlarms", AlarmNames=["two"]).code == "ResourceConflict"
+    assert pair.refusal("DeleteAlarms", AlarmNames=["one"]).code == "ValidationError"
+    assert pair.refusal("DeleteAlarms", AlarmNames=["two"]).code == "ValidationError"
     composite(pair, "FALSE", name="one")
     pair.call("DeleteAlarms", AlarmNames=["two"])
     pair.call("DeleteAlarms", AlarmNames=["one"])
@@ -227,4 +232,4 @@ def test_the_suppressor_holds_actions_back(pair: CloudWatch) -> None:
 def test_a_suppressor_cannot_be_deleted(pair: CloudWatch) -> None:
     """It is in use like a child."""
     suppressed(pair)
-    assert pair.refusal("DeleteAlarms", AlarmNames=["b b"]).code == "ResourceConflict"
+    assert pair.refusal("DeleteAlarms", AlarmNames=["b b"]).code == "ValidationError"
