@@ -223,8 +223,11 @@ class RouteLooks:
 
 
 def _bake(deployment: Object) -> float | None:
-    """Return the bake of a raw Deployment whose strategy is Progressive."""
+    """Return the bake of a raw Deployment whose strategy is Progressive; None too when it can't be read."""
     progressive = ((deployment.get("spec") or {}).get("strategy") or {}).get("progressive")
     if progressive is None:
         return None
-    return seconds_or((progressive.get("bake") or {}).get("duration"), 0.0)
+    try:
+        return seconds_or((progressive.get("bake") or {}).get("duration"), 0.0)
+    except ValueError:
+        return None  # an older CRD let it through; the Deployment's own controller tells of it

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api_samples import deployment
-from progressive_samples import CASES, FULL, MISSPELT, progressive, served, stepped
+from progressive_samples import CASES, FULL, MISSPELT, measured, progressive, served, stepped
 from sluice.api.v1alpha1.deployment import parse_deployment
 from sluice.api.v1alpha1.progressive import from_snapshot, strategy_of
 from sluice.api.v1alpha1.progressive_rules import warnings
@@ -195,7 +195,9 @@ def test_a_snapshot_reads_back_as_the_same_strategy(members: dict[str, Any]) -> 
 
 def test_a_snapshot_of_another_version_says_so() -> None:
     """A text that this version can't read names its place and what to do."""
-    with pytest.raises(Refused, match=r"status\.rollout\.strategy\.mirror: .*run that version until") as seen:
+    with pytest.raises(
+        Refused, match=r"status\.rollout\.memory\.strategy\.mirror: .*run that version until"
+    ) as seen:
         from_snapshot({"canary": {}, "mirror": {"percent": 5}})
     assert seen.value.reason == "InvalidSpec"
 
@@ -234,6 +236,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "time zone": (
         progressive(canary={}, freezeWindows=[FULL["freezeWindows"][0] | {"timeZone": "Mars/Olympus"}]),
         "spec.strategy.progressive.freezeWindows[0].timeZone: is no IANA time zone",
+    ),
+    "JSON path": (
+        measured(
+            loadBalancer=None,
+            minRequests=None,
+            compareTo=None,
+            web={"url": "http://score", "jsonPath": "$.data[?"},
+        ),
+        "spec.strategy.progressive.analysis.metrics[0].web.jsonPath: is no JMESPath expression",
     ),
     "same header twice": (
         stepped(

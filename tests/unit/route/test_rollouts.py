@@ -274,6 +274,37 @@ def test_a_rollback_waits_for_no_test_listener() -> None:
         assert [entry["name"] for entry in entries] == acknowledged
 
 
+def test_every_production_rule_of_a_rollback_comes_first() -> None:
+    """On all listeners, before test listeners, other rules and anything that is made or deleted."""
+    listeners = [
+        parent(listener="arn:one"),
+        parent(listener="arn:test", test=True),
+        parent(listener="arn:two"),
+    ]
+    backends = facts(test="b", header=CANARY)
+    desired, _ = wanted(intent(), backends, *listeners)
+    first = plan_rules(KEY, installation="i", desired=desired, parents=listeners, former=(), memory=FIRST)
+    rules = {
+        listener.listener_arn: [
+            rule | {"RuleArn": f"{listener.listener_arn}/{number}"}
+            for number, rule in enumerate(made(first))
+            if first.actions[number].params["ListenerArn"] == listener.listener_arn
+        ]
+        for listener in listeners
+    }
+    again = [replace(listener, rules=tuple(rules[listener.listener_arn])) for listener in listeners]
+    back = facts(weights={"a": 1000}, rollback=True, reassert=True)
+    desired, _ = wanted(intent(), back, *again)
+    done = plan_rules(KEY, installation="i", desired=desired, parents=again, former=(), memory=FIRST)
+    assert [(a.operation, a.params["RuleArn"].partition("/")[0], a.priority) for a in done.actions] == [
+        ("ModifyRule", "arn:one", Priority.ROLLBACK),
+        ("ModifyRule", "arn:two", Priority.ROLLBACK),
+        ("ModifyRule", "arn:test", Priority.ROLLOUT),
+        ("DeleteRule", "arn:one", Priority.ROLLOUT),
+        ("DeleteRule", "arn:two", Priority.ROLLOUT),
+    ]
+
+
 # Weights of somebody else.
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+import jmespath  # type: ignore[import-untyped]  # comes with boto3, without types
+from pydantic import AfterValidator, Field, model_validator
 
 from sluice.api.v1alpha1.choice import Choice, complaint
 from sluice.api.v1alpha1.duration import Duration, Interval
@@ -20,10 +21,19 @@ _STATISTIC_OF: Final = "statistic goes with TargetResponseTime only; remove it"
 _METRIC_OR_MATH: Final = (
     "give namespace and metricName (with statistic, dimensions), or expression and queries"
 )
+_NO_PATH: Final = "is no JMESPath expression; write one as data.errorRate"
 _NO_CONDITION: Final = 'a metric needs failureCondition or successCondition, as "> 0.01"'
 _LOAD_BALANCER_ONLY: Final = (
     "minRequests and compareTo go with loadBalancer only; put the comparison into the query"
 )
+
+
+def _compiles(expression: str) -> str:
+    try:
+        jmespath.compile(expression)
+    except jmespath.exceptions.JMESPathError:
+        raise complaint(_NO_PATH) from None
+    return expression
 
 
 class LoadBalancerMetric(Typed):
@@ -137,7 +147,7 @@ class WebMetric(Typed):
     """Headers to send."""
     body: Annotated[str, Field(max_length=8192)] | None = None
     """Body to send with POST."""
-    json_path: Annotated[str, Field(min_length=1, max_length=1024)]
+    json_path: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_compiles)]
     """Where the number is, as a JMESPath expression (what `aws --query` takes): data.errorRate."""
     tls: Tls | None = None
     """Whom to trust; absent: the system's authorities."""

@@ -74,7 +74,7 @@ def strategy_of(spec: DeploymentSpec) -> Progressive | None:
 def from_snapshot(
     raw: Mapping[str, Any], *, min_ready: float = 0.0, progress_deadline: float = _DEADLINE
 ) -> Progressive:
-    """Return the strategy that `status.rollout.strategy` keeps.
+    """Return the strategy that `status.rollout.memory.strategy` keeps.
 
     The two times are not part of `spec.strategy` and come from the present spec. Raises
     Refused("InvalidSpec") when this version can't read it, which only another version's text can cause.
@@ -83,7 +83,7 @@ def from_snapshot(
         kept = ProgressiveSpec.model_validate(dict(raw))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in ("status.rollout.strategy", *first["loc"]))
+        where = ".".join(str(part) for part in ("status.rollout.memory.strategy", *first["loc"]))
         raise Refused(
             "InvalidSpec",
             f"{where}: {first['msg']}; another version of Sluice wrote it: run that version until the "

@@ -132,10 +132,9 @@ def plan_rules(
         for rule in own_rules(parent, installation=installation, key=key)
     ]
     ordered = [
-        *(
-            action
-            for listener in listeners
-            for action in sorted(listener.modify, key=lambda action: action.priority)
+        *sorted(
+            (action for listener in listeners for action in listener.modify),
+            key=lambda action: action.priority,  # what rolls back before all the rest, else in order
         ),
         *(action for listener in listeners for action in listener.create),
         *(action for listener in listeners for action in listener.delete),
