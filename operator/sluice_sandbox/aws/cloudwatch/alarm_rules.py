@@ -108,10 +108,8 @@ def _check_single(params: Params) -> None:
 def _check_metrics(params: Params) -> None:
     given = [member for member in SINGLE_METRIC if member in params]
     if given:
-        raise validation_error(
-            "The parameters MetricName, Namespace, Dimensions, Period, Unit, Statistic and ExtendedStatistic "
-            f"must not be specified with a Metrics list; you have specified {', '.join(given)}."
-        )
+        # Text: cloudtools/troposphere#1276.
+        raise validation_error(f"{given[0]} should not be set if list of Metrics is set.")
     metrics: Sequence[Mapping[str, Any]] = params["Metrics"]
     if not metrics:
         raise validation_error("The parameter Metrics must not be empty.")
