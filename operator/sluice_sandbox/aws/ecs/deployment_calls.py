@@ -65,8 +65,7 @@ class DeploymentCalls:
     def describe_service_deployments(self, caller: Caller, params: Params) -> Response:
         """Describe up to 20 by ARN; unknown ones are failures."""
         arns: list[str] = params["serviceDeploymentArns"]
-        if len(arns) > MAX_DESCRIBE:
-            raise refusals.invalid_parameter("serviceDeploymentArns cannot have more than 20 elements.")
+        _check_arns(arns, "serviceDeploymentArns")
         scope = self._core.scope(caller)
         shown, failures = [], []
         for deployment_arn in arns:
@@ -80,8 +79,7 @@ class DeploymentCalls:
     def describe_service_revisions(self, caller: Caller, params: Params) -> Response:
         """Describe up to 20 revisions by ARN; unknown ones are failures."""
         arns: list[str] = params["serviceRevisionArns"]
-        if len(arns) > MAX_DESCRIBE:
-            raise refusals.invalid_parameter("serviceRevisionArns cannot have more than 20 elements.")
+        _check_arns(arns, "serviceRevisionArns")
         revisions = self._core.scope(caller).service_revisions
         return {
             "serviceRevisions": [_revision(revisions[item]) for item in arns if item in revisions],
@@ -184,6 +182,14 @@ class DeploymentCalls:
         record.updated_at = self._core.now()
         self._scheduler.touch(record.service_arn)
         return {"serviceDeploymentArn": record.arn}
+
+
+def _check_arns(arns: list[str], member: str) -> None:
+    """Refuse none and more than 20 ARNs (botocore; texts as DescribeServices', from memory)."""
+    if not arns:
+        raise refusals.invalid_parameter(f"{member} cannot be empty.")
+    if len(arns) > MAX_DESCRIBE:
+        raise refusals.invalid_parameter(f"{member} cannot have more than 20 elements.")
 
 
 def _hooks(record: ServiceDeployment) -> list[dict[str, Any]]:

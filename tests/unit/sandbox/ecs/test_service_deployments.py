@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 
 
@@ -157,3 +159,110 @@ def test_lists_filter_by_status_and_time_newest_first(ecs: Any) -> None:
     assert missing == [{"arn": "arn:x", "reason": "MISSING"}]
     code, _ = ecs.refusal("DescribeServiceDeployments", serviceDeploymentArns=["x"] * 21)
     assert code == "InvalidParameterException"
+
+
+DESCRIBE = {
+    "DescribeServiceDeployments": "serviceDeploymentArns",
+    "DescribeServiceRevisions": "serviceRevisionArns",
+}
+
+
+@pytest.mark.parametrize("operation", DESCRIBE)
+@pytest.mark.parametrize("number", [0, 21])
+def test_describing_takes_one_to_twenty(ecs: Any, operation: str, number: int) -> None:
+    """None and twenty-one ARNs are refused, twenty unknown ones are twenty failures."""
+    member = DESCRIBE[operation]
+    code, text = ecs.refusal(operation, **{member: ["arn:x"] * number})
+    assert (code, member in text) == ("InvalidParameterException", True)
+    answer = ecs.call(operation, **{member: [f"arn:{n}" for n in range(20)]})
+    assert [item["reason"] for item in answer["failures"]] == ["MISSING"] * 20
+    assert answer[member.removesuffix("Arns") + "s"] == []
+
+
+def test_listing_comes_in_pages_of_twenty(ecs: Any) -> None:
+    """Twenty unless maxResults says otherwise (1 to 100); tokens lead through all of them once."""
+    ecs.create(desiredCount=0)
+    for _ in range(24):
+        ecs.call("UpdateService", cluster="main", service="web", forceNewDeployment=True)
+    first = ecs.call("ListServiceDeployments", cluster="main", service="web")
+    assert len(first["serviceDeployments"]) == 20
+    rest = ecs.call("ListServiceDeployments", cluster="main", service="web", nextToken=first["nextToken"])
+    assert len(rest["serviceDeployments"]) == 5
+    assert "nextToken" not in rest
+    arns = {i["serviceDeploymentArn"] for i in [*first["serviceDeployments"], *rest["serviceDeployments"]]}
+    assert len(arns) == 25
+    assert len(listed(ecs, maxResults=100)) == 25
+    for wrong in (0, 101):
+        call = {"cluster": "main", "service": "web", "maxResults": wrong}
+        assert ecs.refusal("ListServiceDeployments", **call)[0] == "InvalidParameterException"
+    call = {"cluster": "main", "service": "web", "nextToken": "nonsense"}
+    assert ecs.refusal("ListServiceDeployments", **call)[0] == "InvalidParameterException"
+
+
+def test_listing_names_the_service_by_arn_and_needs_its_cluster(ecs: Any) -> None:
+    """Service and cluster by name or ARN; an unknown cluster is ClusterNotFoundException."""
+    ecs.create()
+    shown = ecs.describe()
+    call = {"cluster": shown["clusterArn"], "service": shown["serviceArn"]}
+    assert len(ecs.call("ListServiceDeployments", **call)["serviceDeployments"]) == 1
+    assert ecs.refusal("ListServiceDeployments", cluster="nowhere", service="web")[0] == (
+        "ClusterNotFoundException"
+    )
+
+
+def test_a_superseded_deployment_is_stopped_with_its_reason(ecs: Any) -> None:
+    """STOPPED with stoppedAt; the filter by status finds exactly it."""
+    ecs.create()
+    ecs.until(ecs.completed)
+    for _ in range(2):
+        ecs.call("UpdateService", cluster="main", service="web", forceNewDeployment=True)
+        ecs.run(0.1)
+    (stopped,) = listed(ecs, status=["STOPPED", "ROLLBACK_FAILED"])
+    assert "superseded" in stopped["statusReason"]
+    assert described(ecs, stopped["serviceDeploymentArn"])["stoppedAt"] == stopped["finishedAt"]
+    assert len(listed(ecs, status=["IN_PROGRESS"])) == 1
+
+
+def test_counts_of_an_ended_deployment_stay(ecs: Any) -> None:
+    """What it had at its end, whatever runs now; until then the threshold follows desiredCount."""
+    ecs.create(deploymentConfiguration=BREAKER)
+    arn = listed(ecs)[0]["serviceDeploymentArn"]
+    assert described(ecs, arn)["deploymentCircuitBreaker"] == {
+        "status": "MONITORING",
+        "failureCount": 0,
+        "threshold": 3,
+    }
+    ecs.call("UpdateService", cluster="main", service="web", desiredCount=8)
+    assert described(ecs, arn)["deploymentCircuitBreaker"]["threshold"] == 4
+    ecs.until(ecs.completed)
+    ecs.call("UpdateService", cluster="main", service="web", desiredCount=1)
+    ecs.until(ecs.completed)
+    record = described(ecs, arn)
+    assert record["targetServiceRevision"]["runningTaskCount"] == 8
+    assert record["targetServiceRevision"]["requestedProductionTrafficWeight"] == 100.0
+    assert record["deploymentCircuitBreaker"]["status"] == "MONITORING_COMPLETE"
+    assert "lifecycleStage" not in record
+
+
+def test_traffic_of_a_rollback_is_the_old_revisions(ecs: Any) -> None:
+    """After ROLLBACK_SUCCESSFUL the target has no production traffic."""
+    ecs.create()
+    ecs.until(ecs.completed)
+    ecs.register()
+    ecs.call("UpdateService", cluster="main", service="web", taskDefinition="web:2")
+    arn = ecs.describe()["currentServiceDeployment"]
+    ecs.call("StopServiceDeployment", serviceDeploymentArn=arn)
+    ecs.until(lambda: described(ecs, arn)["status"] == "ROLLBACK_SUCCESSFUL")
+    record = described(ecs, arn)
+    assert record["targetServiceRevision"]["requestedProductionTrafficWeight"] == 0.0
+    assert record["sourceServiceRevisions"][0]["requestedProductionTrafficWeight"] == 100.0
+    assert record["rollback"]["serviceRevisionArn"] == record["sourceServiceRevisions"][0]["arn"]
+
+
+@pytest.mark.parametrize("action", ["CONTINUE", "ROLLBACK"])
+def test_a_rolling_deployment_has_nothing_to_continue(ecs: Any, action: str) -> None:
+    """ContinueServiceDeployment without a PAUSE hook is refused."""
+    ecs.create()
+    arn = listed(ecs)[0]["serviceDeploymentArn"]
+    call = {"serviceDeploymentArn": arn, "hookId": "x", "action": action}
+    assert ecs.refusal("ContinueServiceDeployment", **call)[0] == "InvalidParameterException"
