@@ -24,6 +24,7 @@ from sluice_sandbox.aws.estate import FixedEstate
 from sluice_sandbox.aws.faults import Faults
 from sluice_sandbox.aws.identity.assembly import assemble
 from sluice_sandbox.aws.lattice.service import LatticeService
+from sluice_sandbox.aws.moto_events import PutEventsCall
 from sluice_sandbox.aws.moto_topics import MotoTopics
 from sluice_sandbox.aws.moto_zones import MotoZones
 from sluice_sandbox.aws.ports import Emitter, Estate
@@ -117,7 +118,8 @@ def compose(
     )
     if moto is not None:
         identities = assemble(moto, services, owner=caller.principal)
-        outside.gate, outside.amended = identities.gate, identities.handlers
+        outside.gate = identities.gate
+        outside.amended = {**identities.handlers, **PutEventsCall(clock).operations()}
     return world_type(
         clock=clock,
         rng=rng,

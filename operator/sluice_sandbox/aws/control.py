@@ -8,7 +8,8 @@ Plain JSON under /_sandbox/, for tests, for `sluice sandbox` and for curl:
 | GET /_sandbox/calls?service=&operation=&outcome=&since=&limit= | the recorded calls, oldest first |
 | DELETE /_sandbox/calls | forgets them |
 | GET /_sandbox/counts | calls by service, operation and outcome |
-| GET, POST, DELETE /_sandbox/faults[/id] | lists, adds, ends faults (`faults.Fault`'s fields) |
+| GET, POST, DELETE /_sandbox/faults[/id] | lists, adds, ends faults (`faults.Fault`, `calamities.Calamity`) |
+| POST /_sandbox/edits | makes a call by hand, as a person in the console: service, operation, params |
 | GET, POST /_sandbox/access | whom IAM binds (`identity.gate`) and whether signatures are verified |
 | GET /_sandbox/clock, POST {"advance": seconds} | the world's time; only a virtual clock can be advanced |
 | GET /_sandbox/state[/service] | a dump of what the services remember |
@@ -30,9 +31,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
+from botocore.exceptions import ParamValidationError, UnknownServiceError
 
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.emitter import RememberingEmitter
+from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.faults import Fault
 from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.world import World
@@ -59,6 +62,9 @@ class ControlApi:
         """Control `world`."""
         self._world = world
         self._urls = urls
+        from sluice_sandbox.aws.calamities import Calamities  # noqa: PLC0415 - needs ECS
+
+        self._calamities = Calamities(world)
         self._answers: dict[tuple[str, str], Answer] = {
             ("GET", "health"): lambda _: self._health(),
             ("GET", "calls"): self._calls,
@@ -67,6 +73,7 @@ class ControlApi:
             ("GET", "faults"): lambda _: self._faults(),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._remove_fault,
+            ("POST", "edits"): self._edit,
             ("GET", "access"): lambda _: self._access(),
             ("POST", "access"): self._set_access,
             ("GET", "clock"): lambda _: self._clock(),
@@ -145,19 +152,37 @@ class ControlApi:
         }
 
     def _faults(self) -> Value:
-        return {"faults": [dataclasses.asdict(fault) for fault in self._world.faults.active()]}
+        active = (*self._world.faults.active(), *self._calamities.active())
+        return {"faults": [dataclasses.asdict(fault) for fault in active]}
 
     def _add_fault(self, ask: Ask) -> Value:
         fields = ask.fields
         if "for" in fields:
             fields["until"] = self._world.clock.now() + float(fields.pop("for"))
+        from sluice_sandbox.aws.calamities import CALAMITIES, Calamity  # noqa: PLC0415 - needs ECS
+
+        if fields.get("kind") in CALAMITIES:
+            return dataclasses.asdict(self._calamities.begin(Calamity(**fields)))
         fault = self._world.faults.add(Fault(**fields))
         return dataclasses.asdict(fault)
+
+    def _edit(self, ask: Ask) -> Value:
+        fields = ask.fields
+        try:
+            answer = self._calamities.edit(
+                str(fields["service"]), str(fields["operation"]), _mapping(fields.get("params", {}))
+            )
+        except KeyError as error:
+            raise ValueError(f"an edit needs {error.args[0]}: {{service, operation, params}}") from error
+        except (AwsError, ParamValidationError, UnknownServiceError) as error:
+            raise ValueError(str(error)) from error
+        return {"response": _plain(answer)}
 
     def _remove_fault(self, ask: Ask) -> Value:
         if not ask.detail:
             self._world.faults.clear()
-        elif not self._world.faults.remove(ask.detail):
+            self._calamities.clear()
+        elif not self._world.faults.remove(ask.detail) and not self._calamities.end(ask.detail):
             raise LookupError(f"no fault {ask.detail}")
         return {}
 
@@ -212,8 +237,15 @@ class ControlApi:
         return self._hooks()
 
     def _reset(self) -> Value:
+        self._calamities.clear()
         self._world.reset()
         return {}
+
+
+def _mapping(value: Value) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError("params is not a JSON object")
+    return value
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from sluice_sandbox.aws.calamities import CALAMITIES
 from sluice_sandbox.aws.faults import KINDS
 from sluice_sandbox.cli.directory import directory_option
 from sluice_sandbox.sandbox import Sandbox
@@ -29,23 +30,47 @@ def list_faults(*, directory: Path) -> None:
 
 @faults.command("add")
 @directory_option
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice((*KINDS, *CALAMITIES)))
 @click.option("--service", default="*", show_default=True, help="Glob over services, for example ecs.")
 @click.option("--operation", default="*", show_default=True, help="Glob over operations.")
 @click.option("--principal", default="*", show_default=True, help="Glob over the caller's ARN.")
 @click.option("--probability", default=1.0, show_default=True, type=click.FloatRange(0, 1))
 @click.option("--count", type=click.IntRange(min=1), help="End after so many hits.")
 @click.option("--for", "for_s", type=click.FloatRange(min=0), help="End after so many world seconds.")
-@click.option("--seconds", default=0.0, help="Length of latency, age of stale reads.")
+@click.option("--seconds", default=0.0, help="Length of latency, age of stale reads, life in a crash loop.")
+@click.option(
+    "--where",
+    default="",
+    help="Zone, FARGATE or FARGATE_SPOT, subnet's CIDR, or a glob over ECS services, as the calamity needs.",
+)
 @click.option("--status", default=0, help="HTTP status of an error.")
 @click.option("--code", default="", help="Code of an error.")
 def add_fault(*, directory: Path, count: int | None, for_s: float | None, **fields: Any) -> None:  # noqa: ANN401 - click's
     """Add a fault and print its id."""
+    if fields["kind"] in CALAMITIES:
+        fields = _of_a_calamity(fields, count=count)
+    else:
+        fields.pop("where")
     if count is not None:
         fields["remaining"] = count
     if for_s is not None:
         fields["for"] = for_s
     click.echo(_ask(directory, "POST", "faults", fields)["id"])
+
+
+@faults.command("edit")
+@directory_option
+@click.argument("service")
+@click.argument("operation")
+@click.argument("params", default="{}")
+def edit(*, directory: Path, service: str, operation: str, params: str) -> None:
+    """Make a call by hand, as a person in the console would: `edit ecs UpdateService '{...}'`."""
+    try:
+        given = json.loads(params)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint="PARAMS") from error
+    fields = {"service": service, "operation": operation, "params": given}
+    click.echo(json.dumps(_ask(directory, "POST", "edits", fields)["response"], indent=2))
 
 
 @faults.command("clear")
@@ -54,6 +79,15 @@ def add_fault(*, directory: Path, count: int | None, for_s: float | None, **fiel
 def clear_faults(*, directory: Path, fault_id: str) -> None:
     """End one fault, or all of them."""
     _ask(directory, "DELETE", f"faults/{fault_id}" if fault_id else "faults")
+
+
+def _of_a_calamity(fields: dict[str, Any], *, count: int | None) -> dict[str, Any]:
+    """Return what a calamity takes; refuse options that only faults of calls have."""
+    others = {"service": "*", "operation": "*", "principal": "*", "status": 0, "code": ""}
+    if count is not None or any(fields[name] != default for name, default in others.items()):
+        raise click.UsageError(f"{fields['kind']} takes --where, --seconds, --probability and --for only")
+    kept = {name: fields[name] for name in ("kind", "where", "probability")}
+    return kept | ({"seconds": fields["seconds"]} if fields["seconds"] else {})
 
 
 def _ask(directory: Path, method: str, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:

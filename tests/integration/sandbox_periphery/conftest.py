@@ -51,9 +51,9 @@ class Side:
         self.loop.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def side() -> Iterator[Side]:
-    """One side for a file."""
+    """One side for the folder: moto's backends are the process's, so an account is used once."""
     side = Side()
     yield side
     side.stop()

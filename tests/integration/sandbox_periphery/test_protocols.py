@@ -37,7 +37,7 @@ def test_lattice_speaks_rest_json(side: Any, client: Client) -> None:
     )
     where = {"serviceIdentifier": service["id"], "listenerIdentifier": listener["arn"]}
     match = {"httpMatch": {"pathMatch": {"match": {"prefix": "/x"}}}}
-    rule = lattice.create_rule(name="x", priority=1, match=match, action=forward, **where)
+    rule = lattice.create_rule(name="prefix", priority=1, match=match, action=forward, **where)
     found = lattice.get_rule(ruleIdentifier=rule["id"], **where)
     assert (found["match"], found["createdAt"].tzinfo is not None) == (match, True)
     assert found["action"]["forward"]["targetGroups"][0]["weight"] == 7

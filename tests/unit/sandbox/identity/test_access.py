@@ -34,7 +34,8 @@ def bridge() -> Iterator[MotoBridge]:
 def world(bridge: MotoBridge) -> World:
     """A world whose account has nobody in IAM."""
     for backends in (iam_backends, sts_backends):
-        backends.reset()
+        for account in (ACCOUNT, "300000000002"):  # other worlds of this process keep theirs
+            backends.pop(account, None)
     return World.build(clock=VirtualClock(), account=ACCOUNT, moto=bridge)
 
 
