@@ -59,6 +59,8 @@ class Target:
     created_at: float
     suspended: dict[str, bool]
     tags: dict[str, str] = field(default_factory=dict)
+    untagged: bool = False
+    """It had tags once: the tagging API lists it still."""
     policies: dict[str, Policy] = field(default_factory=dict)
     schedules: dict[str, ScheduledAction] = field(default_factory=dict)
     last_out: Movement | None = None

@@ -49,7 +49,7 @@ class TagCalls:
     def remove(self, caller: Caller, params: Params) -> Response:
         """Remove keys; one that is not there is no error."""
         target = self._target(caller, params["ResourceARN"])
-        target.tags = {key: value for key, value in target.tags.items() if key not in params["TagKeys"]}
+        _keep(target, {key: value for key, value in target.tags.items() if key not in params["TagKeys"]})
         return {}
 
     def show(self, caller: Caller, params: Params) -> Response:
@@ -57,7 +57,7 @@ class TagCalls:
         return {"Tags": dict(self._target(caller, params["ResourceARN"]).tags)}
 
     def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
-        """Return the caller's targets; see `ports.Tagged`."""
+        """Return the caller's targets that have or had tags; see `ports.Tagged`."""
         return [
             TaggedResource(
                 arn=target.arn,
@@ -65,6 +65,7 @@ class TagCalls:
                 tags=dict(target.tags),
             )
             for target in self._desk.region(caller).targets.values()
+            if target.tags or target.untagged
         ]
 
     def change_tags(
@@ -75,7 +76,7 @@ class TagCalls:
         if found is None:
             return False
         result = checked(put, present=found.tags)
-        found.tags = {key: value for key, value in result.items() if key not in remove}
+        _keep(found, {key: value for key, value in result.items() if key not in remove})
         return True
 
     def _find(self, caller: Caller, arn: str) -> Target | None:
@@ -91,3 +92,8 @@ class TagCalls:
                 members={"ResourceName": arn},
             )
         return found
+
+
+def _keep(target: Target, tags: dict[str, str]) -> None:
+    target.untagged = target.untagged or (bool(target.tags) and not tags)
+    target.tags = tags

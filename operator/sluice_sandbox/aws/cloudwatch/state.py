@@ -32,6 +32,8 @@ class Alarm:
     """StateUpdatedTimestamp."""
     transitioned_at: float = 0.0
     tags: dict[str, str] = field(default_factory=dict)
+    untagged: bool = False
+    """It had tags once: the tagging API lists it still."""
     held_until: float = 0.0
     """Not evaluated by the clock before this: what SetAlarmState said stands for a while."""
     fault: str = ""

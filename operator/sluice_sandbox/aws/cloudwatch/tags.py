@@ -62,7 +62,7 @@ class TagCalls:
     def remove(self, caller: Caller, params: Params) -> Response:
         """Remove keys; one that is not there is no error."""
         alarm = self._alarm(caller, params["ResourceARN"])
-        alarm.tags = {key: value for key, value in alarm.tags.items() if key not in params["TagKeys"]}
+        _keep(alarm, {key: value for key, value in alarm.tags.items() if key not in params["TagKeys"]})
         return {}
 
     def show(self, caller: Caller, params: Params) -> Response:
@@ -71,10 +71,11 @@ class TagCalls:
         return {"Tags": [{"Key": key, "Value": value} for key, value in alarm.tags.items()]}
 
     def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
-        """Return the caller's alarms; see `ports.Tagged`."""
+        """Return the caller's alarms that have or had tags; see `ports.Tagged`."""
         return [
             TaggedResource(arn=alarm.arn, resource_type="cloudwatch:alarm", tags=dict(alarm.tags))
             for alarm in self._desk.region(caller).alarms.values()
+            if alarm.tags or alarm.untagged
         ]
 
     def change_tags(
@@ -85,7 +86,7 @@ class TagCalls:
         if alarm is None or alarm.arn != arn:
             return False
         result = merged(alarm.tags, [{"Key": key, "Value": value} for key, value in put.items()])
-        alarm.tags = {key: value for key, value in result.items() if key not in remove}
+        _keep(alarm, {key: value for key, value in result.items() if key not in remove})
         return True
 
     def _alarm(self, caller: Caller, arn: str) -> Alarm:
@@ -105,3 +106,8 @@ class TagCalls:
                 members={"ResourceType": "alarm", "ResourceId": name},
             )
         return alarm
+
+
+def _keep(alarm: Alarm, tags: dict[str, str]) -> None:
+    alarm.untagged = alarm.untagged or (bool(alarm.tags) and not tags)
+    alarm.tags = tags

@@ -597,9 +597,13 @@ def test_tags(cw: CloudWatch) -> None:
     assert cw.refusal("ListTagsForResource", ResourceARN="high").code == "InvalidParameterValue"
     many = [{"Key": f"k{n}", "Value": ""} for n in range(50)]
     assert cw.refusal("TagResource", ResourceARN=arn, Tags=many).code == "InvalidParameterValue"
-    assert cw.service.tagged_resources(cw.world.caller)[0].tags == {"a": "2"}
+    cw.alarm(AlarmName="never tagged")
+    assert [item.tags for item in cw.service.tagged_resources(cw.world.caller)] == [{"a": "2"}]
     assert cw.service.change_tags(cw.world.caller, arn, put={"c": "3"}, remove=["a"])
     assert not cw.service.change_tags(cw.world.caller, f"{arn}x", put={})
+    cw.call("UntagResource", ResourceARN=arn, TagKeys=["c"])
+    assert [item.tags for item in cw.service.tagged_resources(cw.world.caller)] == [{}]
+    cw.call("TagResource", ResourceARN=arn, Tags=[{"Key": "c", "Value": "3"}])
     assert cw.call("ListTagsForResource", ResourceARN=arn)["Tags"] == [{"Key": "c", "Value": "3"}]
 
 
