@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from sluice_sandbox.aws.clock import Timer
 from sluice_sandbox.aws.ecs.placement import NO_CAPACITY
@@ -158,7 +158,7 @@ class Calamities:
 def _running(ecs: EcsService, pattern: str) -> list[tuple[str, float]]:
     """Return ARN and start of the running tasks of services whose name fits a glob."""
     return [
-        (task.arn, cast("float", task.started_at))
+        (task.arn, task.started_at)
         for scope in ecs.state.scopes.values()
         for task in scope.tasks.values()
         if task.last_status == "RUNNING"

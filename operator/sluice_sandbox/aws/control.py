@@ -152,7 +152,7 @@ class ControlApi:
         }
 
     def _faults(self) -> Value:
-        active = (*self._world.faults.active(), *self._calamities.active())
+        active: tuple[Any, ...] = (*self._world.faults.active(), *self._calamities.active())
         return {"faults": [dataclasses.asdict(fault) for fault in active]}
 
     def _add_fault(self, ask: Ask) -> Value:
