@@ -12,6 +12,7 @@ from sim.stories import apply
 from sim.universe import LEDGER, ROUTE, WEB, Universe, deployment, route
 from sim.visitors import Visitors
 from sluice.model import ownership
+from sluice_sandbox.aws.estate import SUBNET_IDS
 from sluice_sandbox.aws.ports import HttpRequest
 
 HEADER = {"setHeaderRoute": {"header": "x-canary", "value": "1"}}
@@ -137,6 +138,31 @@ def test_test_listener() -> None:
     universe.cluster.delete(ROUTE)
     universe.settle(lambda: universe.gone(ROUTE))
     assert rules_of(universe, "test-rule", port=8080) == []
+    universe.cluster.delete(WEB)
+    universe.settle(lambda: universe.gone(WEB))
+    assert (universe.rules(), universe.rules(8080), universe.target_groups()) == ([], [], [])
+
+
+def test_test_listener_of_another_load_balancer() -> None:
+    """A Deployment learns of it as of any other: target groups there, and the candidate answers."""
+    universe = Universe(seed=7)
+    made = universe.aws("elbv2", "CreateLoadBalancer", Name="inside", Subnets=list(SUBNET_IDS))
+    listener = universe.aws(
+        "elbv2",
+        "CreateListener",
+        LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
+        Port=9443,
+        Protocol="HTTP",
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+    )
+    universe.listeners[9443] = str(listener["Listeners"][0]["ListenerArn"])
+    plan = strategy({"pause": {}})
+    inside = {"parentRefs": [{"loadBalancerName": "inside", "port": 9443}]}
+    apply(deployment(strategy=plan), route(test=inside))(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(deployment(image="web:2", strategy=plan))(universe)
+    universe.settle(lambda: stands(universe, 0))
+    assert (set(ask(universe, port=9443)), set(ask(universe))) == ({"web:2"}, {"web:1"})
 
 
 def test_test_listener_deleted_does_not_stop_a_rollback() -> None:
