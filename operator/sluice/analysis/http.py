@@ -104,8 +104,8 @@ def _bare(url: str) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.NewConnectionError):  # a TimeoutError, too, for urllib3
+        return "no connection"
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return "no answer in time"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "no connection"
     return type(error).__name__

@@ -3,8 +3,10 @@
 The buckets are the published token buckets per account and region, burst and sustained rate:
 ECS https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html, ELB
 https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html (an ELB call
-passes the bucket of its category and the account's). The bucket of other services is an assumption,
-small enough to be harmless.
+passes the bucket of its category and the account's). CloudWatch's are its quotas of transactions a second
+(GetMetricData 500, DescribeAlarms 9; https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html),
+of which gates may use a tenth of the large one. The bucket of other services is an assumption, small enough
+to be harmless.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ SHAPES: Final = _shapes(
     BucketShape(name="elbv2/write", burst=20, rate=3, reserve=10),
     BucketShape(name="elbv2/registration", burst=20, rate=4),
     BucketShape(name="elbv2/resource-intensive", burst=10, rate=0.2),
+    BucketShape(name="cloudwatch/metric-data", burst=50, rate=50),
+    BucketShape(name="cloudwatch/alarms", burst=9, rate=9),
 )
 
 _ECS: Final = {
@@ -89,6 +93,7 @@ _ECS: Final = {
     "DescribeClusters": "cluster-read",
     "ListClusters": "cluster-read",
 }
+_CLOUDWATCH: Final = {"GetMetricData": "metric-data", "DescribeAlarms": "alarms"}
 _ELB_REGISTRATION: Final = frozenset({"RegisterTargets", "DeregisterTargets"})
 _ELB_INTENSIVE: Final = frozenset({"CreateLoadBalancer", "SetSubnets", "DeleteLoadBalancer"})
 
@@ -105,6 +110,8 @@ def buckets(service: str, operation: str) -> tuple[BucketShape, ...]:
     """
     if service == "ecs" and operation in _ECS:
         return (SHAPES[f"ecs/{_ECS[operation]}"],)
+    if service == "cloudwatch" and operation in _CLOUDWATCH:
+        return (SHAPES[f"cloudwatch/{_CLOUDWATCH[operation]}"],)
     if service == "elbv2":
         return SHAPES[f"elbv2/{_elb_category(operation)}"], SHAPES["elbv2/account"]
     other = _OTHER_WRITE if is_write(operation) else _OTHER_READ

@@ -1,0 +1,184 @@
+"""Questions are asked once, answers wake the key, and nothing ever blocks or leaks into a pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sluice.analysis.gates import ALARM_INTERVAL, HOOK_INTERVAL, RETRY, Asked, GateKeeper
+from sluice.analysis.scheduler import ThreadScheduler
+from sluice.model.errors import AwsFailure, Deferred
+from sluice.model.keys import Key
+from sluice.model.situation import GateFacts, HookAnswer, Sample
+from sluice.runtime.clock import SystemClock
+from unit.analysis.scenes import KEY, FakeAws, hook, hooks, metric, scene
+
+
+@dataclass
+class ByHand:
+    """A scheduler that a test runs itself."""
+
+    jobs: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def soon(self, job: Callable[[], None]) -> None:
+        """Keep the job."""
+        self.later(0.0, job)
+
+    def later(self, seconds: float, job: Callable[[], None]) -> None:
+        """Keep the job with its delay."""
+        self.jobs.append((seconds, job))
+
+    def run(self) -> list[float]:
+        """Run what is there now; return the delays."""
+        jobs, self.jobs = self.jobs, []
+        for _, job in jobs:
+            job()
+        return [delay for delay, _ in jobs]
+
+
+@dataclass
+class Script:
+    """A source and hook runner that answers by a script, one entry a call."""
+
+    entries: list[Any]
+    calls: int = 0
+
+    def _next(self) -> Any:
+        self.calls += 1
+        entry = self.entries.pop(0)
+        if isinstance(entry, Exception):
+            raise entry
+        return entry
+
+    def measure(self, *_: Any, **__: Any) -> Sample:
+        """Answer as a source."""
+        return self._next()  # type: ignore[no-any-return]  # the script holds samples
+
+    def attempt(self, *_: Any, **__: Any) -> HookAnswer:
+        """Answer as a hook runner."""
+        return self._next()  # type: ignore[no-any-return]  # the script holds answers
+
+
+def keeper(*entries: Any, aws: Any = None) -> tuple[GateKeeper, ByHand, Script, list[Key]]:
+    """Return gates with one scripted answerer, their scheduler and the woken keys."""
+    script, scheduler, woken = Script(list(entries)), ByHand(), []
+    asked = Asked(
+        aws=aws or FakeAws({}), sources={"web": script}, hooks={"webhook": script, "runTask": script}
+    )
+    clock = SystemClock()
+    return GateKeeper(asked, clock=clock, scheduler=scheduler, wake=woken.append), scheduler, script, woken
+
+
+M = metric("web", {})
+GOOD = Sample(at=1.0, value=0.5)
+
+
+def test_a_question_is_asked_once_however_often_a_pass_names_it() -> None:
+    """And its answer stays until it is no longer asked for."""
+    gates, scheduler, script, woken = keeper(GOOD)
+    for _ in range(3):
+        gates.ask(scene(), metrics=[M], hooks=[])
+    assert gates.answers(KEY) == GateFacts()
+    scheduler.run()
+    assert gates.answers(KEY).samples == {M.id: GOOD}
+    assert (script.calls, woken) == (1, [KEY])
+    gates.ask(scene(), metrics=[M], hooks=[])
+    assert (scheduler.jobs, gates.answers(KEY).samples) == ([], {M.id: GOOD})
+    gates.ask(scene(), metrics=[], hooks=[])
+    assert gates.answers(KEY).samples == {}
+
+
+ERRORS = {
+    "AWS says no": AwsFailure(service="cloudwatch", operation="X", code="E", message="m", kind="denied"),
+    "a provider's own": ValueError("garbage"),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_an_error_is_a_sample(error: Exception) -> None:
+    """Never an exception in a thread, never a missing answer."""
+    gates, scheduler, _, woken = keeper(error)
+    gates.ask(scene(), metrics=[M], hooks=[])
+    scheduler.run()
+    assert gates.answers(KEY).samples[M.id].error
+    assert woken == [KEY]
+
+
+def test_a_spent_budget_is_waited_for() -> None:
+    """No error sample: nobody could be asked yet."""
+    gates, scheduler, script, woken = keeper(Deferred(5.0, "cloudwatch/metric-data"), GOOD)
+    gates.ask(scene(), metrics=[M], hooks=[])
+    scheduler.run()
+    assert (gates.answers(KEY).samples, woken) == ({}, [])
+    assert scheduler.run() == [RETRY]
+    assert (gates.answers(KEY).samples, script.calls) == ({M.id: GOOD}, 2)
+
+
+@pytest.mark.parametrize("ended", ["forgotten", "another rollout", "not asked any more"])
+def test_an_answer_that_comes_too_late_is_dropped(ended: str) -> None:
+    """The rollout is over, or the machine asks for something else."""
+    gates, scheduler, script, woken = keeper(GOOD)
+    gates.ask(scene(), metrics=[M], hooks=[])
+    if ended == "forgotten":
+        gates.forget(KEY)
+    elif ended == "another rollout":
+        gates.ask(scene(rollout_id="r2"), metrics=[], hooks=[])
+    else:
+        gates.ask(scene(), metrics=[], hooks=[])
+    scheduler.run()
+    assert (gates.answers(KEY).samples, woken, script.calls) == ({}, [], 0)
+
+
+def test_a_hook_that_runs_is_looked_at_again_until_it_ends() -> None:
+    """The key is woken by news only."""
+    running = HookAnswer(state="Running", message="task 1")
+    gates, scheduler, script, woken = keeper(running, running, HookAnswer(state="Succeeded"))
+    asked = hook()
+    gates.ask(scene(hooks=hooks(run_task={"container": "app"})), metrics=[], hooks=[asked])
+    delays = [scheduler.run() for _ in range(3)]
+    assert delays == [[0.0], [HOOK_INTERVAL], [HOOK_INTERVAL]]
+    assert gates.answers(KEY).hooks[asked.id].state == "Succeeded"
+    assert (script.calls, len(woken), scheduler.jobs) == (3, 2, [])
+
+
+def test_alarms_are_watched_as_long_as_the_rollout_goes_on() -> None:
+    """The key is woken when one changes; a failure is told and the last reading's time stays."""
+    said: list[Any] = ["OK", "OK", "ALARM", OSError("no route")]
+
+    def describe(_params: Any) -> dict[str, Any]:
+        state = said.pop(0)
+        if isinstance(state, Exception):
+            raise state
+        return {"MetricAlarms": [{"AlarmName": "x", "StateValue": state}]}
+
+    gates, scheduler, _, woken = keeper(aws=FakeAws({"DescribeAlarms": describe}))
+    gates.ask(scene(alarms=("x", "y")), metrics=[], hooks=[])
+    gates.ask(scene(alarms=("x", "y")), metrics=[], hooks=[])
+    scheduler.run()
+    assert gates.answers(KEY).alarms == {"x": "OK", "y": None}
+    assert scheduler.run() == [ALARM_INTERVAL]
+    assert len(woken) == 1
+    scheduler.run()
+    assert gates.answers(KEY).alarms == {"x": "ALARM", "y": None}
+    read = gates.answers(KEY).alarms_at
+    scheduler.run()
+    facts = gates.answers(KEY)
+    assert (facts.alarms, facts.alarms_at, len(woken)) == (None, read, 3)
+    assert "no route" in facts.alarms_error
+    gates.forget(KEY)
+    scheduler.run()
+    assert scheduler.jobs == []
+
+
+def test_the_thread_scheduler_runs_now_and_later() -> None:
+    """In threads of its own, in the order of time."""
+    scheduler, order, done = ThreadScheduler(SystemClock(), threads=1), [], threading.Event()
+    scheduler.later(0.05, lambda: (order.append("later"), done.set()))  # type: ignore[func-returns-value]
+    scheduler.later(0.01, lambda: order.append("sooner"))
+    scheduler.soon(lambda: order.append("now"))
+    assert done.wait(5)
+    assert order == ["now", "sooner", "later"]

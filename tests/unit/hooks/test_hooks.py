@@ -1,0 +1,118 @@
+"""Hooks: what counts as yes, no and error; and no attempt twice."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sluice.analysis.http import HttpClient
+from sluice.hooks.run_task import RunTaskRunner
+from sluice.hooks.webhook import WebhookRunner
+from unit.analysis.scenes import FakeAws, Secrets, hook, hooks, said, scene, server
+
+ANSWERS = {
+    200: "Succeeded",
+    204: "Succeeded",
+    302: "Error",
+    400: "Failed",
+    403: "Failed",
+    409: "Failed",
+    429: "Error",
+    408: "Error",
+    500: "Error",
+    503: "Error",
+}
+
+
+@pytest.mark.parametrize(("status", "state"), ANSWERS.items())
+def test_a_webhooks_answer(status: int, state: str) -> None:
+    """2xx is yes, 4xx is no, what may be different later is an error."""
+    with server(said("" if status == 204 else "told so", status)) as (address, received):
+        runner = WebhookRunner(HttpClient(Secrets()))  # type: ignore[arg-type]  # only secret() is used
+        answer = runner.attempt(scene(hooks=hooks(webhook={"url": f"{address}/run"})), hook(stage="Step"))
+    assert answer.state == state
+    assert str(status) in answer.message
+    (got,) = received
+    assert got.headers["Idempotency-Key"] == "r1/Step/smoke/0"
+    body = json.loads(got.body)
+    assert (body["id"], body["namespace"], body["name"], body["stage"]) == (
+        "r1/Step/smoke/0",
+        "shop",
+        "web",
+        "Step",
+    )
+
+
+def test_a_webhook_that_nobody_answers_is_an_error() -> None:
+    """The machine counts it as an attempt."""
+    runner = WebhookRunner(HttpClient(Secrets()))  # type: ignore[arg-type]  # only secret() is used
+    answer = runner.attempt(scene(hooks=hooks(webhook={"url": "http://127.0.0.1:1/"})), hook())
+    assert (answer.state, "no connection" in answer.message) == ("Error", True)
+
+
+TASK: dict[str, Any] = {"container": "app", "command": ["migrate"], "environment": {"B": "2", "A": "1"}}
+ARN = "arn:aws:ecs:eu-west-1:111122223333:task/main/abc"
+
+
+def task(status: str, **container: Any) -> dict[str, Any]:
+    """Return DescribeTasks' answer."""
+    return {"tasks": [{"taskArn": ARN, "lastStatus": status, "containers": [{"name": "app", **container}]}]}
+
+
+ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "it runs": (task("RUNNING"), "Running", "RUNNING"),
+    "exit code 0": (task("STOPPED", exitCode=0), "Succeeded", "exit code 0"),
+    "another exit code": (task("STOPPED", exitCode=3, reason="oops"), "Failed", "exit code 3: oops"),
+    "it never started": (task("STOPPED", reason="CannotPullContainerError"), "Error", "CannotPull"),
+    "it is gone": ({"tasks": [], "failures": [{"reason": "MISSING"}]}, "Error", "gone"),
+}
+
+
+@pytest.mark.parametrize(("described", "state", "text"), ENDS.values(), ids=ENDS)
+def test_a_tasks_end(described: dict[str, Any], state: str, text: str) -> None:
+    """The named container's exit code decides; a task that never ran is an error."""
+    aws = FakeAws(
+        {"RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]}, "DescribeTasks": lambda _p: described}
+    )
+    runner, stage = RunTaskRunner(aws), scene(hooks=hooks(run_task=TASK))
+    assert runner.attempt(stage, hook()).state == "Running"
+    answer = runner.attempt(stage, hook())
+    assert (answer.state, text in answer.message) == (state, True)
+
+
+def test_a_task_is_started_once_and_found_again_by_another_process() -> None:
+    """The same client token for the same attempt, another one for the next."""
+    aws = FakeAws(
+        {"RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]}, "DescribeTasks": lambda _p: task("RUNNING")}
+    )
+    stage = scene(hooks=hooks(run_task=TASK))
+    first, restarted = RunTaskRunner(aws), RunTaskRunner(aws)
+    first.attempt(stage, hook())
+    first.attempt(stage, hook())
+    restarted.attempt(stage, hook())
+    runs = [params for _, operation, params in aws.calls if operation == "RunTask"]
+    assert len(runs) == 2
+    assert runs[0] == runs[1]
+    assert len(runs[0]["clientToken"]) <= 64
+    assert runs[0]["overrides"]["containerOverrides"] == [
+        {
+            "name": "app",
+            "command": ["migrate"],
+            "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+        }
+    ]
+
+
+def test_a_task_that_ecs_cannot_place_is_an_error_with_its_reason() -> None:
+    """Worth another attempt."""
+    aws = FakeAws({"RunTask": lambda _p: {"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}})
+    answer = RunTaskRunner(aws).attempt(scene(hooks=hooks(run_task=TASK)), hook())
+    assert (answer.state, "RESOURCE:MEMORY" in answer.message) == ("Error", True)
+
+
+def test_a_candidate_without_a_definition_has_no_task_to_run() -> None:
+    """A hook before anything is registered waits for it by its attempts."""
+    answer = RunTaskRunner(FakeAws({})).attempt(scene(task={}, hooks=hooks(run_task=TASK)), hook())
+    assert answer.state == "Error"
