@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from sluice_sandbox.aws.ecs.core import Core
-from sluice_sandbox.aws.ecs.identity import uuid_id
+from sluice_sandbox.aws.ecs.identity import hook_id
 from sluice_sandbox.aws.ecs.state import HookRun, ServiceDeployment
 
 ANSWERS = ("SUCCEEDED", "FAILED", "IN_PROGRESS")
@@ -39,7 +39,7 @@ class Hooks:
             minutes = timeout.get("timeoutInMinutes") or DEFAULT_TIMEOUT_MINUTES
             begun.append(
                 HookRun(
-                    id=uuid_id(self._core.rng),
+                    id=hook_id(self._core.rng, kind),
                     at=at,
                     stage=stage,
                     kind=kind,

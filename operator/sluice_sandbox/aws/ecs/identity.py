@@ -37,6 +37,12 @@ def url_safe_id(rng: random.Random) -> str:
     return "".join(rng.choice(_URL_SAFE) for _ in range(21))
 
 
+def hook_id(rng: random.Random, kind: str) -> str:
+    """Return a lifecycle hook's id: `ecs-pause-` and 43 characters, as the developer guide shows one."""
+    word = "pause" if kind == "PAUSE" else "lambda"
+    return f"ecs-{word}-" + "".join(rng.choice(_URL_SAFE) for _ in range(43))
+
+
 def arn(caller: Caller, kind: str, *path: str) -> str:
     """Return `arn:aws:ecs:<region>:<account>:<kind>/<path...>`."""
     return f"arn:aws:ecs:{caller.region}:{caller.account}:{kind}/{'/'.join(path)}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, owner, uuid_id
-from sluice_sandbox.aws.ecs.state import Deployment, Service, Task
+from sluice_sandbox.aws.ecs.state import Deployment, HookRun, Service, Task
 
 MAX_EVENTS = 100
 _SOURCE = "aws.ecs"
@@ -83,6 +83,28 @@ class Narrator:
         )
         if not name.endswith("FAILED"):
             self.service_acted(service, name)
+
+    def hook_waits(self, service: Service, service_deployment_arn: str, hook: HookRun) -> None:
+        """Emit ECS Hook State Change, HOOK_AWAITING_ACTION.
+
+        ECS developer guide, "Pause hooks for Amazon ECS service deployments", names type and event; what is
+        in the detail is from memory.
+        """
+        self._core.ports.emitter.emit(
+            owner(service.arn),
+            source=_SOURCE,
+            detail_type="ECS Hook State Change",
+            detail={
+                "eventType": "INFO",
+                "eventName": "HOOK_AWAITING_ACTION",
+                "serviceDeploymentArn": service_deployment_arn,
+                "hookId": hook.id,
+                "lifecycleStage": hook.stage,
+                "expiresAt": iso(hook.expires_at),
+                "updatedAt": iso(self._core.now()),
+            },
+            resources=[service.arn],
+        )
 
     def service_acted(self, service: Service, name: str, *, kind: str = "INFO", reason: str = "") -> None:
         """Emit ECS Service Action (eventName SERVICE_STEADY_STATE, ...)."""

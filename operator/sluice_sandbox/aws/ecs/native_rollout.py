@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.hooks import WAITING, Hooks, complaint
+from sluice_sandbox.aws.ecs.narration import Narrator
 from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, UNHEALTHY
 from sluice_sandbox.aws.ecs.stages import CLEAN_UP, RECONCILE, SCALE, SHIFT, TEST_SHIFT, Stop, path
 from sluice_sandbox.aws.ecs.state import Deployment, NativeProgress, Service, ServiceDeployment, Task
@@ -25,9 +26,10 @@ Verdicts = Mapping[str, Verdict]
 class NativeRollout:
     """Drives native deployments; the scheduler calls it once per pass."""
 
-    def __init__(self, core: Core, book: DeploymentBook, moves: TaskMoves) -> None:
-        """Act through `moves` and `book`."""
+    def __init__(self, core: Core, book: DeploymentBook, moves: TaskMoves, narrator: Narrator) -> None:
+        """Act through `moves` and `book`; hooks that wait for a person are told through `narrator`."""
         self._core = core
+        self._narrator = narrator
         self._book = book
         self._moves = moves
         self._hooks = Hooks(core)
@@ -115,7 +117,11 @@ class NativeRollout:
         settings, now = self._core.settings, self._core.now()
         bake = min(stop.bake_minutes * 60.0, settings.bake_cap_seconds)
         progress.until = now + max(settings.stage_seconds, bake)
-        progress.hooks += self._hooks.begin(record, stop.stage, at=progress.at)
+        begun = self._hooks.begin(record, stop.stage, at=progress.at)
+        progress.hooks += begun
+        for hook in begun:
+            if hook.kind == "PAUSE":
+                self._narrator.hook_waits(service, record.arn, hook)
         progress.entered = True
         record.updated_at = now
         return True

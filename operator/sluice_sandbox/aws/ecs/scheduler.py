@@ -37,7 +37,7 @@ class Scheduler:
         self._health = HealthReader(core)
         placement = Placement(core, engine)
         self._moves = TaskMoves(core, placement, engine, narrator)
-        self._native = NativeRollout(core, book, self._moves)
+        self._native = NativeRollout(core, book, self._moves, narrator)
         self._task_sets = TaskSetKeeper(core, placement, engine, narrator)
         self._due: dict[str, tuple[float, Timer]] = {}
         self._resting: dict[str, None] = {}

@@ -106,6 +106,11 @@ def test_a_pause_waits_for_a_person(native: Any) -> None:
         "ROLLBACK",
     )
     assert "targetArn" not in hook
+    assert hook["hookId"].startswith("ecs-pause-")
+    told = [event for event in native.world.outside.emitter.recent if "Hook" in event.detail_type]
+    assert [(event.detail_type, event.detail["eventName"], event.detail["hookId"]) for event in told] == [
+        ("ECS Hook State Change", "HOOK_AWAITING_ACTION", hook["hookId"])
+    ]
     assert hook["expiresAt"].timestamp() == pytest.approx(native.clock.now() + 86400, abs=2)
     native.run(3600 * 5)
     assert native.deployment(arn)["lifecycleStage"] == "POST_TEST_TRAFFIC_SHIFT"
