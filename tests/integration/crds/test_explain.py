@@ -16,6 +16,7 @@ from sluice_sandbox.controlplane.cluster import Cluster
 pytestmark = pytest.mark.integration
 
 GOLDEN = Path(__file__).parent / "golden"
+_PROGRESSIVE = "ecsdeployments.spec.strategy.progressive"
 EXPLAINED = {
     "deployment-spec": "ecsdeployments.spec",
     "deployment-ecs": "ecsdeployments.spec.ecs",
@@ -24,13 +25,13 @@ EXPLAINED = {
     "deployment-logging": "ecsdeployments.spec.ecs.logging",
     "deployment-strategy": "ecsdeployments.spec.strategy",
     "deployment-rolling-update": "ecsdeployments.spec.strategy.rollingUpdate",
-    "deployment-progressive": "ecsdeployments.spec.strategy.progressive",
-    "deployment-blue-green": "ecsdeployments.spec.strategy.progressive.blueGreen",
-    "deployment-steps": "ecsdeployments.spec.strategy.progressive.steps",
-    "deployment-analysis": "ecsdeployments.spec.strategy.progressive.analysis",
-    "deployment-metrics": "ecsdeployments.spec.strategy.progressive.analysis.metrics",
-    "deployment-hooks": "ecsdeployments.spec.strategy.progressive.hooks",
-    "deployment-freeze-windows": "ecsdeployments.spec.strategy.progressive.freezeWindows",
+    "deployment-progressive": _PROGRESSIVE,
+    "deployment-blue-green": f"{_PROGRESSIVE}.blueGreen",
+    "deployment-steps": f"{_PROGRESSIVE}.steps",
+    "deployment-analysis": f"{_PROGRESSIVE}.analysis",
+    "deployment-metrics": f"{_PROGRESSIVE}.analysis.metrics",
+    "deployment-hooks": f"{_PROGRESSIVE}.hooks",
+    "deployment-freeze-windows": f"{_PROGRESSIVE}.freezeWindows",
     "deployment-status": "ecsdeployments.status",
     "deployment-rollout": "ecsdeployments.status.rollout",
     "deployment-slots": "ecsdeployments.status.slots",
@@ -38,6 +39,15 @@ EXPLAINED = {
     "route-parents": "serviceroutes.spec.parentRefs",
     "route-rules": "serviceroutes.spec.rules",
     "route-matches": "serviceroutes.spec.rules.matches",
+    "route-test": "serviceroutes.spec.test",
+    "route-sessions": "serviceroutes.spec.rules.sessionPersistence",
+    "route-status-rules": "serviceroutes.status.parents.rules",
+    "route-status-backends": "serviceroutes.status.backends",
+    "deployment-adopt": "ecsdeployments.spec.adopt",
+    "deployment-traffic": "ecsdeployments.status.traffic",
+    "deployment-load-balancer-metric": f"{_PROGRESSIVE}.analysis.metrics.loadBalancer",
+    "deployment-cloudwatch-metric": f"{_PROGRESSIVE}.analysis.metrics.cloudWatch",
+    "deployment-run-task": f"{_PROGRESSIVE}.hooks.runTask",
     "route-backends": "serviceroutes.spec.rules.backendRefs",
     "route-status": "serviceroutes.status",
 }
