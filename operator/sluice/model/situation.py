@@ -75,11 +75,20 @@ class TrafficFacts:
     """By name. Empty: no route refers to the Deployment."""
 
     @property
+    def provers(self) -> tuple[RouteFacts, ...]:
+        """Return the routes that must prove: those that once did, all while none has.
+
+        A new route joins once it is verified (rollout.md §6, "route added"), so that one that cannot be
+        made holds nothing up; what AWS itself shows of its rules still keeps tasks from going.
+        """
+        return tuple(route for route in self.routes if route.verified_at) or self.routes
+
+    @property
     def proven_at(self) -> float | None:
         """Return when the last route proved what is published; None while one has not."""
-        if not self.routes or not all(route.proven for route in self.routes):
+        if not self.routes or not all(route.proven for route in self.provers):
             return None
-        return max(route.verified_at for route in self.routes)
+        return max(route.verified_at for route in self.provers)
 
 
 GateState = Literal["Running", "Succeeded", "Failed", "Error"]

@@ -18,6 +18,8 @@ from sluice.rollout.work import Work
 PATIENCE: Final = 300.0
 """Seconds that an alarm may say nothing before onNoData decides: five periods of a minute."""
 _PREFIX: Final = "alarm/"
+_UNREAD: Final = "*"
+"""Stands for all of them while none was read."""
 _RATE: Final = 30.0
 
 
@@ -30,7 +32,8 @@ def judge(work: Work) -> str:
     states = work.situation.gates.alarms
     if states is None and not work.situation.gates.alarms_error:
         work.needs.add("alarms")
-        return ""
+        return _mute(work, _UNREAD, "not read yet", unreachable=True)
+    _forget(work, _UNREAD)
     verdict = ""
     for name in names:
         why, unreachable = _unknown(work, name)
@@ -51,8 +54,9 @@ def silent(work: Work) -> bool:
         return True
     states = work.situation.gates.alarms
     if states is None and not work.situation.gates.alarms_error:
-        work.needs.add("alarms")
-        return work.wait("WaitingForGate", "the alarms have not been read yet")
+        unread = _run(work, _UNREAD)
+        accepted = unread is not None and unread.passed > 0
+        return accepted or work.wait("WaitingForGate", "the alarms have not been read yet")
     for name in names:
         why, _ = _unknown(work, name)
         run = _run(work, name)

@@ -95,7 +95,7 @@ def await_proof(work: Work, *, what: str) -> float | None:
     verify_after = work.rollout.verify_after
     if verify_after > work.now:
         work.wakes.append(verify_after)
-    missing = [route for route in work.situation.traffic.routes if not route.proven]
+    missing = [route for route in work.situation.traffic.provers if not route.proven]
     troubled = next((route for route in missing if route.problem), None)
     counts = work.rollout.kind != "First"  # its routes say themselves what is wrong; the tasks are not
     if troubled:
@@ -107,7 +107,7 @@ def await_proof(work: Work, *, what: str) -> float | None:
     if work.shares:
         text = f"{work.candidate.running} tasks of the candidate and {work.source.running} of the source run"
     elif missing:
-        routes = work.situation.traffic.routes
+        routes = work.situation.traffic.provers
         names = ", ".join(route.name for route in missing[:3])
         text = f"{len(routes) - len(missing)} of {len(routes)} routes have proved it; waiting for {names}"
     else:

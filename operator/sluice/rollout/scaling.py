@@ -105,8 +105,8 @@ def candidate_ready(work: Work, permille: int) -> bool:
             text = f"{where}: a rule still gives weight to the slot, so its revision is not changed"
         return _unready(work, "RollingOut", text)
     if slot.healthy is None:
-        work.needs.add("health")
-        return _unready(work, "WaitingForTargets", f"{where}: target health could not be read yet")
+        work.needs.add("health")  # and what was known of it stays: a missing read is no transition
+        return work.wait("WaitingForTargets", f"{where}: target health could not be read yet", counts=True)
     if slot.healthy < need:
         return _unready(work, "WaitingForTargets", f"{where}: {slot.healthy} of {need} targets healthy")
     wait = work.strategy.min_ready

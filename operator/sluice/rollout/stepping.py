@@ -159,8 +159,17 @@ def _done(work: Work, at: float) -> bool:
     if following and isinstance(following[0], Pause) and following[0].seconds is None:
         where = f"step {work.rollout.step + 2} of {len(work.steps)}"
         work.note("Paused", f"{where}: weight {percent(work.rollout.weight)}: a person has to promote")
-    work.progress(step=work.rollout.step + 1, step_since=at, healthy_since=None)
+    advance(work, at)
     return True
+
+
+def advance(work: Work, at: float) -> None:
+    """Go to the next step; minReadySeconds begin anew where it needs more healthy targets."""
+    rollout = work.rollout
+    enough = scaling.needed(work, max(rollout.weight, rollout.proven))
+    work.progress(step=rollout.step + 1, step_since=at)
+    if scaling.needed(work, scaling.coming(work)) > enough:
+        work.change(healthy_since=None)
 
 
 def _all_sent(work: Work) -> bool:

@@ -18,7 +18,7 @@ import dataclasses
 
 from sluice.model.rollout import RejectedRevision
 from sluice.model.strategy import Pause
-from sluice.rollout import alarms, analysis, begin, hooks, rollback
+from sluice.rollout import alarms, analysis, begin, hooks, rollback, stepping
 from sluice.rollout.work import Work
 
 _BEFORE_FULL = frozenset({"Starting", "PreScaleUp", "ScalingUp", "PostScaleUp", "PreTraffic", "Stepping"})
@@ -156,7 +156,7 @@ def _promote(work: Work) -> str:
     rollout, steps = work.rollout, work.steps
     step = steps[rollout.step] if rollout.step < len(steps) else None
     if rollout.stage == "Stepping" and isinstance(step, Pause):
-        work.progress(step=rollout.step + 1, step_since=work.now, healthy_since=None)
+        stepping.advance(work, work.now)
         work.note("Promoted", f"step {rollout.step + 1} of {len(steps)}: the pause was ended by a person")
         return ""
     if rollout.paused:

@@ -182,3 +182,19 @@ def test_an_edited_strategy_takes_effect_with_the_next_rollout() -> None:
     world.person = Person(promote=True)
     world.run(30)
     assert world.weights == {"b": 1000}
+
+
+@pytest.mark.parametrize(("capacity", "again"), [("Full", 0), ("AheadOfWeight", 30)])
+def test_min_ready_seconds_begin_anew_only_for_more_targets(capacity: Any, again: float) -> None:
+    """Tasks that proved themselves for the last weight need not do so again for the next."""
+    world = live(strategy=dataclasses.replace(HELD, capacity=capacity, min_ready=30))
+    world.wanted = "r2"
+    decision = world.run(36)
+    assert dict(decision.traffic.weights) == {"a": 1000}
+    world.run(20)
+    assert world.weights == {"a": 750, "b": 250}
+    world.person = Person(promote=True)
+    began = world.now
+    while dict(world.decide().traffic.weights) != {"b": 1000}:
+        world.pass_time(1)
+    assert world.now - began == pytest.approx(again + (world.boot if again else 0), abs=2)

@@ -233,6 +233,15 @@ def test_a_cloudwatch_that_cannot_be_asked_ends_in_a_pause(policy: OnNoData) -> 
     assert "AccessDenied" in decision.message
 
 
+def test_alarms_that_nobody_reads_end_in_a_pause() -> None:
+    """A gate that never answers is not waited for without a word."""
+    world = alarmed("OK")
+    world.blind = frozenset({"alarms"})
+    decision = world.run(200, tick=5)
+    assert (decision.reason, "been read yet" in decision.message) == ("WaitingForGate", True)
+    assert world.run(300, tick=5).reason == "AnalysisInconclusive"
+
+
 def test_an_alarm_that_speaks_again_is_forgotten() -> None:
     """The five minutes are in a row."""
     world = alarmed("INSUFFICIENT_DATA", on_no_data="Fail")

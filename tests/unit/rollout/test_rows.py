@@ -141,15 +141,22 @@ def test_live_tasks_dying_mid_rollout() -> None:
 
 
 def test_route_added() -> None:
-    """It joins the set that must prove the weights before more is sent."""
+    """It gets the present weights, holds nothing up while it cannot be made, and joins once verified."""
     world = at_quarter()
     late = Route(name="new", delay=2, problem="its rules are being made")
     world.routes.append(late)
+    world.run(10)
+    assert world.last is not None
+    assert world.last.reason == "Paused"
+    late.problem, late.due = "", world.now
+    world.run(10)
+    assert late.weights == {"a": 750, "b": 250}
+    late.problem = "throttled"
     world.person = Person(promote=True)
     decision = world.run(60)
-    assert (decision.reason, dict(decision.traffic.weights)) == ("WaitingForTargets", {"a": 750, "b": 250})
-    late.problem, late.due = "", world.now
-    world.run(60)
+    assert (decision.reason, decision.message.endswith("route new: throttled")) == ("WaitingForTargets", True)
+    late.problem = ""
+    world.run(10)
     assert late.weights == {"b": 1000}
 
 
@@ -347,14 +354,23 @@ def test_freeze_window() -> None:
     assert dict(world.decide().traffic.weights) == {"a": 1000}
 
 
-def test_proof_of_every_route_before_the_next_weight() -> None:
-    """§7 point 5: while one route has not proved the weight, slots are sized for the larger one."""
-    world = at_quarter()
-    world.routes.append(Route(name="late", problem="no rules yet"))
-    world.replicas = 8
-    world.run(20)
-    assert world.motion.rollout is not None
-    assert (world.motion.rollout.proven, world.slots["b"].desired) == (250, 3)
+def test_slots_are_sized_for_the_larger_of_the_ordered_and_the_proven_weight() -> None:
+    """§7 point 5: while one route still has half of its requests on b, 10 % must not be its size."""
+    steps = (SetWeight(permille=500), Pause(), SetWeight(permille=100), Pause(), SetWeight(permille=1000))
+    world = live(strategy=dataclasses.replace(HELD, steps=steps))
+    world.wanted = "r2"
+    world.until("Stepping")
+    world.run(10)
+    world.routes[0].problem = "cannot be written"
+    world.person = Person(promote=True)
+    world.decide()
+    rollout = world.motion.rollout
+    assert rollout is not None
+    assert (rollout.weight, rollout.proven) == (100, 500)
+    for service in world.slots.values():
+        service.desired = 0  # by hand, all of it
+    world.run(4)
+    assert {name: service.desired for name, service in world.slots.items()} == {"a": 4, "b": 3}
 
 
 def test_proof_of_aws_before_the_shrink() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sluice.model.situation import Person
 from sluice.model.strategy import Pause, Progressive, SetHeaderRoute, SetWeight, Step
-from unit.rollout.world import CANARY, Route, World, live
+from unit.rollout.world import CANARY, START, Route, World, live
 
 FULL_PAUSED = Progressive(
     steps=(Pause(), SetWeight(permille=1000)), capacity="Full", preset="blueGreen", snapshot={"x": 1}
@@ -135,7 +135,8 @@ def test_a_header_route_shows_the_candidate_before_any_weight_and_goes_in_the_en
 
 def test_a_step_clock_starts_at_the_last_proof() -> None:
     """Two routes, one late: the minute of the pause counts from the late one's reading."""
-    world = live(routes=[Route(name="fast", delay=0, seq=0), Route(name="slow", delay=90, seq=0)])
+    routes = [Route(name="fast", delay=0, verified_at=START), Route(name="slow", delay=90, verified_at=START)]
+    world = live(routes=routes)
     world.routes[0].weights = world.routes[1].weights = {"a": 1000}
     world.until("", limit=200)
     world.wanted = "r2"
