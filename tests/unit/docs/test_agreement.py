@@ -19,6 +19,7 @@ from sluice.model.keys import DEPLOYMENT, GROUP, SERVICE_ROUTE, Key
 from sluice.plan.deployment import verbs
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import object_metrics
+from sluice_sandbox.aws.calamities import CALAMITIES
 from sluice_sandbox.aws.faults import KINDS
 from sluice_sandbox.dataplane.behaviour import VARIABLES
 from unit.docs.pages import ROOT, page
@@ -144,14 +145,15 @@ def test_every_verb_is_explained() -> None:
 
 
 def test_the_sandbox_is_explained() -> None:
-    """docs/sandbox.md has exactly the variables of a container and the kinds of faults."""
+    """docs/sandbox.md has exactly the variables of a container and the kinds of faults and calamities."""
     document = page("docs/sandbox.md")
     assert document.first_column("## Tasks") == list(VARIABLES)
     assert document.first_column("## Faults") == list(KINDS)
+    assert document.first_column("## Calamities") == list(CALAMITIES)
 
 
 def test_the_policy_is_what_is_called() -> None:
-    """The IAM policy allows exactly the AWS operations that planners write and collectors read."""
+    """The IAM policy allows exactly the AWS operations that planners write, collectors read and gates ask."""
     (block,) = page("docs/security.md").blocks("json")
     allowed: set[str] = set()
     for statement in json.loads(block)["Statement"]:
@@ -161,15 +163,18 @@ def test_the_policy_is_what_is_called() -> None:
 
 
 def _operations() -> set[str]:
-    """Return the operations that are named in the sources of observe and plan, as IAM spells them."""
+    """Return the operations that the sources of observe, plan and the gates name, as IAM spells them."""
     found = set()
-    for service, prefix in (("ecs", "ecs"), ("elbv2", "elasticloadbalancing")):
+    prefixes = (("ecs", "ecs"), ("elbv2", "elasticloadbalancing"), ("cloudwatch", "cloudwatch"))
+    for service, prefix in prefixes:
         client = boto3.client(
             service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
         names = set(client.meta.service_model.operation_names)
         client.close()
-        found |= {f"{prefix}:{text}" for text in _strings("observe", "plan") if text in names}
+        found |= {
+            f"{prefix}:{text}" for text in _strings("observe", "plan", "analysis", "hooks") if text in names
+        }
     return found
 
 
