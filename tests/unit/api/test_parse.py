@@ -29,6 +29,14 @@ BAD_DEPLOYMENTS: dict[str, tuple[dict[str, Any], str]] = {
         "spec.strategy.rollingUpdate: maxSurge and maxUnavailable can't both be 0",
     ),
     "progressive": (spec_field("strategy", {"type": "Progressive"}), "spec.strategy: type Progressive"),
+    "adoption": (
+        spec_field("adopt", {"serviceArn": "arn:aws:ecs:eu-west-1:111122223333:service/prod/web"}),
+        "spec.adopt: is not carried out by this version of Sluice; remove it",
+    ),
+    "deployment alarms": (
+        spec_field("strategy.rollingUpdate.alarms", {"alarmNames": ["a"], "enable": True, "rollback": True}),
+        "spec.strategy.rollingUpdate.alarms: is not carried out by this version",
+    ),
     "unknown field": (spec_field("replica", 3), "spec.replica: is not a field that this version"),
     "no image": (
         deployment(template={"spec": {"containers": [{"name": "app"}]}}),
