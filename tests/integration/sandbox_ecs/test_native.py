@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from integration.sandbox_ecs.ecs_port import code_of, definition, fresh, until
 
 ROLE = "arn:aws:iam::111122223333:role/ecsInfrastructureRole"
-BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1}
+BLUE_GREEN = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}
 
 
 class Native:
@@ -126,7 +127,7 @@ def test_a_paused_deployment_is_continued(native: Native) -> None:
 def test_stop_gives_the_traffic_back(native: Native) -> None:
     """StopServiceDeployment in the bake: the rule leads to the old group again, ROLLBACK_SUCCESSFUL."""
     native.create(**BLUE_GREEN)
-    arn = native.deploy()
+    arn = native.deploy(bakeTimeInMinutes=1)
     until(lambda: native.newest().get("lifecycleStage") == "BAKE_TIME", within=60.0)
     native.ecs.stop_service_deployment(serviceDeploymentArn=arn)
     until(lambda: native.newest()["status"] == "ROLLBACK_SUCCESSFUL", within=60.0)
@@ -222,3 +223,17 @@ def test_revisions_name_digests_and_groups(ecs: Any, native: Native) -> None:
     assert shown["containerImages"][0]["imageDigest"].startswith("sha256:")
     assert shown["resolvedConfiguration"]["loadBalancers"][0]["targetGroupArn"] == native.own
     assert answer["failures"] == [{"arn": target + "0", "reason": "MISSING"}]
+
+
+def test_a_functions_answer_is_set_by_the_control_api(side: Any, native: Native) -> None:
+    """POST /_sandbox/hooks: what the Lambda function would answer; FAILED rolls back."""
+    function = f"arn:aws:lambda:eu-central-1:111122223333:function:{fresh('check')}"
+    body = json.dumps({"function": function, "status": "FAILED"}).encode()
+    with urllib.request.urlopen(f"{side.url}/_sandbox/hooks", data=body, timeout=10) as answer:
+        assert json.load(answer)["answers"][function] == "FAILED"
+    native.create(**BLUE_GREEN)
+    hook = {"hookTargetArn": function, "roleArn": ROLE, "lifecycleStages": ["PRE_SCALE_UP"]}
+    native.deploy(lifecycleHooks=[hook])
+    until(lambda: native.newest()["status"] == "ROLLBACK_SUCCESSFUL", within=60.0)
+    assert native.newest()["lifecycleHookDetails"][0]["status"] == "FAILED"
+    assert native.weights() == [100, 0]

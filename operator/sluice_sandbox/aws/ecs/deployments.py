@@ -168,6 +168,13 @@ class DeploymentBook:
         elif record is not None:
             self._close(service, record, "ROLLBACK_FAILED" if primary.rolls_back else "STOPPED")
 
+    def abandon(self, service: Service) -> None:
+        """End the service deployment of a service that is being deleted (its reason is from memory)."""
+        record = self.record(service, service.deployments[0]) if service.deployments else None
+        if record is not None and record.status not in TERMINAL:
+            record.status_reason = "Service was deleted."
+            self._close(service, record, "STOPPED")
+
     def can_roll_back(self, service: Service) -> bool:
         """Tell whether there is a completed deployment other than the PRIMARY's revision."""
         primary = service.deployments[0]

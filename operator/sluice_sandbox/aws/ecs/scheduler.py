@@ -298,6 +298,7 @@ class Scheduler:
             self._sweep_later()
 
     def _drain(self, service: Service) -> None:
+        self._book.abandon(service)
         for task in self._wanted(service):
             self._engine.stop(
                 task,

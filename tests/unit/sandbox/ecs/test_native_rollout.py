@@ -220,6 +220,39 @@ def test_hand_set_weights_are_overwritten_at_the_next_shift(native: Any) -> None
     assert rule["Actions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"] == sticky
 
 
+def test_a_service_deleted_on_its_way_leaves_nothing(native: Any) -> None:
+    """Both revisions' tasks go, and its service deployment is STOPPED."""
+    native.create(BLUE_GREEN)
+    arn = native.update()
+    native.until_stage("BAKE_TIME")
+    native.ecs("DeleteService", cluster="main", service="web", force=True)
+    native.until(lambda: native.service()["status"] == "INACTIVE")
+    assert (native.targets(native.blue), native.targets(native.green)) == (0, 0)
+    assert native.deployment(arn)["status"] == "STOPPED"
+
+
+def test_a_canary_of_half_a_percent_is_exact(native: Any) -> None:
+    """Tenths of a percent become weights of a thousand."""
+    shape = {"canaryPercent": 0.5, "canaryBakeTimeInMinutes": 1}
+    native.create({"strategy": "CANARY", "canaryConfiguration": shape})
+    native.update()
+    native.until_stage("PRODUCTION_TRAFFIC_SHIFT")
+    assert native.weights() == {"blue": 995, "green": 5}
+
+
+def test_a_new_deployment_during_a_rollback_wins(native: Any) -> None:
+    """The deployment that was rolling back is STOPPED, the new one takes the free group."""
+    native.create(BLUE_GREEN)
+    first = native.update()
+    native.until_stage("BAKE_TIME")
+    native.ecs("StopServiceDeployment", serviceDeploymentArn=first)
+    native.run(0.05)
+    second = native.update("app:3")
+    assert native.until_ended(second)["status"] == "SUCCESSFUL"
+    assert native.deployment(first)["status"] == "STOPPED"
+    assert (native.targets(native.blue), native.targets(native.green)) == (0, 2)
+
+
 def test_a_dead_task_of_either_side_is_replaced_meanwhile(native: Any) -> None:
     """Through a long bake both revisions keep their count."""
     native.create(BLUE_GREEN)
