@@ -49,7 +49,8 @@ def gate(work: Work, stage: HookStage, *, name: str = "", inform: bool = False) 
 def _one(work: Work, hook: Hook, run_id: str, *, inform: bool) -> bool | Failure:
     run = next((run for run in work.rollout.hooks if run.id == run_id), None)
     if run is None:
-        if not inform and holds.halted(work):
+        # A step's hook is a step forward; the hooks of stages only follow what has happened already.
+        if not inform and (holds.halted(work) or (run_id.startswith("step-") and holds.frozen(work))):
             return False
         run = _keep(work, HookRun(id=run_id, started_at=work.now))
     if run.state in ("Succeeded", "Ignored"):

@@ -12,6 +12,7 @@ from sluice.model.strategy import (
     Analyse,
     Analysis,
     Condition,
+    FreezeWindow,
     Hook,
     Metric,
     OnFailure,
@@ -356,3 +357,17 @@ def test_the_first_rollout_runs_its_hooks_before_traffic() -> None:
         "PreScaleUp",
         "PreTraffic",
     ]
+
+
+def test_a_steps_hook_does_not_begin_in_a_freeze() -> None:
+    """It is a step forward; one that runs already may end, and the next step waits."""
+    world = hooked(Hook(name="check", stage="Step"), steps=(RunHook(name="check"),))
+    frozen = FreezeWindow(name="always", schedule="* * * * *", duration=3600)
+    world.until("Stepping")
+    while not world.weights.get("b"):
+        world.pass_time(1)
+        if not world.weights.get("b"):
+            world.decide()
+    world.strategy = dataclasses.replace(world.strategy, freeze=(frozen,))
+    decision = world.run(60)
+    assert (decision.reason, decision.hooks, world.weights) == ("Frozen", (), {"a": 750, "b": 250})

@@ -223,6 +223,65 @@ def test_every_history_keeps_the_promises_and_ends(
         assert named, f"{decision.reason}: {decision.message}"
 
 
+_steps = st.lists(
+    st.one_of(
+        st.integers(0, 1000).map(lambda permille: SetWeight(permille=permille)),
+        st.sampled_from([None, 0.0, 7.0, 60.0]).map(lambda seconds: Pause(seconds=seconds)),
+        st.just(Analyse(seconds=25)),
+        st.sampled_from(["", "x"]).map(lambda header: SetHeaderRoute(header=header, value="1")),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=_steps,
+    capacity=st.sampled_from(["AheadOfWeight", "Full"]),
+    surge=st.integers(0, 3),
+    replicas=st.integers(1, 9),
+    zones=st.integers(0, 3),
+    min_ready=st.sampled_from([0.0, 15.0]),
+    bake=st.sampled_from([0.0, 30.0]),
+)
+def test_an_undisturbed_rollout_proves_each_of_its_weights_and_succeeds(
+    steps: list[Any], capacity: Any, surge: int, replicas: int, zones: int, min_ready: float, bake: float
+) -> None:
+    """Law: with everybody well, the proven weights are the steps' own, in their order, up to everything."""
+    strategy = dataclasses.replace(
+        RICH,
+        steps=tuple(steps),
+        capacity=capacity,
+        surge=surge,
+        min_ready=min_ready,
+        bake=bake,
+        progress_deadline=120,
+    )
+    world = live(strategy=strategy, replicas=replicas)
+    heal(world)
+    for service in world.slots.values():
+        service.zones = zones
+    world.run(20)
+    world.wanted, proven = "r2", [0]
+    for _ in range(2000):
+        decision = world.decide()
+        rollout = world.motion.rollout
+        if rollout is None:
+            break
+        if rollout.proven != proven[-1]:
+            proven.append(rollout.proven)
+        if any(gate.name == "promote" for gate in rollout.gates):
+            world.person = Person(promote=True)
+        world.pass_time(2)
+    assert (world.history, decision.ready) == ([("r2", "Succeeded")], True)
+    weights = [step.permille for step in (*steps, SetWeight(permille=1000)) if isinstance(step, SetWeight)]
+    wanted = [0]
+    for permille in weights:
+        if permille != wanted[-1]:
+            wanted.append(permille)
+    assert proven == wanted
+
+
 _numbers = st.integers(-2, 9)
 _times = st.sampled_from([0.0, START - 100, START, START + 50])
 _names = st.sampled_from(["", "r1", "r2", "r3"])
