@@ -172,9 +172,8 @@ def _operations() -> set[str]:
         )
         names = set(client.meta.service_model.operation_names)
         client.close()
-        found |= {
-            f"{prefix}:{text}" for text in _strings("observe", "plan", "analysis", "hooks") if text in names
-        }
+        used = ("analysis",) if service == "cloudwatch" else ("observe", "plan", "hooks")
+        found |= {f"{prefix}:{text}" for text in _strings(*used) if text in names}
     return found
 
 

@@ -62,8 +62,8 @@ def test_every_page_can_be_reached_from_readme() -> None:
 def test_nothing_of_a_machine_is_in_it(document: Page) -> None:
     """No absolute path of a build machine and no host but the public ones."""
     assert not re.findall(r"(?<![\w.])/(?:work|root|home|Users)/\S*", document.text)
-    hosts = {urlsplit(url).hostname for url in re.findall(r"https?://[\w.:-]+", document.text)}
-    assert hosts <= HOSTS
+    hosts = {str(urlsplit(url).hostname) for url in re.findall(r"https?://[\w.:-]+", document.text)}
+    assert {host for host in hosts if not host.endswith(".example.com")} <= HOSTS  # RFC 2606
 
 
 @pytest.mark.parametrize("document", PAGES)
