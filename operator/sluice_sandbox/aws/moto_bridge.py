@@ -31,10 +31,7 @@ from sluice_sandbox.aws.wire.models import Value
 
 SERVICES = frozenset(
     {
-        "application-autoscaling",
-        "cloudwatch",
         "ec2",
-        "ecr",
         "events",
         "iam",
         "kms",
@@ -44,14 +41,13 @@ SERVICES = frozenset(
         "route53",
         "s3",
         "secretsmanager",
-        "servicediscovery",
         "sns",
         "sqs",
         "ssm",
         "sts",
     }
 )
-"""What moto may answer. Anything else is refused by name."""
+"""What moto may answer; of tagging only its own services' part. Anything else is refused by name."""
 
 _GLOBAL_HOSTS = {"iam": "iam.amazonaws.com", "route53": "route53.amazonaws.com"}
 _PROTOCOLS = ("ec2", "rest-xml", "rest-json", "query", "json")

@@ -166,8 +166,6 @@ def test_unsigned_requests_are_refused(port: Port) -> None:
         pytest.param("sqs", "list_queues", {}, id="json 1.0"),
         pytest.param("s3", "list_buckets", {}, id="rest-xml"),
         pytest.param("lambda", "list_functions", {}, id="rest-json"),
-        pytest.param("cloudwatch", "describe_alarms", {}, id="cbor, query to moto"),
-        pytest.param("resourcegroupstaggingapi", "get_resources", {}, id="cbor"),
     ],
 )
 def test_moto_answers_the_rest(

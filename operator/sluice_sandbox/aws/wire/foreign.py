@@ -1,4 +1,7 @@
-"""Requests that moto answers: forwarded as they are, or translated where moto does not know the protocol."""
+"""Requests that moto answers: forwarded as they are, but for single operations that are answered here.
+
+None of moto's services is spoken to in CBOR, which moto does not know.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from sluice_sandbox.aws.moto_bridge import MotoBridge, RawResponse
 from sluice_sandbox.aws.record import OK
 from sluice_sandbox.aws.service import Handler
 from sluice_sandbox.aws.wire import models
-from sluice_sandbox.aws.wire.codecs import CBOR, Codec, Encoded
+from sluice_sandbox.aws.wire.codecs import Codec, Encoded
 from sluice_sandbox.aws.wire.exchange import Exchange, RawRequest
 from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.wire.operation import operation
@@ -35,25 +38,12 @@ async def answer(
     caller, service = exchange.caller, exchange.service
     if handler is not None:
         return await _amended(moto, exchange, codec, handler)
-    if codec is CBOR:
-        return await _translated(moto, exchange, codec)
     if (service, exchange.name) == ("sqs", "ReceiveMessage"):
         request = await moto_queues.without_waiting(moto, caller, request)
     raw = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, request)))
     exchange.outcome = _outcome(raw)
     exchange.took_place = raw.status < 400
     return Encoded(raw.status, _forwardable(raw.headers), raw.body)
-
-
-async def _translated(moto: MotoBridge, exchange: Exchange, codec: Codec) -> Encoded:
-    """Answer a CBOR client, whose protocol moto does not know, through a call in process."""
-    compiled = operation(exchange.service, exchange.name)
-    params = codec.accept(compiled, exchange.params)
-    response = await asyncio.wrap_future(
-        moto.submit(lambda: moto.call(exchange.caller, exchange.service, exchange.name, params))
-    )
-    exchange.took_place = True
-    return codec.success(compiled, response, exchange.request_id)
 
 
 async def _amended(moto: MotoBridge, exchange: Exchange, codec: Codec, handler: Handler) -> Encoded:
