@@ -173,6 +173,9 @@ class Facts(Protocol):
     def target_health(self, context: CallContext, arn: str, *, max_age: float) -> Sequence[Object]:
         """Return TargetHealthDescriptions."""
 
+    def log_lines(self, context: CallContext, *, group: str, stream: str, limit: int) -> Sequence[str]:
+        """Return the newest messages of a CloudWatch Logs stream, oldest first."""
+
     def forget(self, binding: Binding, *subjects: str) -> None:
         """Drop what is cached about these ARNs or names: the next look reads AWS."""
 

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -24,14 +25,15 @@ from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.model.rollout import Need
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment import slots as services
-from sluice.plan.deployment.progress import stopped_reasons
 from sluice.plan.deployment.state import State, TargetGroup
-from sluice.plan.progressive.facts import groups_of
+from sluice.plan.progressive import evidence
+from sluice.plan.progressive.facts import groups_of, weighted
 from sluice.plan.progressive.look import Look
+from sluice.plan.progressive.memory import motion_of
 from sluice.ports import Facts
 
 _HEALTH_AGE: Final = 1.0  # seconds; rollout.md allows 10 for a rollback, weights want it fresh
-_EVIDENCE_LINES: Final = 32
+_RULES_AGE: Final = 60.0
 
 
 class ProgressiveLooks(Looks):
@@ -175,22 +177,39 @@ class ProgressiveLooks(Looks):
         return found
 
     def _evidence(self, state: State, look: Look) -> tuple[str, ...]:
-        """Return what vanishes soon, in words: why tasks stopped and targets are not healthy."""
-        rollout = state.progressive.get("rollout") or {}
-        slot = rollout.get("slot", "")
-        lines = [f"stopped task: {text}" for text in stopped_reasons(look.stopped.get(slot, ()))]
+        """Return what vanishes soon, in words. What can't be read is less evidence, never a delay."""
+        rollout = motion_of(state).rollout
+        slot = rollout.slot if rollout else ""
+        stopped = look.stopped.get(slot, ())
+        targets: list[Structure] = []
         for group in groups_of(state, slot):
-            try:
-                answer = self._facts.target_health(self._context, group.arn, max_age=_HEALTH_AGE)
-            except AwsFailure:
-                continue  # less evidence, never a rollback that waits for it
-            lines += [
-                f"target {entry['Target']['Id']}:{entry['Target'].get('Port', '')} "
-                f"{entry['TargetHealth']['State']} {entry['TargetHealth'].get('Reason', '')}".strip()
-                for entry in answer
-                if entry["TargetHealth"]["State"] not in ("healthy", "draining")
-            ]
-        return tuple(dict.fromkeys(lines))[:_EVIDENCE_LINES]
+            with contextlib.suppress(AwsFailure):
+                targets += self._facts.target_health(self._context, group.arn, max_age=_HEALTH_AGE)
+        arns = {group.arn for group in state.target_groups}
+        rules = [
+            rule
+            for listener in {target.listener_arn for target in state.anchors}
+            for rule in self._rules_or_none(listener)
+            if arns & set(weighted(rule))
+        ]
+        revision = self._revisions.get(rollout.candidate) if rollout else None
+        logs = {
+            found.container: self._log(found.group, found.stream)
+            for found in evidence.streams(revision, stopped)
+        }
+        return evidence.lines(rollout, stopped=stopped, targets=targets, rules=rules, logs=logs)
+
+    def _rules_or_none(self, listener: str) -> Sequence[Structure]:
+        try:
+            return self._facts.rules(self._context, listener, max_age=_RULES_AGE)
+        except AwsFailure:
+            return ()
+
+    def _log(self, group: str, stream: str) -> Sequence[str]:
+        try:
+            return self._facts.log_lines(self._context, group=group, stream=stream, limit=evidence.LOG_LINES)
+        except AwsFailure:
+            return ()
 
 
 def failing(service: Structure) -> bool:

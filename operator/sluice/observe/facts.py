@@ -17,6 +17,7 @@ from sluice.observe.balancers import BalancerFacts
 from sluice.observe.definitions import DefinitionFacts
 from sluice.observe.deployments import DeploymentFacts
 from sluice.observe.elb_tags import ElbTagFacts
+from sluice.observe.logs import last_lines
 from sluice.observe.own_writes import OwnWrites
 from sluice.observe.rules import RuleFacts
 from sluice.observe.services import ServiceFacts
@@ -42,6 +43,7 @@ class AwsFacts:
         source = Source(
             aws=aws, clock=clock, settings=chosen, writes=OwnWrites(clock, window=chosen.consistency)
         )
+        self._source = source
         self._services = ServiceFacts(source)
         self._deployments = DeploymentFacts(source)
         self._definitions = DefinitionFacts(source)
@@ -107,6 +109,10 @@ class AwsFacts:
     def target_health(self, context: CallContext, arn: str, *, max_age: float) -> Sequence[Object]:
         """See `ports.Facts`; none when the group is gone."""
         return self._groups.target_health(context, arn, max_age=max_age)
+
+    def log_lines(self, context: CallContext, *, group: str, stream: str, limit: int) -> Sequence[str]:
+        """See `ports.Facts`; always read."""
+        return last_lines(self._source, context, group=group, stream=stream, limit=limit)
 
     def forget(self, binding: Binding, *subjects: str) -> None:
         """Drop what is cached about ARNs or names, of whatever kind."""

@@ -165,14 +165,19 @@ def test_the_policy_is_what_is_called() -> None:
 def _operations() -> set[str]:
     """Return the operations that the sources of observe, plan and the gates name, as IAM spells them."""
     found = set()
-    prefixes = (("ecs", "ecs"), ("elbv2", "elasticloadbalancing"), ("cloudwatch", "cloudwatch"))
+    prefixes = (
+        ("ecs", "ecs"),
+        ("elbv2", "elasticloadbalancing"),
+        ("cloudwatch", "cloudwatch"),
+        ("logs", "logs"),
+    )
     for service, prefix in prefixes:
         client = boto3.client(
             service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
         )
         names = set(client.meta.service_model.operation_names)
         client.close()
-        used = ("analysis",) if service == "cloudwatch" else ("observe", "plan", "hooks")
+        used = {"cloudwatch": ("analysis",), "logs": ("observe",)}.get(service, ("observe", "plan", "hooks"))
         found |= {f"{prefix}:{text}" for text in _strings(*used) if text in names}
     return found
 
