@@ -276,6 +276,16 @@ def test_policies_reach_users_through_groups_and_attachments(world: World) -> No
     )
 
 
+def test_awss_managed_policies_can_be_attached(world: World) -> None:
+    """AWS's own policies exist in every account and bind those to whom they are attached."""
+    alice = user(world)
+    for name in ("AmazonECS_FullAccess", "service-role/AmazonECSTaskExecutionRolePolicy"):
+        attach = {"UserName": "alice", "PolicyArn": f"arn:aws:iam::aws:policy/{name}"}
+        world.call("iam", "AttachUserPolicy", attach)
+    world.call("ecs", "ListClusters", {}, caller=alice)
+    assert refused(lambda: world.call("iam", "ListUsers", {}, caller=alice)).code == "AccessDenied"
+
+
 def test_tags_and_clusters_as_conditions(world: World) -> None:
     """aws:ResourceTag, aws:RequestTag and ecs:cluster decide, as in a team's policy."""
     world.call("ecs", "CreateCluster", {"clusterName": "prod"})
