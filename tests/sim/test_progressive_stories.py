@@ -2,60 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from sim.progressive_stories import BLUE_GREEN, CANARY, at_step, ready, verb, web
 from sim.stories import apply
-from sim.universe import ROUTE, WEB, Universe, deployment, route
+from sim.universe import ROUTE, WEB, Universe, route
 from sim.visitors import Visitors
-
-BLUE_GREEN = {"type": "Progressive", "progressive": {"steps": [{"setWeight": 100}]}}
-CANARY = {
-    "type": "Progressive",
-    "progressive": {
-        "steps": [
-            {"setWeight": 5},
-            {"pause": {"duration": "30s"}},
-            {"setWeight": 50},
-            {"pause": {}},
-            {"setWeight": 100},
-        ],
-        "bake": {"duration": "20s"},
-        "drain": {"propagationDelaySeconds": 5},
-    },
-}
-
-
-def web(image: str = "web:1", *, strategy: dict[str, Any] = CANARY, **spec: Any) -> dict[str, Any]:
-    """Return the progressive Deployment."""
-    return deployment(image=image, strategy=strategy, **spec)
-
-
-def ready(universe: Universe) -> bool:
-    """Tell whether Deployment and route are Ready."""
-    return universe.ready(WEB, ROUTE)
-
-
-def verb(universe: Universe, name: str, argument: str = "") -> None:
-    """Write a person's annotation for the present rollout."""
-    status = universe.status()
-    current = status["rollout"]["id"] if "rollout" in status else status["history"][0]["id"]
-    universe.cluster.edit(
-        WEB,
-        lambda obj: (
-            obj["metadata"].setdefault("annotations", {}).update({f"sluice.dev/{name}": current + argument})
-        ),
-    )
-
-
-def at_step(index: int) -> Callable[[Universe], bool]:
-    """Return whether the rollout stands at a step whose clock runs."""
-
-    def there(universe: Universe) -> bool:
-        rollout = universe.status().get("rollout") or {}
-        return rollout.get("stepIndex") == index and "stepStartedAt" in rollout
-
-    return there
 
 
 def first(strategy: dict[str, Any] = CANARY) -> Universe:
@@ -239,7 +191,7 @@ def test_a_route_that_comes_with_a_new_revision_meets_no_empty_group() -> None:
 
 
 def test_rolling_to_progressive_and_back() -> None:
-    """The rolling service becomes slot a; back again, the live slot goes on rolling and the other one goes."""
+    """The rolling service becomes slot a; back again, the live slot goes on rolling, the other one goes."""
     universe = Universe(seed=7)
     rolling = {"type": "RollingUpdate"}
     apply(web(strategy=rolling), route())(universe)

@@ -2,6 +2,8 @@
 
 Services are found by name and proved by tags, revisions by the service's tag. The slot to which
 production rules give the most weight is live; without any weight the one with more running tasks.
+Task definitions are those that the family's list shows, so that the slot that does not run what the spec
+asks for is not given a second one of equal content.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ def recovered(desired: Desired, state: State, look: Look, *, now: float) -> Stat
         others=rest,
         live=known if live.revision else None,
         target_groups=tuple(groups),
+        # The list is newest first, the state oldest first.
+        definitions=tuple(reversed(look.observed.definitions.items())),
     )
 
 
