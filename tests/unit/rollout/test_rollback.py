@@ -8,7 +8,7 @@ import pytest
 
 from sluice.model.rollout import Standby
 from sluice.model.situation import GroupFacts, HookAnswer, MemberFacts, Person
-from sluice.model.strategy import Analysis, FreezeWindow, Hook, Pause, Progressive, SetWeight
+from sluice.model.strategy import Analysis, FreezeWindow, Hook, Pause, Progressive, SetHeaderRoute, SetWeight
 from unit.rollout.world import CANARY, World, live
 
 HELD = Progressive(
@@ -359,3 +359,37 @@ def test_the_standby_in_motion_is_what_the_slot_keeps() -> None:
     assert isinstance(world.motion.standby, Standby)
     assert world.slots["a"].revision == "r1"
     assert world.slots["a"].desired == 4
+
+
+def test_the_header_goes_with_the_production_write() -> None:
+    """The routes write production rules first, so the header may go in the same order."""
+    steps = (SetHeaderRoute(header="x", value="1"), SetWeight(permille=250), Pause())
+    world = at("Stepping", dataclasses.replace(HELD, steps=steps))
+    world.until("Stepping")
+    world.run(20)
+    assert world.traffic.header == ("x", "1")
+    world.person = Person(abort=True)
+    decision = world.decide()
+    assert (dict(decision.traffic.weights), decision.traffic.header) == ({"a": 1000}, None)
+
+
+def test_the_candidate_has_its_drain_time() -> None:
+    """30 s of propagation and 30 s of deregistration delay from the last proof on."""
+    world = at("Stepping", HELD)
+    world.person = Person(abort=True)
+    world.until("CleaningUp")
+    assert world.motion.rollout is not None
+    ends = world.motion.rollout.verified_at + 60
+    while world.now < ends:
+        world.decide()
+        assert world.slots["b"].desired == 2
+        world.pass_time(1)
+    world.decide()
+    assert world.slots["b"].desired == 0
+
+
+def test_scale_in_of_the_live_slot_is_held_from_the_first_hook_on() -> None:
+    """An autoscaler must not shrink it while the candidate is on its way."""
+    world = at("PreScaleUp", replicas=None)
+    orders = {order.slot: order for order in world.decide().slots}
+    assert (orders["a"].hold_scale_in, orders["a"].count) == (True, None)

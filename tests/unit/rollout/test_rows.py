@@ -412,3 +412,38 @@ def test_a_new_leader_verifies_again_after_the_dead_ones_last_call() -> None:
     assert dict(decision.traffic.weights) == {"a": 750, "b": 250}
     world.run(60)
     assert world.weights == {"b": 1000}
+
+
+def test_nothing_more_is_sent_before_what_there_is_was_proved_again() -> None:
+    """A new leader with a whole candidate and an open way still waits for its own proof first."""
+    world = at_quarter(dataclasses.replace(HELD, capacity="Full"))
+    world.leader_epoch = 3
+    world.person = Person(promote=True)
+    took_over = world.now
+    while dict(world.decide().traffic.weights) != {"b": 1000}:
+        world.pass_time(1)
+    assert world.now - took_over >= 10
+
+
+def test_the_source_stays_while_it_counts_requests() -> None:
+    """Where it is known that requests still arrive, time alone is not enough."""
+    world = at_quarter()
+    world.slots["a"].quiet = False
+    world.person = Person(promote=True)
+    world.until("Draining", limit=1000)
+    decision = world.run(300, tick=5)
+    assert (decision.reason, "still counts requests" in decision.message) == ("Draining", True)
+    world.slots["a"].quiet = True
+    world.until("", limit=60)
+
+
+def test_the_source_stays_while_the_candidate_lacks_a_target() -> None:
+    """Before the live slot drains the candidate has all its healthy targets."""
+    world = at_quarter()
+    world.person = Person(promote=True)
+    world.until("Baking", limit=1000)
+    world.slots["b"].tasks[0].dead = True
+    decision = world.run(120)
+    assert world.motion.rollout is not None
+    assert world.motion.rollout.stage == "PostBake"
+    assert "3 of 4 targets healthy" in decision.message
