@@ -51,7 +51,7 @@ def recovered(desired: Desired, state: State, look: Look, *, now: float) -> Stat
         live=known if live.revision else None,
         target_groups=tuple(groups),
         # The list is newest first, the state oldest first.
-        definitions=tuple(reversed(look.observed.definitions.items())),
+        definitions=tuple(reversed(tuple(look.observed.definitions.items()))),
     )
 
 
