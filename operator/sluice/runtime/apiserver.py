@@ -68,18 +68,24 @@ class Request:
     """Whether a second arrival is harmless."""
 
 
-def configuration(kubeconfig: str = "") -> Configuration:
-    """Return how to reach the cluster: `kubeconfig`, else the service account, else $KUBECONFIG."""
+def kubeconfig_path() -> str:
+    """Return the person's own kubeconfig: $KUBECONFIG (several files are merged), else ~/.kube/config."""
+    return os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+
+
+def configuration(kubeconfig: str = "", *, context: str = "") -> Configuration:
+    """Return how to reach the cluster: `kubeconfig`, else the service account, else $KUBECONFIG.
+
+    `context` names one of a kubeconfig; there a service account is not looked for.
+    """
     found = Configuration()
     try:
-        if kubeconfig:
-            kubernetes_config.load_kube_config(config_file=kubeconfig, client_configuration=found)
-            return found
-        if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        if not kubeconfig and not context and os.environ.get("KUBERNETES_SERVICE_HOST"):
             kubernetes_config.load_incluster_config(client_configuration=found)
             return found
-        file = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
-        kubernetes_config.load_kube_config(config_file=file, client_configuration=found)
+        kubernetes_config.load_kube_config(
+            config_file=kubeconfig or kubeconfig_path(), context=context or None, client_configuration=found
+        )
     except (kubernetes_config.ConfigException, OSError) as error:
         raise NoCluster(
             f"no Kubernetes cluster to connect to: {error}. Run inside a cluster, or give a kubeconfig with "

@@ -56,6 +56,8 @@ def handle(state: State, **annotations: str) -> verbs.Handled:
         pytest.param("r1/web-old", "r1", "web-old", id="revision"),
         pytest.param(" r1 / 2 ", "r1", "2", id="spaces"),
         pytest.param("", "", "", id="empty"),
+        pytest.param("r1/2#2", "r1", "2", id="said-again"),
+        pytest.param("r1#3", "r1", "", id="said-again-without-argument"),
     ],
 )
 def test_one_shape(value: str, rollout_id: str, argument: str) -> None:

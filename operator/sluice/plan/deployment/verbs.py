@@ -3,6 +3,7 @@
 The value that was handled is kept in `status.intents`, so neither a resync nor a crash repeats a verb.
 A verb for a rollout that is over is ignored with an event: what a person saw when typing is no longer
 what there is. When nothing is in motion the id is the last rollout's. `abort` beats everything else.
+What follows a `#` means nothing: it makes a value new where the same is said again (a second pause).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def unhandled(annotations: Mapping[str, str], handled: Mapping[str, str]) -> tup
         value = annotations.get(f"{GROUP}/{verb}")
         if value is None or value == handled.get(verb):
             continue
-        rollout_id, _, argument = value.partition("/")
+        rollout_id, _, argument = value.partition("#")[0].partition("/")
         found.append(Intent(verb=verb, value=value, rollout_id=rollout_id.strip(), argument=argument.strip()))
     return tuple(found)
 
