@@ -111,7 +111,7 @@ class Executor(Protocol):
         binding: Binding,
         still_current: Callable[[], bool],
     ) -> Applied:
-        """Send the actions in order and stop at the first that fails.
+        """Send the actions in order and stop at the first that fails; independent ones are all tried.
 
         For each: take the budget token first, then ask `still_current()`, then send (rollout.md §7
         point 2). Raises what the gateway raises, with the outputs so far in `ApplyFailed`.

@@ -2,7 +2,8 @@
 
 For each action the budget token is taken first, then the snapshot is looked at again, then the call is
 sent (rollout.md §7 point 2): a worker that waited for a token must not write an old weight over a newer
-one. Nothing is sent after the first failure, and nothing is sent twice.
+one. Nothing is sent twice, and nothing after the first failure but the independent actions right behind
+an independent one: in a rollback, a rule that was deleted keeps no other rule waiting.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from sluice.model.keys import Key
 
 _NOTHING_LEARNT: Final = frozenset({"throttled", "denied", "quota"})
 """After these the world is as it was seen; after any other failure it may not be."""
+_SLOW: Final = frozenset({"denied", "rejected", "quota"})
+"""Soon trying these again is of no use (runtime.worker.SLOW_KINDS)."""
 
 
 class WriteGateway(Protocol):
@@ -70,14 +73,27 @@ class PlanExecutor:
         failure: `superseded` is set and the tokens are given back.
         """
         outputs: dict[str, Any] = {}
-        for done, action in enumerate(actions):
+        failures: list[SluiceError] = []
+        before = 0
+        for action in actions:
+            if failures and not action.independent:
+                break
             try:
                 sent = self._apply(action, outputs, key=key, binding=binding, still_current=still_current)
-            except SluiceError as cause:
-                raise ApplyFailed(applied=Applied(outputs=outputs, done=done), cause=cause) from cause
+            except SluiceError as failure:
+                failures.append(failure)
+                # Without a token, a Lease or leave to write, the next one would not be sent either.
+                if not (action.independent and isinstance(failure, AwsFailure)):
+                    break
+                continue
             if not sent:
-                return Applied(outputs=outputs, done=done, superseded=True)
-        return Applied(outputs=outputs, done=len(actions))
+                return Applied(outputs=outputs, done=before, superseded=True)
+            before += not failures
+        applied = Applied(outputs=outputs, done=before)
+        if failures:
+            cause = _together(failures)
+            raise ApplyFailed(applied=applied, cause=cause) from cause
+        return applied
 
     def _apply(
         self,
@@ -122,6 +138,26 @@ class PlanExecutor:
                 kind="unknown-outcome",
             )
         return found
+
+
+def _together(failures: Sequence[SluiceError]) -> SluiceError:
+    """Return one error for all: the one after which the next pass comes soonest, with the others' texts.
+
+    A missing token (or Lease) has its own time, and the write that found it was not tried at all.
+    """
+    last = failures[-1]
+    if len(failures) == 1 or not isinstance(last, AwsFailure):
+        return last
+    soon = [failure for failure in failures if isinstance(failure, AwsFailure)]
+    first = next((failure for failure in soon if failure.kind not in _SLOW), soon[0])
+    others = "; ".join(dict.fromkeys(str(failure) for failure in soon if failure is not first))
+    return AwsFailure(
+        service=first.service,
+        operation=first.operation,
+        code=first.code,
+        message=f"{first.message}; also {others}",
+        kind=first.kind,
+    )
 
 
 def resolved(value: Any, outputs: Mapping[str, Any]) -> Any:  # noqa: ANN401 - AWS parameters of any shape

@@ -41,6 +41,9 @@ class Action:
     priority: Priority = Priority.ROLLOUT
     already: frozenset[str] = frozenset()
     """Error codes that mean that the work is done already (a delete of what is gone)."""
+    independent: bool = False
+    """A failure of it does not keep the next action from being tried, as long as that is independent too:
+    the rule writes of a rollback. What follows them waits until all of them took place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class Applied:
 
     outputs: Mapping[str, Any]
     done: int
-    """How many of the plan's actions took place."""
+    """How many of the plan's actions took place before the first that did not. Independent ones behind that
+    may have taken place, too."""
     superseded: bool = False
     """The snapshot went stale before the remaining actions; plan again at once."""

@@ -7,7 +7,8 @@ client-go's work queue (k8s.io/client-go/util/workqueue) with lanes. It promises
   resync, so that a restart with thousands of objects delays nobody (aws-load-balancer-controller#3540).
   One pick in sixteen goes to the lowest lane, so that a storm of changes cannot stop drift repair;
 - a key has one timer, the earliest that was asked for. Starting a run drops it: the run decides anew;
-- failures back off per key, 1 s doubling to 5 min with full jitter, until a success or a new generation.
+- failures back off per key, 1 s doubling to 5 min with full jitter, until a success or a new generation;
+  in the rollback's lane to 4 s at most, whatever failed before it began.
 
 Every operation is O(1) or O(log n) of the timers. Times are the clock's monotonic seconds; with a
 virtual clock the queue works single-threaded: `get(block=False)` and `next_due()`.
@@ -28,6 +29,8 @@ from sluice.ports import Clock
 
 BACKOFF_FIRST: Final = 1.0
 BACKOFF_LIMIT: Final = 300.0
+ROLLBACK_LIMIT: Final = 4.0
+"""The longest back-off in the rollback's lane: what failed long before must not delay a rollback now."""
 _FAIR: Final = 16
 _SLACK: Final = 1024  # dropped timers that may lie in the heap before it is cleaned
 
@@ -128,7 +131,8 @@ class WorkQueue:
         with self._lock:
             count = self._failures.get(key, 0)
             self._failures[key] = count + 1
-        limit = min(BACKOFF_LIMIT, BACKOFF_FIRST * 2 ** min(count, 16))
+        most = ROLLBACK_LIMIT if lane is Lane.ROLLBACK else BACKOFF_LIMIT
+        limit = min(most, BACKOFF_FIRST * 2 ** min(count, 16))
         delay = at_least + self._rng.uniform(0, limit)
         self.add_after(key, delay, lane)
         return delay

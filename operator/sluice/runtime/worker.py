@@ -7,7 +7,8 @@
 |                           | missing (a ConfigMap, a label of the namespace) may appear              |
 | Deferred                  | when the budget has a token                                             |
 | WriteConflict             | in 0.1 s, then slower; after some in a row the object is read again     |
-| AwsFailure                | back-off; denied, rejected and quota not before half a minute           |
+| AwsFailure                | back-off; denied, rejected and quota not before half a minute, but for   |
+|                           | rollbacks                                                               |
 | LeadershipLost            | in a second, should the Lease be renewed after all                      |
 | WriteWithheld (dry run)   | the drift interval                                                      |
 | any other error of ours   | back-off                                                                |
@@ -165,7 +166,7 @@ class Reconciler:
                 _log.warning("write_withheld_by_lease", detail=str(error))
                 return "leadership"
             case AwsFailure():
-                slow = SLOW_SECONDS if error.kind in SLOW_KINDS else 0.0
+                slow = SLOW_SECONDS if error.kind in SLOW_KINDS and lane is not Lane.ROLLBACK else 0.0
                 delay = self._queue.retry(key, lane, at_least=slow)
                 _log.warning("aws_failed", kind=error.kind, detail=str(error), retry_seconds=round(delay, 1))
                 return error.kind

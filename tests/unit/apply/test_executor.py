@@ -200,3 +200,58 @@ def test_a_ref_that_no_action_makes_is_a_mistake_of_the_planner() -> None:
     with pytest.raises(KeyError, match="nobody"):
         run(world, action("A", params={"x": Ref("nobody")}))
     assert world.happened == []
+
+
+def rule_write(operation: str) -> Action:
+    """Return a rule write of a rollback."""
+    return action(operation, independent=True)
+
+
+@pytest.mark.parametrize("kind", ["throttled", "not-found", "unknown-outcome", "denied", "unavailable"])
+def test_independent_actions_are_all_tried(kind: AwsErrorKind) -> None:
+    """One rule's failing write keeps no other rule waiting; what is no rule write waits for all of them."""
+    cause = failure("c", kind)
+    world = Recorded(answers={"B": cause, "C": {"x": 1}})
+    with pytest.raises(ApplyFailed) as failed:
+        run(
+            world,
+            rule_write("A"),
+            rule_write("B"),
+            action("C", independent=True, outputs={"c": "x"}),
+            action("DeleteRule"),
+        )
+    assert [entry[1] for entry in world.happened if entry[0] == "send"] == ["A", "B", "C"]
+    assert failed.value.applied == Applied(outputs={"c": 1}, done=1)
+    assert failed.value.cause is cause
+
+
+def test_failures_of_independent_actions_are_told_together() -> None:
+    """With the one first that is worth trying again soonest, so that no rule waits for a hopeless one."""
+    world = Recorded(
+        answers={"A": failure("AccessDenied", "denied"), "B": failure("RuleNotFound", "not-found")}
+    )
+    with pytest.raises(ApplyFailed) as failed:
+        run(world, rule_write("A"), rule_write("B"))
+    cause = failed.value.cause
+    assert isinstance(cause, AwsFailure)
+    assert (cause.kind, cause.code) == ("not-found", "RuleNotFound")
+    assert "AccessDenied" in cause.message
+
+
+def test_an_independent_action_without_a_token_ends_the_run_with_its_time() -> None:
+    """Tokens are taken in order, and who finds none comes back when there is one, whatever failed before."""
+    world = Recorded(answers={"A": failure("c", "throttled")}, empty={"B"})
+    with pytest.raises(ApplyFailed) as failed:
+        run(world, rule_write("A"), rule_write("B"), rule_write("C"))
+    assert isinstance(failed.value.cause, Deferred)
+    assert ("reserve", "C") not in world.happened
+
+
+def test_each_independent_action_looks_again_before_it_is_sent() -> None:
+    """A newer promise stops the rest even of a rollback (rollout.md §7 point 2)."""
+    world = Recorded(answers={"A": failure("c", "throttled")})
+    looks = iter([True, False])
+    applied = PlanExecutor(world, observer=world).run(
+        [rule_write("A"), rule_write("B")], key=KEY, binding=BINDING, still_current=lambda: next(looks)
+    )
+    assert applied == Applied(outputs={}, done=0, superseded=True)

@@ -13,7 +13,7 @@ from runtime_fakes import TurnedClock
 
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.runtime.clock import SystemClock
-from sluice.runtime.queue import BACKOFF_LIMIT, Lane, WorkQueue
+from sluice.runtime.queue import BACKOFF_LIMIT, ROLLBACK_LIMIT, Lane, WorkQueue
 
 A, B, C = (Key(DEPLOYMENT, "shop", name) for name in "abc")
 
@@ -152,6 +152,15 @@ def test_back_off_starts_anew(queue: WorkQueue, reset: object) -> None:
         queue.retry(A, Lane.USER)
     reset(queue)  # type: ignore[operator]  # one of the lambdas above
     assert queue.retry(A, Lane.USER) <= 1
+
+
+def test_a_rollback_never_waits_for_old_failures(queue: WorkQueue) -> None:
+    """An object that has failed for an hour is tried again within seconds once it rolls back."""
+    for _ in range(12):
+        queue.retry(A, Lane.USER)
+    delays = [queue.retry(A, Lane.ROLLBACK) for _ in range(20)]
+    assert 0 <= min(delays)
+    assert 1 < max(delays) <= ROLLBACK_LIMIT
 
 
 def test_a_change_does_not_wait_for_the_back_off(queue: WorkQueue) -> None:

@@ -141,6 +141,16 @@ def test_failures_that_no_condition_tells_are_reported(
     assert desk.reported == reported
 
 
+def test_a_denied_rollback_is_tried_again_soon(desk: Desk) -> None:
+    """Half a minute of a bad revision is too long, and a policy may be mended meanwhile."""
+    desk.outcome = aws("denied")
+    desk.queue.add(KEY, Lane.ROLLBACK)
+    assert desk.reconciler.run_one(block=False)
+    due = desk.queue.next_due()
+    assert due is not None
+    assert due - desk.clock.time <= 1
+
+
 def test_a_key_without_an_object_is_not_looked_at_again(desk: Desk) -> None:
     """What is gone and has nothing left to do costs nothing."""
     desk.objects.clear()

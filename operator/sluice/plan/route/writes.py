@@ -79,6 +79,8 @@ def modify(
         subject=f"rule {rule.name} of {parent.name}",
         reason="; ".join(reasons),
         priority=_urgency(rule),
+        # A rule that somebody deleted or that is throttled must not keep the next one's traffic waiting.
+        independent=_urgency(rule) is Priority.ROLLBACK,
     )
 
 
