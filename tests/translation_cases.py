@@ -273,9 +273,9 @@ TRANSLATED: list[tuple[Any, ...]] = [
     ("spec.securityContext", {"runAsUser": 7, "runAsGroup": 8}, "container.user", "7:8"),
     (
         "spec.securityContext.sysctls[]",
-        [{"name": "a", "value": "b"}],
+        [{"name": "net.core.somaxconn", "value": "1024"}],
         "container.systemControls",
-        [{"namespace": "a", "value": "b"}],
+        [{"namespace": "net.core.somaxconn", "value": "1024"}],
     ),
     ("spec.securityContext.sysctls[].name", "kernel.x", "container.systemControls[0].namespace", "kernel.x"),
     ("spec.securityContext.sysctls[].value", "9", "container.systemControls[0].value", "9"),
