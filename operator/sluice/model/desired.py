@@ -85,9 +85,11 @@ class Strategy:
     type: StrategyType = "RollingUpdate"
     max_surge: int | str = "100%"
     max_unavailable: int | str = 0
-    circuit_breaker: Mapping[str, bool] = field(
+    circuit_breaker: Mapping[str, Any] = field(
         default_factory=lambda: {"enable": True, "rollback": True},
     )
+    alarms: Mapping[str, Any] = field(default_factory=dict)
+    """ECS's DeploymentAlarms; {} for none."""
     min_ready_seconds: int = 0
     progress_deadline_seconds: int = 3600
 

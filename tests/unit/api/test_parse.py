@@ -33,9 +33,9 @@ BAD_DEPLOYMENTS: dict[str, tuple[dict[str, Any], str]] = {
         spec_field("adopt", {"serviceArn": "arn:aws:ecs:eu-west-1:111122223333:service/prod/web"}),
         "spec.adopt: is not carried out by this version of Sluice; remove it",
     ),
-    "deployment alarms": (
-        spec_field("strategy.rollingUpdate.alarms", {"alarmNames": ["a"], "enable": True, "rollback": True}),
-        "spec.strategy.rollingUpdate.alarms: is not carried out by this version",
+    "alarms without a name": (
+        spec_field("strategy.rollingUpdate.alarms", {"alarmNames": [], "enable": True, "rollback": True}),
+        "spec.strategy.rollingUpdate.alarms.alarmNames: enable needs at least one name",
     ),
     "unknown field": (spec_field("replica", 3), "spec.replica: is not a field that this version"),
     "no image": (

@@ -168,12 +168,13 @@ def _across_fields(spec: DeploymentSpec) -> list[Problem]:
     if rolling and str(rolling.max_surge) in {"0", "0%"} and str(rolling.max_unavailable) in {"0", "0%"}:
         text = "maxSurge and maxUnavailable can't both be 0: no task could be replaced; raise one"
         problems.append(Problem("spec.strategy.rollingUpdate", text))
+    if rolling and rolling.alarms and rolling.alarms.get("enable") and not rolling.alarms.get("alarmNames"):
+        text = "enable needs at least one name; add one or set enable to false"
+        problems.append(Problem("spec.strategy.rollingUpdate.alarms.alarmNames", text))
     strategy = spec.strategy
     if strategy and (strategy.type == "Progressive") != (strategy.progressive is not None):
         problems.append(Problem("spec.strategy", TOGETHER))
     # Typed already, carried out by nobody yet: who wires one takes its line away.
     if spec.adopt:
         problems.append(Problem("spec.adopt", _NOT_YET))
-    if rolling and rolling.alarms:
-        problems.append(Problem("spec.strategy.rollingUpdate.alarms", _NOT_YET))
     return problems + progressive_rules.problems(spec)

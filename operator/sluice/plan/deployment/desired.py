@@ -134,6 +134,7 @@ def strategy(spec: DeploymentSpec) -> Strategy:
         max_surge=_amount(rolling.max_surge if rolling else None, "100%"),
         max_unavailable=_amount(rolling.max_unavailable if rolling else None, 0),
         circuit_breaker={"enable": True, "rollback": True, **breaker},
+        alarms=(rolling.alarms if rolling else None) or {},
         min_ready_seconds=spec.min_ready_seconds or 0,
         progress_deadline_seconds=_or(spec.progress_deadline_seconds, _PROGRESS_DEADLINE),
     )

@@ -9,10 +9,13 @@ So the numbers here are chosen such that ECS's rounding gives Kubernetes' result
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sluice.model.desired import Strategy
 from sluice.model.errors import Refused
+
+NO_ALARMS: Final[Mapping[str, Any]] = {"alarmNames": [], "enable": False, "rollback": False}
+"""How alarms are taken off: UpdateService keeps what its deploymentConfiguration leaves out."""
 
 
 def resolve(value: int | str, count: int, *, up: bool) -> int:
@@ -55,10 +58,8 @@ def deployment_configuration(strategy: Strategy, count: int) -> Mapping[str, Any
     minimum, maximum = bounds(strategy, count)
     breaker = strategy.circuit_breaker
     return {
-        "deploymentCircuitBreaker": {
-            "enable": bool(breaker.get("enable", True)),
-            "rollback": bool(breaker.get("rollback", True)),
-        },
+        "alarms": strategy.alarms or NO_ALARMS,
+        "deploymentCircuitBreaker": {"enable": True, "rollback": True, **breaker},
         "maximumPercent": maximum,
         "minimumHealthyPercent": minimum,
     }

@@ -40,9 +40,18 @@ class Progress:
 
 
 def evaluate(
-    desired: Desired, service: Structure, *, count: int | None, stopped: Sequence[Structure], now: float
+    desired: Desired,
+    service: Structure,
+    *,
+    count: int | None,
+    stopped: Sequence[Structure],
+    now: float,
+    alarms: Sequence[str] = (),
 ) -> Progress:
-    """Judge a service that runs our revision; `count` is what desiredCount should be, None: anything."""
+    """Judge a service that runs our revision; `count` is what desiredCount should be, None: anything.
+
+    `alarms` are those that failed its deployment, where one did.
+    """
     deployment = primary(service)
     want = int(service.get("desiredCount", 0))
     running, pending = int(service.get("runningCount", 0)), int(service.get("pendingCount", 0))
@@ -52,7 +61,7 @@ def evaluate(
     text = f"{updated} of {want} tasks of revision {name} run"
     reasons = stopped_reasons(stopped)
     if state == "FAILED":
-        why = deployment.get("rolloutStateReason", "the deployment failed")
+        why = with_alarms(str(deployment.get("rolloutStateReason") or "the deployment failed"), alarms)
         return Progress(state="Failed", message=_with(f"{text}; {why}", reasons))
     failing = int(deployment.get("failedTasks", 0) or 0)
     alone = len(service.get("deployments") or ()) <= 1
@@ -65,6 +74,8 @@ def evaluate(
             text = _with(f"{text}, {failing} failed", reasons)
         elif not alone and updated >= want:
             text = f"{text}; tasks of the old revision stop"
+        elif updated >= want and desired.strategy.alarms.get("enable"):
+            text = f"{text}; ECS watches {_named(desired.strategy.alarms.get('alarmNames') or ())}"
         return Progress(state="Progressing", message=text)
     since = epoch(deployment.get("updatedAt"))
     ready_at = since + desired.strategy.min_ready_seconds if since is not None else now
@@ -93,6 +104,31 @@ def rolled_back(
         fresh = since is not None and created is not None and created >= since - _CLOCK_SKEW
         return deployment if given or fresh else None
     return None
+
+
+def triggered(deployments: Sequence[Structure], *, task_definition: str) -> tuple[str, ...]:
+    """Return the CloudWatch alarms that failed the newest service deployment, if it is the definition's.
+
+    ECS API, ServiceDeploymentAlarms.
+    """
+    for deployment in deployments[:1]:
+        target = deployment.get("targetServiceRevision") or {}
+        if isinstance(target, Mapping) and target.get("taskDefinition") == task_definition:
+            return alarms_of(deployment)
+    return ()
+
+
+def alarms_of(deployment: Structure) -> tuple[str, ...]:
+    """Return the CloudWatch alarms that failed a service deployment, () where none did."""
+    return tuple((deployment.get("alarms") or {}).get("triggeredAlarmNames") or ())
+
+
+def with_alarms(why: str, alarms: Sequence[str]) -> str:
+    """Name the alarms in ECS's reason, which does not always."""
+    unnamed = [name for name in alarms if name not in why]
+    if not unnamed:
+        return why
+    return f"{why.rstrip('.')}: {_named(unnamed)}".removeprefix(": ")
 
 
 def balancers_rolled_back(
@@ -143,3 +179,7 @@ def epoch(value: Any) -> float | None:  # noqa: ANN401 - AWS's time in either fo
 
 def _with(text: str, reasons: tuple[str, ...]) -> str:
     return f"{text} ({'; '.join(reasons)})" if reasons else text
+
+
+def _named(alarms: Sequence[str]) -> str:
+    return f"CloudWatch {'alarms' if len(alarms) > 1 else 'alarm'} {', '.join(alarms)}"

@@ -20,10 +20,13 @@ from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.percentages import deployment_configuration
 from sluice.plan.deployment.progress import (
     Progress,
+    alarms_of,
     balancers_rolled_back,
     evaluate,
     rolled_back,
     stopped_reasons,
+    triggered,
+    with_alarms,
 )
 from sluice.plan.deployment.service import Difference
 from sluice.plan.deployment.state import Slot, State
@@ -179,6 +182,7 @@ def _fell_back(work: Work, found: tuple[Difference, ...], arn: str | Ref) -> boo
     if ended is None:
         return False
     why = str(ended.get("statusReason") or (ended.get("rollback") or {}).get("reason") or "")
+    why = with_alarms(why, alarms_of(ended))
     reasons = stopped_reasons(work.observed.stopped)
     work.state, note = motion.fall_back(
         desired, work.state, work.slot, why=why, reasons=reasons, now=work.now
@@ -257,10 +261,13 @@ def _judge(work: Work, service: Structure, found: tuple[Difference, ...]) -> Non
             work.verdict = rejection(work)
         return
     stopped = work.observed.stopped
-    progress = evaluate(desired, service, count=desired.replicas, stopped=stopped, now=work.now)
+    alarms = triggered(work.observed.deployments, task_definition=str(service.get("taskDefinition")))
+    progress = evaluate(
+        desired, service, count=desired.replicas, stopped=stopped, now=work.now, alarms=alarms
+    )
     if progress.ready_at:
         work.wakes.append(progress.ready_at)
-    if progress.state == "Failed" and not work.rejected and _final(work):
+    if progress.state == "Failed" and not work.rejected and _final(work, alarms):
         work.state, note = motion.fail(
             desired, work.state, work.slot, progress, reasons=stopped_reasons(stopped), now=work.now
         )
@@ -272,10 +279,14 @@ def _judge(work: Work, service: Structure, found: tuple[Difference, ...]) -> Non
         work.verdict = _moving(work, progress)
 
 
-def _final(work: Work) -> bool:
-    """Whether a FAILED deployment stays as it is: nothing to roll back to, or no rollback asked for."""
-    breaker = work.desired.strategy.circuit_breaker
-    return work.state.live is None or not breaker.get("rollback", True)
+def _final(work: Work, alarms: tuple[str, ...]) -> bool:
+    """Whether a FAILED deployment stays as it is: nothing to roll back to, or no rollback asked for.
+
+    `alarms` failed it, or else the circuit breaker did; each of the two says whether ECS rolls back.
+    """
+    strategy = work.desired.strategy
+    detector = strategy.alarms if alarms else strategy.circuit_breaker
+    return work.state.live is None or not detector.get("rollback", True)
 
 
 def _complete(work: Work, progress: Progress) -> None:

@@ -282,7 +282,11 @@ def output_name(slot: Slot) -> str:
 
 def _canonical_differences(service: Structure, body: Mapping[str, Any]) -> list[Difference]:
     found: list[Difference] = []
-    want, seen = canonical_service(body), canonical_service(service)
+    want, seen = canonical_service(body), dict(canonical_service(service))
+    if isinstance(asked := body.get("deploymentConfiguration"), Mapping):
+        # UpdateService keeps what is not given (a bake time, hooks): nobody's wish, and never to be undone.
+        present = seen.get("deploymentConfiguration") or {}
+        seen["deploymentConfiguration"] = {name: present[name] for name in present if name in asked}
     for member in sorted(body):
         if member in want:
             parts = diff({member: want[member]}, seen)

@@ -24,9 +24,11 @@ from sluice.model.observed import Structure
 from sluice.model.ownership import REVISION
 from sluice.model.rollout import SlotOrder
 from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.percentages import NO_ALARMS
 from sluice.plan.deployment.state import Slot
 
 CONFIGURATION: Final[Mapping[str, Any]] = {
+    "alarms": NO_ALARMS,  # of a rolling Deployment that has become progressive, which has gates of its own
     # No rollback by ECS: in slots it could quietly put the revision before last back.
     "deploymentCircuitBreaker": {"enable": True, "rollback": False},
     "maximumPercent": 200,
