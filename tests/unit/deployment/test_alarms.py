@@ -15,7 +15,7 @@ from sluice.plan.deployment.progress import with_alarms
 from sluice.plan.deployment.state import State
 from unit.deployment.wishes import NOW, PLACE, carry_out, converge, desired
 
-ALARMS = {"alarmNames": ["web-5xx", "web-slow"], "enable": True, "rollback": True}
+ALARMS: dict[str, Any] = {"alarmNames": ["web-5xx", "web-slow"], "enable": True, "rollback": True}
 
 
 def alarmed(image: str = "web:1", **changes: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def test_what_nobody_asked_of_ecs_is_not_fought_over() -> None:
     ],
 )
 def test_the_alarm_and_not_the_breaker_decides(*, rollback: bool, breaker: bool, reason: str) -> None:
-    """A deployment that an alarm failed is final when the alarms, not the circuit breaker, don't roll back."""
+    """What an alarm failed is final when the alarms don't roll back, whatever the breaker would do."""
     strategy = Strategy(
         alarms=ALARMS | {"rollback": rollback}, circuit_breaker={"enable": True, "rollback": breaker}
     )
@@ -194,8 +194,8 @@ def test_ready_waits_until_ecs_has_watched_the_alarms() -> None:
     """All tasks are new and run; Ready comes when ECS ends its watch, and the condition says so before."""
     universe = started()
     universe.cluster.apply(alarmed("web:2"))
-    seen: set[bool] = set()
-    universe.settle(lambda: bool(seen.add(watched(universe))) or universe.ready(WEB))
+    seen: list[bool] = []
+    universe.settle(lambda: bool(seen.append(watched(universe))) or universe.ready(WEB))
     assert True in seen
 
 
