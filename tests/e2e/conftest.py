@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from e2e.desk import DEPLOYMENT, ROUTE, Desk
+from e2e.web_server import WebServer
 from e2e.world import World
 
 
@@ -39,6 +40,13 @@ def desk(world: World, request: pytest.FixtureRequest) -> Iterator[Desk]:
     assert world.audit.pruned(events) == set()
     assert world.audit.denied(events) == set()
     assert world.errors() == []
+
+
+@pytest.fixture
+def web_server() -> Iterator[WebServer]:
+    """A web server for hooks and metrics."""
+    with WebServer() as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)

@@ -23,13 +23,13 @@ SPEED = 5
 class StandIn:
     """Everything about AWS in one world."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, speed: int = SPEED) -> None:
         """Start it; it also ends with this process, whatever end that is."""
         file = folder / "estate.json"
         command = [sys.executable, "-P", "-m", "sluice_sandbox.aws", "--estate", str(file)]
         with (folder / "aws.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, "--speed", str(SPEED), "--end-with-stdin"],
+                [*command, "--speed", str(speed), "--end-with-stdin"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

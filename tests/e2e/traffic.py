@@ -26,7 +26,7 @@ class Load:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name=f"load {url}", daemon=True)
-        self._seconds: list[object] = []
+        self._seconds: list[SecondReport] = []
         self.images: dict[str, float] = {}
         """When each image was first heard of (monotonic seconds), known a second late at most."""
         self.report = Report(url=url, rate=rate)
@@ -52,6 +52,13 @@ class Load:
         for image in second.images:
             self.images.setdefault(image, time.monotonic())
 
+    def share(self, image: str, *, seconds: int = 3) -> float:
+        """Return the share of the answers that come from that image in the next seconds."""
+        begin = len(self._seconds) + 1  # the second under way is older than this call
+        until(lambda: len(self._seconds) >= begin + seconds, f"{seconds} s of answers")
+        counted = self._seconds[begin : begin + seconds]
+        return sum(item.images[image] for item in counted) / sum(item.images.total() for item in counted)
+
     def wait_for_image(self, image: str) -> None:
         """Wait until an answer came from that image."""
         until(lambda: image in self.images, f"{image} answers")
@@ -63,6 +70,19 @@ class Load:
         found: dict[str, int] = dict(figures["connectionErrors"])
         found |= {code: count for code, count in figures["statusCodes"].items() if not code.startswith("2")}
         return found | ({"not sent": figures["notSent"]} if figures["notSent"] else {})
+
+    @property
+    def unexcused(self) -> dict[str, int]:
+        """What a candidate may never cause: failures of the load balancer or of no answer; {} is good."""
+        figures = self.report.to_json()
+        found: dict[str, int] = dict(figures["connectionErrors"])
+        odd = {code: count for code, count in figures["statusCodes"].items() if code not in ("200", "500")}
+        return found | odd | ({"not sent": figures["notSent"]} if figures["notSent"] else {})
+
+    @property
+    def failed_by(self) -> dict[str, int]:
+        """Answers of 500 and above by the image that gave them, `load balancer` for its own."""
+        return dict(self.report.to_json()["failuresBy"])
 
     @property
     def sent(self) -> int:

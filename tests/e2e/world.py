@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from e2e import audit
 from e2e.operator_process import Operator
-from e2e.stand_in import StandIn
+from e2e.stand_in import SPEED, StandIn
 from e2e.waiting import until
 from integration.chart.helm import CHART, Helm
 from sluice_sandbox.controlplane.plane import ControlPlane
@@ -31,9 +31,10 @@ LEASE: Final = {"duration": "12s", "renewDeadline": "8s", "retryPeriod": "1s"}
 class World:
     """See the module. A context manager; the operator is started by whoever needs it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep everything in `folder`."""
+    def __init__(self, folder: Path, *, speed: int = SPEED) -> None:
+        """Keep everything in `folder`; `speed` is AWS's."""
         self._folder = folder
+        self._speed = speed
         self._numbers = itertools.count(1)
         flags = audit.flags(folder / "audit", user=f"system:serviceaccount:{SYSTEM}:{RELEASE}")
         self._plane = ControlPlane(folder / "kubernetes", api_flags=flags)
@@ -46,7 +47,7 @@ class World:
 
     def __enter__(self) -> Self:
         """Start control plane and AWS, install the chart."""
-        self.aws = StandIn(self._folder)
+        self.aws = StandIn(self._folder, speed=self._speed)
         try:
             # Both start at the same time.
             self._plane.start()

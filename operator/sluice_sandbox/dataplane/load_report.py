@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+NO_TASK = "load balancer"
+"""Who failed where the answer is not a task's."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,12 +32,16 @@ class SecondReport:
     revisions: Counter[str] = field(default_factory=Counter)
     slots: Counter[str] = field(default_factory=Counter)
     """Answers of tasks without a slot are not counted here."""
+    failures_by: Counter[str] = field(default_factory=Counter)
+    """Answers of 500 and above by the image that gave them, NO_TASK for the load balancer's own."""
     latencies: list[float] = field(default_factory=list)
 
     def answered(self, status: int, *, seconds: float, echo: Mapping[str, Any]) -> None:
         """Count an answer; `echo` is what the task said about itself, {} when nobody said anything."""
         self.status_codes[status] += 1
         self.latencies.append(seconds)
+        if status >= 500:
+            self.failures_by[str(echo.get("image") or NO_TASK)] += 1
         for counter, member in ((self.images, "image"), (self.revisions, "revision"), (self.slots, "slot")):
             value = echo.get(member)
             if value:
@@ -112,4 +118,5 @@ def _figures(seconds: Sequence[SecondReport]) -> dict[str, Any]:
         "images": dict(sum((item.images for item in seconds), Counter[str]())),
         "revisions": dict(sum((item.revisions for item in seconds), Counter[str]())),
         "slots": dict(sum((item.slots for item in seconds), Counter[str]())),
+        "failuresBy": dict(sum((item.failures_by for item in seconds), Counter[str]())),
     }

@@ -42,11 +42,12 @@ async def test_the_report_splits_by_image_revision_and_slot(side: Side) -> None:
 
 
 async def test_errors_are_reported_not_raised(side: Side) -> None:
-    """5xx answers and refused connections count as failed, each under its name."""
+    """5xx answers and refused connections count as failed, each under its name and by who failed."""
     group = side.elb.group()
     url = await side.serve(group)
     report = await load.run(load.Plan(url=url, rate=50, duration_seconds=0.2))
     assert report.to_json()["statusCodes"] == {"503": 10}
+    assert report.to_json()["failuresBy"] == {"load balancer": 10}
     assert report.failed == 10
     side.elb.call("DeleteListener", ListenerArn=next(iter(side.plane.urls())))
     await side.until(lambda: not side.plane.urls())
