@@ -33,6 +33,7 @@ from sluice.runtime.store import key_of, uid_of
 from sluice.telemetry.log import logger
 
 BEAT_SECONDS: Final = 1.0
+TLS_GOODBYE: Final = 0.25
 _log = logger(__name__)
 
 
@@ -162,6 +163,9 @@ class Informer:
             )
         finally:
             beat.cancel()
+            # aiohttp closes TLS connections in callbacks of the loop, which must still run then
+            # (its documentation, "Graceful Shutdown"); nobody tells when the last one has.
+            await asyncio.sleep(TLS_GOODBYE)
 
     async def _tick(self) -> None:
         while True:
