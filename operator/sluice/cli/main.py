@@ -17,6 +17,15 @@ ENTRY_POINTS: Final = "sluice.cli"
 _OWN: Final = {
     "operator": ("sluice.cli.operator", "operator", "Run the operator."),
     "crds": ("sluice.cli.crds", "crds", "Print the custom resource definitions."),
+    "status": ("sluice.cli.status", "status", "Show, watch or wait for a Deployment."),
+    "history": ("sluice.cli.history", "history", "List rollouts that are over, show their revisions."),
+    "promote": ("sluice.cli.promote", "promote", "Go on where a person has to say so."),
+    "abort": ("sluice.cli.abort", "abort", "End the rollout and go back."),
+    "pause": ("sluice.cli.pause", "pause", "Hold the rollout."),
+    "resume": ("sluice.cli.resume", "resume", "Let a paused rollout go on."),
+    "retry": ("sluice.cli.retry", "retry", "Try a rejected revision again."),
+    "undo": ("sluice.cli.undo", "undo", "Go back to an earlier revision."),
+    "restart": ("sluice.cli.restart", "restart", "Replace every task."),
 }
 
 
@@ -55,6 +64,11 @@ class Verbs(click.Group):
 @click.version_option(package_name="sluice-operator")
 def main() -> None:
     """Run Amazon ECS from Kubernetes."""
+
+
+def kubectl() -> None:
+    """Run as `kubectl sluice`: kubectl takes the program `kubectl-sluice` on the PATH for a plug-in."""
+    main(prog_name="kubectl sluice")
 
 
 def _command(loaded: object, name: str) -> click.Command:

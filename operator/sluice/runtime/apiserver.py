@@ -87,8 +87,9 @@ def configuration(kubeconfig: str = "", *, context: str = "") -> Configuration:
             config_file=kubeconfig or kubeconfig_path(), context=context or None, client_configuration=found
         )
     except (kubernetes_config.ConfigException, OSError) as error:
+        why = str(error).rstrip(".")
         raise NoCluster(
-            f"no Kubernetes cluster to connect to: {error}. Run inside a cluster, or give a kubeconfig with "
+            f"no Kubernetes cluster to connect to: {why}. Run inside a cluster, or give a kubeconfig with "
             "--kubeconfig or $KUBECONFIG"
         ) from None
     return found
