@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
 
+import urllib3
+
 from e2e.waiting import until
 from sluice_sandbox.dataplane import load, websocket
 from sluice_sandbox.dataplane.load_report import Report, SecondReport
@@ -151,3 +153,52 @@ class Talk:
             self.goodbye = int.from_bytes(payload[:2], "big")
             return b""
         return payload
+
+
+class Sticky:
+    """Clients with a cookie jar each, who ask over and over on connections that stay open."""
+
+    def __init__(self, url: str, *, host: str, clients: int) -> None:
+        """Aim at a listener's URL with a Host header."""
+        self._url, self._host = url, host
+        self._stop = threading.Event()
+        self.images: list[list[str]] = [[] for _ in range(clients)]
+        """The image of each answer, by client."""
+        self.failures: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._work, args=(seen,), name="sticky", daemon=True)
+            for seen in self.images
+        ]
+
+    def __enter__(self) -> Self:
+        """Begin; each client has an answer when this returns."""
+        for thread in self._threads:
+            thread.start()
+        until(lambda: all(self.images), "each client has an answer")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _work(self, seen: list[str]) -> None:
+        cookies: dict[str, str] = {}
+        with urllib3.PoolManager(num_pools=1) as pool:
+            while not self._stop.wait(0.1):
+                headers = {"Host": self._host}
+                if cookies:
+                    headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+                try:
+                    answer = pool.request("GET", self._url, headers=headers, timeout=10, retries=False)
+                except urllib3.exceptions.HTTPError as error:
+                    self.failures.append(str(error))
+                    continue
+                if answer.status != 200:
+                    self.failures.append(f"{answer.status}")
+                    continue
+                for line in answer.headers.getlist("Set-Cookie"):
+                    name, _, value = line.partition(";")[0].partition("=")
+                    cookies[name] = value
+                seen.append(str(answer.json()["image"]))
