@@ -20,7 +20,7 @@ from sluice.controllers.settings import ControllerSettings
 from sluice.model.actions import Note
 from sluice.model.binding import CallContext, Priority
 from sluice.model.desired import Desired
-from sluice.model.errors import SluiceError, WriteConflict
+from sluice.model.errors import Refused, SluiceError, WriteConflict
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
 from sluice.model.observed import Observed
 from sluice.plan.deployment import history, revision, summary, verbs
@@ -28,7 +28,7 @@ from sluice.plan.deployment.absorb import absorb
 from sluice.plan.deployment.planner import DeploymentPlan, plan
 from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.state import State
-from sluice.plan.permit import permit_place
+from sluice.plan.permit import permit_adoption, permit_place
 from sluice.ports import Result, World
 
 
@@ -100,6 +100,14 @@ class DeploymentController:
             binding=tenant.binding, priority=Priority.DRIFT if rest else Priority.ROLLOUT, key=key
         )
         permit_place(tenant.binding, state.arns)
+        if wish.desired.adopt and state.slot is None:
+            permit_adoption(tenant.binding, wish.desired.adopt.arn)
+            if progressive:
+                raise Refused(
+                    "InvalidSpec",
+                    "spec.adopt: goes with strategy type RollingUpdate at first; adopt the service so, and "
+                    "change the type once the Deployment is Ready",
+                )
         mood = Mood(
             fresh=fresh and state.slot is None,
             lost=not fresh and state.slot is None,
@@ -232,7 +240,14 @@ class DeploymentController:
             )
 
     def _collect(self, work: _Pass, state: State) -> None:
-        """Delete ControllerRevisions beyond the history limit."""
+        """Delete ControllerRevisions beyond the history limit.
+
+        Each is kept by a rollout, so while all rollouts ever are in the history and few, none is too many:
+        a first rollout costs no read of them.
+        """
+        rollouts = len(state.history)
+        if rollouts < history.KEPT_ENTRIES and rollouts <= work.desired.history_limit:
+            return
         needed = history.protected(state, work.wish.wanted, work.desired.revision.name)
         surplus = history.surplus_revisions(
             self._wishes.known(work.record.key),

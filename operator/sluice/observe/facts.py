@@ -17,6 +17,7 @@ from sluice.observe.balancers import BalancerFacts
 from sluice.observe.definitions import DefinitionFacts
 from sluice.observe.deployments import DeploymentFacts
 from sluice.observe.elb_tags import ElbTagFacts
+from sluice.observe.expected import ExpectedServices
 from sluice.observe.logs import last_lines
 from sluice.observe.own_writes import OwnWrites
 from sluice.observe.rules import RuleFacts
@@ -37,14 +38,21 @@ _GROUP_WRITES: Final = frozenset(
 class AwsFacts:
     """Batched, cached reads of AWS. Thread-safe; memory is bounded per kind."""
 
-    def __init__(self, aws: Aws, *, clock: Clock, settings: FactsSettings | None = None) -> None:
-        """Read through `aws`; ages are `settings`'."""
+    def __init__(
+        self,
+        aws: Aws,
+        *,
+        clock: Clock,
+        settings: FactsSettings | None = None,
+        expected: ExpectedServices | None = None,
+    ) -> None:
+        """Read through `aws`; ages are `settings`', `expected` the services of a process that starts."""
         chosen = settings or FactsSettings()
         source = Source(
             aws=aws, clock=clock, settings=chosen, writes=OwnWrites(clock, window=chosen.consistency)
         )
         self._source = source
-        self._services = ServiceFacts(source)
+        self._services = ServiceFacts(source, expected)
         self._deployments = DeploymentFacts(source)
         self._definitions = DefinitionFacts(source)
         self._tasks = TaskFacts(source)

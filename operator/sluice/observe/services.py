@@ -14,6 +14,7 @@ from sluice.model.errors import AwsFailure
 from sluice.observe.arns import service_of, short_name
 from sluice.observe.batching import Batcher, ScopedName
 from sluice.observe.cache import AgedCache, tick
+from sluice.observe.expected import ExpectedServices
 from sluice.observe.own_writes import OwnWrite
 from sluice.observe.source import Source
 from sluice.ports import Object
@@ -30,9 +31,10 @@ _PRIMARY_ONLY: Final = frozenset({"serviceConnectConfiguration", "volumeConfigur
 class ServiceFacts:
     """Services by (binding, cluster, name). Thread-safe."""
 
-    def __init__(self, source: Source) -> None:
-        """Start empty."""
+    def __init__(self, source: Source, expected: ExpectedServices | None = None) -> None:
+        """Start empty; `expected` are services to read along in the first batches."""
         self._source = source
+        self._expected = expected or ExpectedServices(tuple)
         self._cache: AgedCache[ScopedName, Object | None] = AgedCache(source.settings.limit)
         self._batcher = Batcher(self._cache, clock=source.clock, limit=BATCH)
 
@@ -46,7 +48,13 @@ class ServiceFacts:
             keys = self._cache.oldest(
                 lambda key, value: key[0] == scope and value is not None, read_before=edge, limit=limit
             )
-            return [name for _, name in keys]
+            names = [name for _, name in keys]
+            return names + self._expected.unknown(
+                context.binding,
+                scope[1],
+                limit - len(names),
+                known=lambda name: self._cache.peek((scope, name)) is not None,
+            )
 
         return self._batcher.get(
             scope,
