@@ -42,6 +42,7 @@ from sluice.controllers.settings import ControllerSettings
 from sluice.hooks.run_task import RunTaskRunner
 from sluice.hooks.webhook import WebhookRunner
 from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE
+from sluice.observe.expected import ExpectedServices, service_arns
 from sluice.observe.facts import AwsFacts
 from sluice.observe.source import FactsSettings
 from sluice.ports import World
@@ -54,7 +55,7 @@ from sluice.runtime.kube import KubernetesApi
 from sluice.runtime.kube_lease import FINALIZERS_NOTE, LeaseApi
 from sluice.runtime.lease import Elector, LeaseTimes, SoleReplica
 from sluice.runtime.process import Life, OperatorProcess, Parts, serving
-from sluice.runtime.queue import WorkQueue
+from sluice.runtime.queue import Lane, WorkQueue
 from sluice.runtime.recorder import EventRecorder
 from sluice.runtime.store import ObjectStore
 from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
@@ -246,7 +247,8 @@ def _world(
         dry_run=settings.dry_run,
     )
     ages = FactsSettings(attributes=settings.drift_attributes_interval)
-    facts = AwsFacts(gateway, clock=clock, settings=ages)
+    expected = ExpectedServices(lambda: service_arns(store.snapshot()))
+    facts = AwsFacts(gateway, clock=clock, settings=ages, expected=expected)
     return World(
         store=store,
         kubernetes=kubernetes,
@@ -273,7 +275,13 @@ def _gates(
         },
         hooks={"webhook": WebhookRunner(http), "runTask": RunTaskRunner(gateway)},
     )
-    return GateKeeper(asked, clock=clock, scheduler=ThreadScheduler(clock), wake=queue.add)
+    return GateKeeper(
+        asked,
+        clock=clock,
+        scheduler=ThreadScheduler(clock),
+        wake=queue.add,
+        hurry=lambda key: queue.add(key, Lane.ROLLBACK),
+    )
 
 
 def _reconciler(

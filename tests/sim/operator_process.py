@@ -35,7 +35,7 @@ from sluice.model.tenancy import Tenancy, permissive_rule
 from sluice.observe.facts import AwsFacts
 from sluice.ports import World as Ports
 from sluice.runtime.intake import Intake
-from sluice.runtime.queue import WorkQueue
+from sluice.runtime.queue import Lane, WorkQueue
 from sluice.runtime.store import ObjectStore
 from sluice.runtime.worker import Reconciler, Sources
 from sluice.telemetry.metrics import RuntimeMetrics
@@ -190,7 +190,13 @@ class Operator:
             sources={"loadBalancer": LoadBalancerSource(gateway), "cloudWatch": CloudWatchSource(gateway)},
             hooks={"runTask": RunTaskRunner(gateway)},
         )
-        self.gates = GateKeeper(asked, clock=self.clock, scheduler=SimScheduler(clock), wake=self.queue.add)
+        self.gates = GateKeeper(
+            asked,
+            clock=self.clock,
+            scheduler=SimScheduler(clock),
+            wake=self.queue.add,
+            hurry=lambda key: self.queue.add(key, Lane.ROLLBACK),
+        )
         ports = Ports(
             store=self.store,
             kubernetes=_Feeding(SimKubernetes(cluster, hook=hook), self.intake),

@@ -73,13 +73,20 @@ class GateKeeper:
     """See the module. Thread-safe."""
 
     def __init__(
-        self, asked: Asked, *, clock: Clock, scheduler: Scheduler, wake: Callable[[Key], None]
+        self,
+        asked: Asked,
+        *,
+        clock: Clock,
+        scheduler: Scheduler,
+        wake: Callable[[Key], None],
+        hurry: Callable[[Key], None] | None = None,
     ) -> None:
-        """Ask through `asked` on `scheduler`, and call `wake` with each answer."""
+        """Ask through `asked` on `scheduler`; call `wake` with each answer, `hurry` with a bad one."""
         self._asked = asked
         self._clock = clock
         self._scheduler = scheduler
         self._wake = wake
+        self._hurry = hurry or wake
         self._lock = threading.Lock()
         self._desks: dict[Key, _Desk] = {}
 
@@ -165,7 +172,9 @@ class GateKeeper:
             if desk is None or request.id not in desk.wanted:
                 return
             desk.samples[request.id] = sample
-        self._wake(key)
+        metric = request.metric
+        bad = not metric.dry_run and sample.value is not None and metric.means(sample.value) is False
+        (self._hurry if bad else self._wake)(key)
 
     def _attempt(self, key: Key, request: HookRequest) -> None:
         scene = self._scene(key, request.id)
@@ -191,7 +200,7 @@ class GateKeeper:
         if answer.state == "Running":
             self._scheduler.later(HOOK_INTERVAL, self._hook_job(key, request))
         if news:
-            self._wake(key)
+            (self._hurry if answer.state == "Failed" else self._wake)(key)
 
     def _watch_alarms(self, key: Key, rollout_id: str) -> None:
         with self._lock:
@@ -215,4 +224,4 @@ class GateKeeper:
             desk.alarms_at = now if found is not None else desk.alarms_at
         self._scheduler.later(ALARM_INTERVAL, lambda: self._watch_alarms(key, rollout_id))
         if news:
-            self._wake(key)
+            (self._hurry if "ALARM" in (found or {}).values() else self._wake)(key)

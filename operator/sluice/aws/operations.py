@@ -55,7 +55,7 @@ SHAPES: Final = _shapes(
     BucketShape(name="ecs/cluster-modify", burst=20, rate=1),
     BucketShape(name="ecs/cluster-read", burst=50, rate=20),
     # Ten rule writes of a rollback pass the account bucket as well, and so do their read-backs.
-    BucketShape(name="elbv2/account", burst=40, rate=10, reserve=10),
+    BucketShape(name="elbv2/account", burst=40, rate=10, reserve=20),
     BucketShape(name="elbv2/read", burst=40, rate=10, reserve=10),
     BucketShape(name="elbv2/write", burst=20, rate=3, reserve=10),
     BucketShape(name="elbv2/registration", burst=20, rate=4),

@@ -21,7 +21,7 @@ from sluice.controllers.progressive_looks import ProgressiveLooks, failing
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.actions import Note
-from sluice.model.binding import CallContext
+from sluice.model.binding import CallContext, Priority
 from sluice.model.conditions import WARNINGS
 from sluice.model.desired import Desired, Revision
 from sluice.model.errors import Refused
@@ -29,7 +29,7 @@ from sluice.model.keys import Key
 from sluice.model.observed import Observed
 from sluice.model.rollout import Decision, Motion
 from sluice.model.situation import Person, Situation
-from sluice.model.strategy import Progressive
+from sluice.model.strategy import Metric, Progressive
 from sluice.plan import permit
 from sluice.plan.deployment import history, summary
 from sluice.plan.deployment.planner import DeploymentPlan
@@ -42,6 +42,7 @@ from sluice.plan.progressive.persons import person_of
 from sluice.plan.progressive.publish import unpublished
 from sluice.plan.progressive.recovery import recovered
 from sluice.plan.progressive.steps import describe
+from sluice.plan.progressive.urgency import urgent
 from sluice.ports import World
 from sluice.rollout.machine import decide
 
@@ -113,6 +114,7 @@ class Progressives:
         """Read what the pass needs; raises Refused for what only a person can help with."""
         key = record.key
         strategy = self._strategy(wish, state)
+        context = self._hurried(context, record, wish, state)
         heard = person_of(record.obj["metadata"].get("annotations") or {}, state)
         state = heard.state
         mood = dataclasses.replace(mood, look_now=heard.look_now)
@@ -148,6 +150,19 @@ class Progressives:
             moment=self._moment(key, state),
             notes=heard.notes,
         )
+
+    def _hurried(self, context: CallContext, record: Record, wish: Wish, state: State) -> CallContext:
+        """Return the context of a pass that is likely to roll back: its reads wait for nobody's rollout."""
+        answers = self._world.gates.answers(record.key)
+        known: dict[str, Metric] = {}
+        rollout = motion_of(state).rollout if answers.samples else None
+        if rollout and rollout.strategy:
+            metrics = _thawed(rollout.strategy, wish.desired).analysis.metrics
+            known = {metric.name: metric for metric in metrics}
+        annotations = record.obj["metadata"].get("annotations") or {}
+        if urgent(state, annotations=annotations, wanted=wish.wanted, gates=answers, metrics=known):
+            return dataclasses.replace(context, priority=Priority.ROLLBACK)
+        return context
 
     def _strategy(self, wish: Wish, state: State) -> Progressive:
         if wish.progressive is not None:

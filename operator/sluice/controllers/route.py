@@ -138,7 +138,9 @@ class RouteController:
         if now_seen.memory.settled and not plan.actions:
             return None
         at = self._world.clock.now()
-        context = replace(now_seen.context, priority=Priority.VERIFY)
+        # Without the proof a rollback is not over: its reads may take the reserve, as its writes do.
+        priority = Priority.ROLLBACK if now_seen.rollback else Priority.VERIFY
+        context = replace(now_seen.context, priority=priority)
         seen = self._world.facts.rules_by_arn(context, [rule.arn for rule in rules if rule.arn])
         return verify(rules, seen, at=at)
 

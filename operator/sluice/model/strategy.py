@@ -120,6 +120,16 @@ class Metric:
     dry_run: bool = False
     """Measured and shown, never decides."""
 
+    def means(self, value: float) -> bool | None:
+        """Return what a value means: True passed, False failed, None neither."""
+        if self.failure is not None and self.failure.holds(value):
+            return False
+        if self.success is not None:
+            if self.success.holds(value):
+                return True
+            return None if self.failure is not None else False
+        return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:

@@ -175,23 +175,12 @@ def _count(work: Work, metric: Metric, run: MetricRun, sample: Sample) -> Metric
     run = dataclasses.replace(
         run, errors=0, empty=0, last=sample.value, last_at=sample.at, message=sample.detail
     )
-    match _meaning(metric, sample.value):
+    match metric.means(sample.value):
         case True:
             return dataclasses.replace(run, passed=run.passed + 1)
         case False:
             return dataclasses.replace(run, failed=run.failed + 1)
     return dataclasses.replace(run, inconclusive=run.inconclusive + 1)
-
-
-def _meaning(metric: Metric, value: float) -> bool | None:
-    """Return what a value means: True passed, False failed, None neither."""
-    if metric.failure is not None and metric.failure.holds(value):
-        return False
-    if metric.success is not None:
-        if metric.success.holds(value):
-            return True
-        return None if metric.failure is not None else False
-    return True
 
 
 def _verdict(work: Work, metric: Metric, run: MetricRun) -> str:

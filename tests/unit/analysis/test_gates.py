@@ -182,3 +182,30 @@ def test_the_thread_scheduler_runs_now_and_later() -> None:
     scheduler.soon(lambda: order.append("now"))
     assert done.wait(5)
     assert order == ["now", "sooner", "later"]
+
+
+BAD_NEWS: dict[str, tuple[Any, bool]] = {
+    "a failed sample": (Sample(at=1.0, value=0.5), True),
+    "a passed sample": (Sample(at=1.0, value=0.05), False),
+    "no data": (Sample(at=1.0), False),
+    "a failed hook": (HookAnswer(state="Failed"), True),
+    "a hook that runs": (HookAnswer(state="Running"), False),
+}
+
+
+@pytest.mark.parametrize(("answer", "hurried"), BAD_NEWS.values(), ids=BAD_NEWS)
+def test_bad_news_hurries(answer: Any, *, hurried: bool) -> None:
+    """What may end a rollout goes through the rollback's lane; all else through the ordinary one."""
+    script, scheduler = Script([answer]), ByHand()
+    woken: list[str] = []
+    gates = GateKeeper(
+        Asked(aws=FakeAws({}), sources={"web": script}, hooks={"webhook": script, "runTask": script}),
+        clock=SystemClock(),
+        scheduler=scheduler,
+        wake=lambda _key: woken.append("wake"),
+        hurry=lambda _key: woken.append("hurry"),
+    )
+    asks_hook = isinstance(answer, HookAnswer)
+    gates.ask(scene(), metrics=[] if asks_hook else [M], hooks=[hook()] if asks_hook else [])
+    scheduler.run()
+    assert woken == ["hurry" if hurried else "wake"]
