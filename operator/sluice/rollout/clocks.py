@@ -17,10 +17,8 @@ from typing import Final
 
 from sluice.model.rollout import Rollout
 from sluice.rollout import analysis, rollback
-from sluice.rollout.work import Wait, Work
+from sluice.rollout.work import CALL_BUDGET, Wait, Work
 
-CALL_BUDGET: Final = 10.0
-"""Seconds that a call of the leader before may still be under way (rollout.md §7 point 6)."""
 _NEVER_BACK: Final = frozenset({"RollingBack", "CleaningUp", "Draining"})
 
 

@@ -13,7 +13,7 @@ import dataclasses
 from sluice.model.rollout import LiveRevision, Standby
 from sluice.model.strategy import FULL
 from sluice.rollout import alarms, analysis, group, holds, hooks, proof, rollback, scaling, stepping
-from sluice.rollout.work import Work, other, percent
+from sluice.rollout.work import Work, drain, other, percent
 
 
 def post_traffic(work: Work) -> bool:
@@ -63,7 +63,7 @@ def draining(work: Work) -> bool:
         return False
     ends = rollout.stage_since
     if not work.shares:
-        ends += work.strategy.propagation_delay + source.drain_seconds
+        ends += drain(work, source)
     if work.now < ends:
         work.wakes.append(ends)
         return work.wait("Draining", f"connections to slot {source.name} drain")

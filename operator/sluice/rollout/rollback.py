@@ -19,7 +19,7 @@ from typing import Final
 from sluice.model.rollout import Outcome, RejectedRevision
 from sluice.model.situation import SlotFacts
 from sluice.rollout import hooks, proof, scaling
-from sluice.rollout.work import Work
+from sluice.rollout.work import Work, drain
 
 EVIDENCE_PATIENCE: Final = 60.0
 """Seconds that the clean-up waits for evidence: it must not keep a broken candidate for ever."""
@@ -102,7 +102,7 @@ def cleaning_up(work: Work) -> bool:
     collected = _collect(work)
     drained = True
     if rollout.shown and not work.shares:
-        ends = rollout.verified_at + work.strategy.propagation_delay + slot.drain_seconds
+        ends = rollout.verified_at + drain(work, slot)
         drained = work.now >= ends
         if not drained:
             work.wakes.append(ends)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sluice.model.actions import Note
 from sluice.model.rollout import (
@@ -27,6 +27,9 @@ from sluice.model.strategy import FULL, Progressive, SetWeight, Step
 from sluice.rollout.events import WARNINGS, EventReason
 
 SLOTS = ("a", "b")
+CALL_BUDGET: Final = 10.0
+"""Seconds that a call may still be under way after nobody waits for its answer: of the leader before
+(rollout.md §7 point 6), or a rule write of our own whose answer never came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,15 @@ class Work:
 def facts(situation: Situation, slot: str) -> SlotFacts:
     """Return the facts of a slot; one that nothing is known of does not exist."""
     return situation.slots.get(slot) or SlotFacts(name=slot)
+
+
+def drain(work: Work, slot: SlotFacts) -> float:
+    """Return how long a slot keeps its tasks after the routes stopped sending to it, seconds.
+
+    Never shorter than a late rule write takes to land: the reading of the rules that lets the tasks go
+    comes after it (with a deregistration delay of 0 it would come before).
+    """
+    return max(CALL_BUDGET, work.strategy.propagation_delay + slot.drain_seconds)
 
 
 def other(slot: str) -> str:
