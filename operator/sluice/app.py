@@ -26,6 +26,7 @@ from sluice.analysis.cloud_watch import CloudWatchSource
 from sluice.analysis.gates import Asked, GateKeeper
 from sluice.analysis.http import HttpClient
 from sluice.analysis.load_balancer import LoadBalancerSource
+from sluice.analysis.observed import RequestCounter
 from sluice.analysis.prometheus import PrometheusSource
 from sluice.analysis.scheduler import ThreadScheduler
 from sluice.analysis.web import WebSource
@@ -256,13 +257,18 @@ def _world(
         executor=PlanExecutor(gateway, observer=facts),
         recorder=recorder,
         clock=clock,
-        gates=_gates(gateway, kubernetes, queue, clock),
+        gates=_gates(gateway, kubernetes, queue, clock, scheduler),
+        requests=RequestCounter(gateway, clock=clock, scheduler=scheduler),
         leader_epoch=lambda: lease.epoch,
     )
 
 
 def _gates(
-    gateway: AwsGateway, kubernetes: KubernetesApi, queue: WorkQueue, clock: SystemClock
+    gateway: AwsGateway,
+    kubernetes: KubernetesApi,
+    queue: WorkQueue,
+    clock: SystemClock,
+    scheduler: ThreadScheduler,
 ) -> GateKeeper:
     http = HttpClient(kubernetes)
     asked = Asked(
@@ -278,7 +284,7 @@ def _gates(
     return GateKeeper(
         asked,
         clock=clock,
-        scheduler=ThreadScheduler(clock),
+        scheduler=scheduler,
         wake=queue.add,
         hurry=lambda key: queue.add(key, Lane.ROLLBACK),
     )
