@@ -135,7 +135,7 @@ def _value(obj: Mapping[str, Any], wish: Ask, *, sensible: bool) -> tuple[str, b
     present, handled = annotations.get(f"{GROUP}/{wish.verb}", ""), _handled(obj, wish.verb)
     if present and present != handled and present.partition("#")[0] == base:
         return present, True, False
-    if handled.partition("#")[0] != base:
+    if not handled or handled.partition("#")[0] != base:
         return base, False, False
     if not sensible:
         return handled, True, True

@@ -206,7 +206,9 @@ def _role(slot: str, status: Json) -> Role:
 
 
 def _rollout(entry: Json) -> RolloutView:
-    steps = [str(step) for step in entry.get("steps") or ()]
+    # A first rollout and an undo send everything at once; the strategy's steps are not theirs.
+    own = entry.get("kind", "Rollout") == "Rollout"
+    steps = [str(step) for step in entry.get("steps") or ()] if own else []
     index, stage = int(entry.get("stepIndex", 0)), str(entry.get("stage", ""))
     return RolloutView(
         id=str(entry["id"]),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.model.conditions import READY
-from sluice.model.traffic import Traffic, acknowledged
 
 Json = Mapping[str, Any]
 
@@ -54,8 +53,7 @@ def route_view(route: Json, deployment: Json) -> RouteView:
     name = deployment["metadata"]["name"]
     own = (entry for entry in status.get("backends") or () if entry.get("name") == name)
     backend: Json = next(own, {})
-    traffic = Traffic.from_status((deployment.get("status") or {}).get("traffic"))
-    proof = acknowledged(status.get("backends") or (), name)
+    traffic = (deployment.get("status") or {}).get("traffic") or {}
     generation = int(metadata.get("generation", 0))
     return RouteView(
         name=metadata["name"],
@@ -63,8 +61,8 @@ def route_view(route: Json, deployment: Json) -> RouteView:
         reason=ready.get("reason", ""),
         message=ready.get("message", ""),
         hosts=tuple((route.get("spec") or {}).get("hostnames") or ()),
-        proven=bool(traffic and proof and proof.proves(traffic, route_generation=generation)),
-        desired=dict(traffic.weights if traffic else backend.get("desired") or {}),
+        proven=bool(traffic) and _proves(backend, traffic, generation),
+        desired=dict(traffic.get("weights") or backend.get("desired") or {}),
         configured=dict(backend.get("configured") or {}),
         observed=dict(backend.get("observed") or {}),
         observed_verdict=backend.get("observedVerdict", ""),
@@ -80,4 +78,18 @@ def route_view(route: Json, deployment: Json) -> RouteView:
             for parent in status.get("parents") or ()
             for rule in sorted(parent.get("rules") or (), key=lambda rule: rule.get("priority", 0))
         ),
+    )
+
+
+def _proves(backend: Json, traffic: Json, generation: int) -> bool:
+    """Tell whether an acknowledgement is of these very weights (rollout.md §7 points 1 and 4).
+
+    `model.traffic` says the same of digests that it computes itself; here the published one counts,
+    because this command may be of another version than the operator.
+    """
+    members = ("uid", "rolloutId", "seq", "hash")
+    return (
+        [backend.get(member) for member in members] == [traffic.get(member) for member in members]
+        and backend.get("routeGeneration") == generation
+        and float(backend.get("verifiedAt", 0)) >= float(traffic.get("verifyAfter", 0))
     )

@@ -72,6 +72,10 @@ def refusal(verb: str, seen: Situation) -> str:
     """Return why `verb` makes no sense now, '' when it does."""
     if not rollout_id(seen.obj):
         return "no rollout has begun yet; the operator has not acted on this Deployment"
+    if "deletionTimestamp" in seen.obj["metadata"]:
+        return "it is being deleted"
+    if (seen.obj.get("spec") or {}).get("suspend"):
+        return "spec.suspend: the operator handles nothing until it is cleared"
     return _RULES[verb](seen)
 
 
@@ -107,14 +111,12 @@ def _promote(seen: Situation) -> str:
     why = _forward(seen)
     if why or _released(seen):
         return why
-    rollout = seen.rollout
-    steps, index = rollout.get("steps") or (), int(rollout.get("stepIndex", 0))
-    step = str(steps[index]) if index < len(steps) else ""
-    if rollout.get("stage") == "Stepping" and step.startswith("pause "):
+    step = _step(seen)
+    if step.startswith("pause "):
         return ""
-    if rollout.get("paused"):
+    if seen.rollout.get("paused"):
         return "the rollout is paused; resume it"
-    return f"nothing waits for a person ({_at(seen)})"
+    return f"nothing waits for a person ({step or seen.rollout.get('stage')})"
 
 
 def _promote_full(seen: Situation) -> str:
@@ -171,17 +173,20 @@ def _target(seen: Situation) -> str:
         return f"revision {target} is live already"
     if seen.known is not None and target != standby and target not in seen.known:
         return f"revision {target} is not kept; known: {', '.join(sorted(seen.known)) or 'none'}"
-    if target == seen.rollout.get("candidate"):
-        return f"revision {target} is what the spec asks for"
+    rejected = (seen.status.get("rejectedRevision") or {}).get("revision")
+    asked = seen.rollout.get("candidate") or (rejected if not _ready(seen.obj) else None)
+    if not seen.progressive and target == asked:
+        return f"revision {target} is what the spec asks for; use retry"
     return ""
 
 
 def _retry(seen: Situation) -> str:
-    if not seen.status.get("rejectedRevision"):
+    rejected = seen.status.get("rejectedRevision")
+    if not rejected:
         return "no revision is rejected"
     if seen.progressive and seen.rollout:
         return "a rollout is in motion; retry when it is over"
-    if _ready(seen.obj):
+    if _ready(seen.obj) and seen.live != rejected.get("revision"):
         return "the revision that the spec asks for is not rejected"
     return ""
 
@@ -201,11 +206,12 @@ def _ready(obj: Mapping[str, Any]) -> bool:
     return ready.get("status") == "True" and ready.get("observedGeneration", generation) == generation
 
 
-def _at(seen: Situation) -> str:
+def _step(seen: Situation) -> str:
+    """Return the step that goes on; '' between them, and where everything is sent at once."""
     rollout = seen.rollout
     steps, index = rollout.get("steps") or (), int(rollout.get("stepIndex", 0))
-    stage = str(rollout.get("stage", ""))
-    return f"step {index + 1}: {steps[index]}" if stage == "Stepping" and index < len(steps) else stage
+    own = rollout.get("stage") == "Stepping" and rollout.get("kind", "Rollout") == "Rollout"
+    return str(steps[index]) if own and index < len(steps) else ""
 
 
 _NOWHERE: Final = "there is no earlier revision to go back to"
