@@ -250,6 +250,7 @@ def _world(
     ages = FactsSettings(attributes=settings.drift_attributes_interval)
     expected = ExpectedServices(lambda: service_arns(store.snapshot()))
     facts = AwsFacts(gateway, clock=clock, settings=ages, expected=expected)
+    scheduler = ThreadScheduler(clock)
     return World(
         store=store,
         kubernetes=kubernetes,

@@ -237,6 +237,30 @@ class NoGates:
         """Remember nothing."""
 
 
+class RequestCounts(Protocol):
+    """What the load balancer counted for routes in motion. `analysis.observed.RequestCounter`.
+
+    Nothing here blocks or asks AWS; the numbers are a minute or two old, and memory.
+    """
+
+    def watch(self, context: CallContext, targets: Mapping[str, Sequence[SlotTarget]]) -> None:
+        """Count for these backends (name → target groups) of the route `context.key`; {} ends it."""
+
+    def counted(self, key: Key, backend: str, *, since: float) -> Mapping[str, int] | None:
+        """Return slot → requests of the last whole minutes after `since`; None while there is none."""
+
+
+class NoRequestCounts:
+    """Request counts of a world in which nobody counts."""
+
+    def watch(self, context: CallContext, targets: Mapping[str, Sequence[SlotTarget]]) -> None:
+        """Watch nothing."""
+
+    def counted(self, key: Key, backend: str, *, since: float) -> Mapping[str, int] | None:
+        """Return no number."""
+        del key, backend, since
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The ports a controller works with."""
@@ -248,6 +272,7 @@ class World:
     recorder: Recorder
     clock: Clock
     gates: Gates = field(default_factory=NoGates)
+    requests: RequestCounts = field(default_factory=NoRequestCounts)
     leader_epoch: Callable[[], int] = lambda: 0
     """The Lease's transitions, as this process took it over."""
 

@@ -20,6 +20,7 @@ from sim.cluster import Cluster, SimKubernetes
 from sluice.analysis.cloud_watch import CloudWatchSource
 from sluice.analysis.gates import Asked, GateKeeper
 from sluice.analysis.load_balancer import LoadBalancerSource
+from sluice.analysis.observed import RequestCounter
 from sluice.apply.executor import PlanExecutor
 from sluice.aws.budget import Budgets
 from sluice.aws.gateway import AwsGateway
@@ -197,6 +198,7 @@ class Operator:
             wake=self.queue.add,
             hurry=lambda key: self.queue.add(key, Lane.ROLLBACK),
         )
+        self.requests = RequestCounter(gateway, clock=self.clock, scheduler=SimScheduler(clock))
         ports = Ports(
             store=self.store,
             kubernetes=_Feeding(SimKubernetes(cluster, hook=hook), self.intake),
@@ -205,6 +207,7 @@ class Operator:
             recorder=self.recorder,
             clock=self.clock,
             gates=self.gates,
+            requests=self.requests,
             leader_epoch=lambda: self.epoch,
         )
         tenancy = Tenancy(rules=(permissive_rule(),), default_binding=BINDING)

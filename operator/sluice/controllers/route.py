@@ -22,6 +22,7 @@ from sluice.model.errors import SluiceError, WriteConflict
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.plan.failures import failure_of
 from sluice.plan.route.desired import DesiredRule, Problem, desired_rules
+from sluice.plan.route.observed import remark, watched, with_observed, without_observed
 from sluice.plan.route.planner import PlannedRule, RulePlan, plan_rules
 from sluice.plan.route.proof import Proof, acknowledgements, verify
 from sluice.plan.route.status import is_ready, parents_status, summary, with_conditions
@@ -46,6 +47,7 @@ class RouteController:
         """Make the route's rules equal to its spec and to what its Deployments publish."""
         obj = self._world.store.get(key)
         if obj is None:
+            self._looks.forget(key)
             return Result()
         record = Record(self._world, key, obj)
         try:
@@ -63,6 +65,7 @@ class RouteController:
         parents, backends = now_seen.parents, now_seen.backends
         plain, problems = desired_rules(now_seen.key, now_seen.intent, parents=parents, backends=backends)
         desired, untwinned = with_headers(plain, now_seen.intent, parents=parents, backends=backends)
+        self._world.requests.watch(now_seen.context, watched(backends))
         plan = plan_rules(
             now_seen.key,
             installation=self._settings.installation_id,
@@ -90,9 +93,10 @@ class RouteController:
             wrong = next(iter(proof.wrong.values()))
             problem = problem or Problem(reason="RollingOut", message=f"{wrong}; writing it again")
             self._world.facts.forget(now_seen.context.binding, *(parent.listener_arn for parent in parents))
-        before = now_seen.previous.get("backends", ())
+        before = [without_observed(entry) for entry in now_seen.previous.get("backends", ())]
         self._write_status(now_seen, desired, rules, proof=proof, problem=problem)
-        changed = now_seen.record.status.get("backends", ()) != before
+        after = [without_observed(entry) for entry in now_seen.record.status.get("backends", ())]
+        changed = after != before
         urgent = tuple(Key(DEPLOYMENT, now_seen.key.namespace, name) for name in backends)
         return Result(
             wake_at=self._again(now_seen, proof),
@@ -166,6 +170,21 @@ class RouteController:
     ) -> None:
         own = {parent.listener_arn for parent in now_seen.parents}
         previous = now_seen.record.status
+        acknowledged = acknowledgements(
+            previous,
+            generation=now_seen.generation,
+            backends=now_seen.backends,
+            desired=desired,
+            rules=rules,
+            proof=proof,
+        )
+        entries = with_observed(
+            acknowledged,
+            backends=now_seen.backends,
+            intent=now_seen.intent,
+            tested=any(parent.test for parent in now_seen.parents),
+            counted=lambda name, since: self._world.requests.counted(now_seen.key, name, since=since),
+        )
         body: dict[str, Any] = {
             "intents": dict(now_seen.previous.get("intents", {})),
             "parents": parents_status(now_seen.parents, rules, previous=previous, proof=proof)
@@ -174,14 +193,7 @@ class RouteController:
                 for parent in now_seen.previous.get("parents", ())
                 if problem is not None and parent["listenerArn"] not in own
             ],
-            "backends": acknowledgements(
-                previous,
-                generation=now_seen.generation,
-                backends=now_seen.backends,
-                desired=desired,
-                rules=rules,
-                proof=proof,
-            ),
+            "backends": entries,
             "summary": summary(
                 now_seen.intent,
                 rules,
@@ -196,6 +208,7 @@ class RouteController:
             generation=now_seen.generation,
             now=self._world.clock.now(),
             problem=problem,
+            remark=remark(entries),
         )
         now_seen.record.save(status)
 

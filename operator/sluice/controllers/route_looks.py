@@ -109,6 +109,11 @@ class RouteLooks:
             lost=lost,
         )
 
+    def forget(self, key: Key) -> None:
+        """Stop counting for a route that is gone."""
+        nowhere = CallContext(binding=Binding(account="", region=""), priority=Priority.DRIFT, key=key)
+        self._world.requests.watch(nowhere, {})
+
     def tenant(self, key: Key) -> TenancyRule:
         """Return what the operator's configuration allows the namespace."""
         labels = self._world.kubernetes.namespace_labels(key.namespace)

@@ -82,11 +82,7 @@ def acknowledgements(
         if foreign:
             entries.append({"name": name} | kept | {"desired": wanted, "hash": "", "foreign": foreign})
         elif proof and complete and used and not any(rule.output in proof.wrong for rule in used):
-            observed = {
-                member: value for member, value in kept.items() if member in ("observed", "observedVerdict")
-            }
-            proven = _entry(name, traffic, generation=generation, verified_at=proof.at)
-            entries.append(proven | observed)
+            entries.append(_entry(name, traffic, generation=generation, verified_at=proof.at))
         elif name in before:
             entries.append(kept | {"desired": wanted})
     return entries

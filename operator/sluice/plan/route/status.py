@@ -168,15 +168,16 @@ def with_conditions(
     generation: int,
     now: float,
     problem: Problem | None,
+    remark: str = "",
 ) -> dict[str, Any]:
-    """Return `status` with conditions for `problem`, or Ready without one."""
+    """Return `status` with conditions for `problem`, or Ready without one; `remark` is told with that."""
     total = sum(len(parent["rules"]) for parent in status.get("parents", ()))
     return dict(status) | {
         "observedGeneration": generation,
         "conditions": conditions(
             ready=problem is None,
             reason=problem.reason if problem else "Available",
-            message=problem.message if problem else _in_order(total),
+            message=problem.message if problem else "; ".join(filter(None, (_in_order(total), remark))),
             generation=generation,
             now=now,
             previous=previous.get("conditions", ()),
