@@ -12,8 +12,8 @@ from integration.sandbox_ecs.ecs_port import Side, definition, fresh
 
 @pytest.fixture(scope="session")
 def side() -> Iterator[Side]:
-    """Give the AWS side."""
-    made = Side()
+    """Give the AWS side, at twice the default pace."""
+    made = Side(speed=2.0)  # stages of half a second can still be seen one by one
     yield made
     made.close()
 

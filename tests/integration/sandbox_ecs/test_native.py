@@ -91,7 +91,7 @@ def native(side: Any, ecs: Any, request_of: Callable[..., dict[str, Any]]) -> Na
 
 
 def test_blue_green_swings_the_rule(native: Native) -> None:
-    """Within seconds at the default pace: stages in order, weights 100/0 to 0/100, then SUCCESSFUL."""
+    """Within seconds: stages in order, weights 100/0 to 0/100, then SUCCESSFUL."""
     native.create(**BLUE_GREEN)
     assert native.weights() == [100, 0]
     arn = native.deploy()

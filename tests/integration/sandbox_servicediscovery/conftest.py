@@ -13,6 +13,6 @@ from integration.sandbox_servicediscovery.map_port import Map
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Map]:
     """Give Cloud Map behind a port."""
-    side = Side()
+    side = Side(speed=4.0)
     yield Map(side)
     side.close()

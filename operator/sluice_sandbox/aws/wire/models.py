@@ -7,10 +7,11 @@ clients speak. Loading one costs tens of milliseconds, so they are loaded on fir
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import botocore.loaders
 import botocore.model
+from botocore.loaders import JSONFileLoader
 
 Shape = Any
 """A botocore shape; botocore has no type information."""
@@ -24,6 +25,29 @@ SIGNING_NAMES = {
     "tagging": "resourcegroupstaggingapi",
 }
 """SigV4 signing name → botocore's service name, where the two differ (`signingName` in the models)."""
+
+
+class SharedFiles(JSONFileLoader):  # type: ignore[misc]  # botocore has no types
+    """Reads each of botocore's files once for the process, whoever's session asks.
+
+    moto opens sessions of its own, and each would parse EC2's model again: half of what a start cost,
+    and tens of megabytes a copy. Sessions only read what they load, but for the SDK's extras, which
+    botocore merges in at each loading and which a second time change nothing.
+    """
+
+    _files: ClassVar[dict[str, Value]] = {}
+
+    def load_file(self, file_path: str) -> Value:
+        """Return the parsed file, None when there is none."""
+        found = self._files.get(file_path)
+        if found is None:
+            found = self._files[file_path] = super().load_file(file_path)
+        return found
+
+
+def share_files() -> None:
+    """Let every session that is opened from now on read through SharedFiles. Twice is once."""
+    botocore.loaders.Loader.FILE_LOADER_CLASS = SharedFiles
 
 
 @cache
