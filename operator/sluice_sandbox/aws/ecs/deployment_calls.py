@@ -10,6 +10,7 @@ from sluice_sandbox.aws.ecs.deployments import TERMINAL, DeploymentBook
 from sluice_sandbox.aws.ecs.identity import arn, last_segment
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
+from sluice_sandbox.aws.ecs.service_view import resolved_members
 from sluice_sandbox.aws.ecs.state import Service, ServiceDeployment, ServiceRevision
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
@@ -272,6 +273,7 @@ def _revision(revision: ServiceRevision) -> dict[str, Any]:
         "containerImages": revision.container_images,
         **({"resolvedConfiguration": {"loadBalancers": resolved}} if resolved else {}),
         **revision.spec,
+        **resolved_members(revision.spec),
     }
 
 

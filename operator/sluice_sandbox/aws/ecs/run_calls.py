@@ -138,6 +138,13 @@ class RunCalls:
         _check_words(params)
         overrides = params.get("overrides") or {}
         _check_overrides(overrides, definition)
+        role = overrides.get("taskRoleArn") or definition.spec.get("taskRoleArn")
+        if params.get("enableExecuteCommand") and not role:
+            # Text: boto/boto3#3173.
+            raise refusals.invalid_parameter(
+                "The execute command failed because a valid task role is not being used. Specify a valid "
+                "task role in your task definition or as a task override and try again."
+            )
         self._rules.check_network(caller, params.get("networkConfiguration"), definition)
         check_volume_configurations(params.get("volumeConfigurations"), definition)
         chosen = tags.parse(params.get("tags"))

@@ -85,6 +85,8 @@ def defaults(cluster: Cluster, params: Params) -> dict[str, Any]:
         spec["networkConfiguration"] = _network(spec["networkConfiguration"])
     for member in ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"):
         spec.setdefault(member, [])
+    # Told of every service, with and without load balancers (kayac/ecspresso#805).
+    spec.setdefault("healthCheckGracePeriodSeconds", 0)
     return spec
 
 
@@ -177,8 +179,8 @@ def merged(before: dict[str, Any], params: Params, definition: Definition) -> di
     fill_platform(spec, definition)
     merge_plain(spec, params)
     if params.get("loadBalancers") == [] and "healthCheckGracePeriodSeconds" not in params:
-        # A grace period has no meaning without load balancers and would be refused.
-        spec.pop("healthCheckGracePeriodSeconds", None)
+        # A grace period has no meaning without load balancers: it goes with them (from memory).
+        spec["healthCheckGracePeriodSeconds"] = 0
     spec["deploymentConfiguration"] = merged_configuration(
         spec["deploymentConfiguration"], params.get("deploymentConfiguration") or {}
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sluice_sandbox.aws.ecs import tags
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import service_linked_role
 from sluice_sandbox.aws.ecs.state import Deployment, Service
+from sluice_sandbox.aws.ecs.task_factory import resolved_platform
 from sluice_sandbox.aws.ecs.task_set_view import Counts
 from sluice_sandbox.aws.ecs.task_set_view import render as render_task_set
 
@@ -120,4 +122,14 @@ def _deployment(deployment: Deployment, counts: Counts) -> dict[str, Any]:
     for member in _DEPLOYMENT_MEMBERS:
         if deployment.spec.get(member) is not None:
             shown[member] = deployment.spec[member]
-    return shown
+    return shown | resolved_members(deployment.spec)
+
+
+def resolved_members(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what deployments and revisions tell otherwise than the service: the platform LATEST came to.
+
+    The service itself tells LATEST (botocore, Service.platformVersion; that these two name the version
+    is from memory of DescribeServices' answers).
+    """
+    platform = spec.get("platformVersion")
+    return {"platformVersion": resolved_platform(platform)} if platform else {}

@@ -109,7 +109,11 @@ class TaskSetCalls:
         """Scale one set."""
         _, service = self._service(caller, params)
         found = self._named(service, params["taskSet"])
+        before = found.computed_count(service.desired_count)
         found.scale = _percent(params["scale"])
+        if found.computed_count(service.desired_count) != before:
+            # botocore, TaskSet.stabilityStatus: steady only while the running count is the computed one.
+            found.stability, found.stability_at = "STABILIZING", self._core.now()
         return self._changed(service, found)
 
     def update_service_primary_task_set(self, caller: Caller, params: Params) -> Response:

@@ -293,7 +293,10 @@ TASK: dict[str, tuple[dict[str, Any], str]] = {
         {"enableECSManagedTags": True},
         "tags=[{'key': 'aws:ecs:clusterName', 'value': 'main'}]",
     ),
-    "enableExecuteCommand": ({"enableExecuteCommand": True}, "enableExecuteCommand=True"),
+    "enableExecuteCommand": (
+        {"enableExecuteCommand": True, "overrides": {"taskRoleArn": ROLE}},
+        "enableExecuteCommand=True",
+    ),
     "group": ({"group": "g"}, "group=g"),
     "launchType": ({"launchType": "FARGATE"}, "launchType=FARGATE"),
     "networkConfiguration": ({}, f"attachments.0.details.0.value={SUBNET_IDS[0]}"),

@@ -268,7 +268,7 @@ def test_defaults_are_ecs_own(ecs: Any) -> None:
     assert {key: shown[key] for key in expected} == expected
     assert shown["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
     assert shown["createdAt"] == ecs.clock.now()
-    assert "healthCheckGracePeriodSeconds" not in shown
+    assert shown["healthCheckGracePeriodSeconds"] == 0
 
 
 KEPT: dict[str, Any] = {
@@ -374,7 +374,7 @@ def test_removing_load_balancers_removes_the_grace_period(ecs: Any) -> None:
     ecs.create(healthCheckGracePeriodSeconds=30)
     shown = ecs.call("UpdateService", cluster="main", service="web", loadBalancers=[])["service"]
     assert shown["loadBalancers"] == []
-    assert "healthCheckGracePeriodSeconds" not in shown
+    assert shown["healthCheckGracePeriodSeconds"] == 0
 
 
 def test_duplicates_and_tokens(ecs: Any, request_of: Any) -> None:

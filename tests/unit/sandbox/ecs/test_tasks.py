@@ -149,7 +149,10 @@ def test_protection(ecs: Any) -> None:
 def test_exec_is_refused_cleanly(ecs: Any) -> None:
     """Without exec: ECS's own text; with it: the stand-in says that it has no shells."""
     (off,) = ecs.call("RunTask", **RUN)["tasks"]
-    (on,) = ecs.call("RunTask", **RUN, enableExecuteCommand=True)["tasks"]
+    text = ecs.refusal("RunTask", **RUN, enableExecuteCommand=True)[1]
+    assert "a valid task role is not being used" in text
+    role = {"overrides": {"taskRoleArn": "arn:aws:iam::111122223333:role/known"}}
+    (on,) = ecs.call("RunTask", **RUN | role, enableExecuteCommand=True)["tasks"]
     ecs.run(2)
     command = {"cluster": "main", "command": "sh", "interactive": True}
     assert ecs.refusal("ExecuteCommand", task=off["taskArn"], **command)[0] == INVALID
