@@ -63,6 +63,7 @@ from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
 from sluice.telemetry.log import logger
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import object_metrics
+from sluice.telemetry.rollouts import RolloutMetrics
 
 LOOP_SILENCE: Final = 30.0
 PASS_LIMIT: Final = 180.0
@@ -113,7 +114,12 @@ def assemble(settings: Settings) -> OperatorProcess:
     metrics = RuntimeMetrics(registry)
     server = ApiServer(configuration(settings.kubeconfig), pool=settings.workers + 4, metrics=metrics)
     store, queue = ObjectStore(clock), WorkQueue(clock)
-    intake = Intake(store, queue, heard=lambda kind, what: metrics.heard.labels(kind, what).inc())
+    intake = Intake(
+        store,
+        queue,
+        heard=lambda kind, what: metrics.heard.labels(kind, what).inc(),
+        written=RolloutMetrics(registry).written,
+    )
     kubernetes = KubernetesApi(server, clock=clock, journal=intake)
     _check_installed(kubernetes)
     namespaces = settings.watch_namespaces

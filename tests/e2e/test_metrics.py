@@ -17,16 +17,16 @@ from e2e.waiting import until
 pytestmark = pytest.mark.e2e
 OF_THE_PROCESS: Final = ("process_", "python_")
 LABELS: Final = {
-    "account", "backend", "bucket", "code", "generation", "implementation", "kind", "lane", "le",
-    "major", "minor", "name", "namespace", "operation", "outcome", "patchlevel", "phase", "priority",
-    "reason", "region", "resource", "revision", "route", "service", "slot", "verb", "version",
-    "what",
+    "account", "backend", "bucket", "code", "gate", "generation", "implementation", "kind", "lane", "le",
+    "major", "minor", "name", "namespace", "operation", "outcome", "patchlevel", "phase", "plane", "priority",
+    "reason", "region", "resource", "revision", "route", "service", "slot", "stage", "state", "verb",
+    "version", "what",
 }  # fmt: skip
 """Each from a closed set, or a name of a custom resource that exists."""
 SCALING: Final = {
     "sluice_object_ready", "sluice_deployment_info", "sluice_deployment_replicas",
     "sluice_deployment_ready_replicas", "sluice_deployment_updated_replicas",
-    "sluice_route_desired_weight", "sluice_route_configured_weight",
+    "sluice_route_weight", "sluice_route_verified_timestamp_seconds", "sluice_route_weights_proven",
 }  # fmt: skip
 """The only series that grow with the number of objects."""
 
@@ -78,9 +78,9 @@ def test_what_the_demo_of_a_dashboard_needs_is_there(desk: Desk) -> None:
     )
     assert [value for _, value in ready] == [1.0]
     assert [value for _, value in operator.samples("sluice_deployment_ready_replicas", **mine)] == [2.0]
-    (weight,) = operator.samples("sluice_route_configured_weight", **mine)
+    (weight,) = operator.samples("sluice_route_weight", **mine, kind="configured")
     assert weight[0]["slot"] == "a"
-    assert weight[1] > 0
+    assert weight[1] == 1.0
     assert operator.samples("sluice_aws_calls_total", operation="CreateService", outcome="ok")
     assert operator.samples("sluice_kubernetes_requests_total", resource="ecsdeployments/status", code="200")
     assert operator.samples("sluice_reconciles_total", kind="Deployment")
@@ -91,10 +91,9 @@ def test_series_are_bounded_and_go_with_their_object(desk: Desk) -> None:
     objects = [desk.deployment(), desk.deployment("ledger"), desk.route(backends={"web": 1, "ledger": 1})]
     desk.apply_and_wait(*objects)
     until(lambda: set(of_namespace(desk)) == SCALING, "all series are shown")
-    assert dict(of_namespace(desk)) == {
-        name: 3 if name == "sluice_object_ready" else 2 for name in sorted(SCALING)
-    }
+    several = {"sluice_object_ready": 3, "sluice_route_weight": 4}
+    assert dict(of_namespace(desk)) == {name: several.get(name, 2) for name in sorted(SCALING)}
     desk.apply_and_wait(desk.deployment(image="2.0.0"), *objects[1:])
-    assert sum(of_namespace(desk).values()) == 2 * len(SCALING) + 1
+    assert sum(of_namespace(desk).values()) == 2 * len(SCALING) + 3
     desk.delete(*objects)
     until(lambda: not of_namespace(desk), "no series is left")

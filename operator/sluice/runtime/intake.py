@@ -55,11 +55,16 @@ class Intake:
         queue: WorkQueue,
         *,
         heard: Callable[[str, str], None] = lambda _kind, _what: None,
+        written: Callable[[Object | None, Object], None] = lambda _before, _after: None,
     ) -> None:
-        """Feed `store` and `queue`; `heard(kind, new|changed|echo|deleted)` counts."""
+        """Feed `store` and `queue`; `heard(kind, new|changed|echo|deleted)` counts.
+
+        `written(before, after)` hears of own writes.
+        """
         self._store = store
         self._queue = queue
         self._heard = heard
+        self._written = written
         self._lock = threading.Lock()
         self._being_written: dict[Key, tuple[Mapping[str, Any], bool] | None] = {}
 
@@ -103,6 +108,7 @@ class Intake:
             self._buried(key, change)
         else:
             self._wake_others(key, change.before, stripped)
+            self._written(change.before, stripped)
 
     def gone(self, key: Key, uid: str) -> None:
         """Take the news that the object with `uid` does not exist any more."""

@@ -2,7 +2,8 @@
 
 Nothing is kept: a deleted object's series are gone at the next scrape, and what is shown is what the
 status says. Only the leader shows them, so that sums over replicas count each object once. Cardinality:
-five series per Deployment, two per backend and slot of a route.
+five series per Deployment, two per backend of a route and two (in a rollout three) per slot of that; in a
+progressive rollout three more per Deployment and one per gate.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def object_metrics(
         everything = objects() if shown() else {}
         yield from _all_objects(everything)
         yield from _deployments({key: obj for key, obj in everything.items() if key.kind == DEPLOYMENT})
-        yield from _routes({key: obj for key, obj in everything.items() if key.kind == SERVICE_ROUTE})
+        yield from _rollouts({key: obj for key, obj in everything.items() if key.kind == DEPLOYMENT})
+        yield from _routes(everything)
 
     return Measured(families)
 
@@ -82,22 +84,88 @@ def _deployments(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
     return (info, *counts.values())
 
 
-def _routes(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
-    labels = ["namespace", "route", "backend", "slot"]
-    families = {
-        "desired": GaugeMetricFamily(
-            "sluice_route_desired_weight", "Parts that the Deployment asks for.", labels=labels
-        ),
-        "configured": GaugeMetricFamily(
-            "sluice_route_configured_weight", "Parts read back from the listener rules.", labels=labels
-        ),
-    }
+def _rollouts(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
+    labels = ["namespace", "name"]
+    step = GaugeMetricFamily("sluice_rollout_step", "Steps that are done.", labels=labels)
+    steps = GaugeMetricFamily("sluice_rollout_steps", "Steps of it, presets expanded.", labels=labels)
+    stage = GaugeMetricFamily(
+        "sluice_rollout_stage_info",
+        "1 while a progressive rollout goes on; where it is, as labels.",
+        labels=[*labels, "kind", "stage", "slot"],
+    )
+    gates = GaugeMetricFamily(
+        "sluice_rollout_gate_info",
+        "1 for each thing that must say yes before the rollout goes on; how it stands, as a label.",
+        labels=[*labels, "gate", "state"],
+    )
     for key, obj in objects.items():
+        rollout = _status(obj).get("rollout")
+        if not isinstance(rollout, Mapping) or not rollout.get("stage"):
+            continue
+        named = [key.namespace, key.name]
+        step.add_metric(named, float(rollout.get("stepIndex") or 0))
+        steps.add_metric(named, len(_list(rollout.get("steps"))))
+        stage.add_metric([*named, *(str(rollout.get(name, "")) for name in ("kind", "stage", "slot"))], 1)
+        for gate in {str(gate.get("name", "")): gate for gate in _list(rollout.get("gates"))}.values():
+            gates.add_metric([*named, str(gate.get("name", "")), str(gate.get("state", ""))], 1)
+    return (step, steps, stage, gates)
+
+
+def _routes(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
+    labels = ["namespace", "route", "backend"]
+    weight = GaugeMetricFamily(
+        "sluice_route_weight",
+        "Share of a backend's requests that a slot has, 0 to 1: desired by the Deployment, configured as read"
+        " back from the listener rules, observed by the load balancer's counts.",
+        labels=[*labels, "slot", "kind"],
+    )
+    verified = GaugeMetricFamily(
+        "sluice_route_verified_timestamp_seconds",
+        "When the rules of a backend were last read back as written, epoch seconds.",
+        labels=labels,
+    )
+    proven = GaugeMetricFamily(
+        "sluice_route_weights_proven",
+        "1 while the weights that the Deployment publishes now are those that were read back.",
+        labels=labels,
+    )
+    fits = GaugeMetricFamily(
+        "sluice_route_observed_as_configured",
+        "0 when the counted requests do not fit the weights by more than chance; absent while not known.",
+        labels=labels,
+    )
+    for key, obj in objects.items():
+        if key.kind != SERVICE_ROUTE:
+            continue
         for backend in _list(_status(obj).get("backends")):
-            for field, family in families.items():
-                for slot, parts in sorted((backend.get(field) or {}).items()):
-                    family.add_metric([key.namespace, key.name, str(backend.get("name", "")), slot], parts)
-    return families.values()
+            named = [key.namespace, key.name, str(backend.get("name", ""))]
+            for kind in ("desired", "configured", "observed"):
+                for slot, share in _shares(backend.get(kind)):
+                    weight.add_metric([*named, slot, kind], share)
+            if isinstance(at := backend.get("verifiedAt"), int | float):
+                verified.add_metric(named, at)
+            target = objects.get(Key(DEPLOYMENT, key.namespace, named[-1]))
+            if target is not None:
+                proven.add_metric(named, float(_proven(backend, obj, _status(target).get("traffic"))))
+            verdict = str(backend.get("observedVerdict") or "")
+            if verdict and not verdict.startswith("not comparable"):
+                fits.add_metric(named, float(verdict == "as configured"))
+    return (weight, verified, proven, fits)
+
+
+def _shares(parts: Any) -> list[tuple[str, float]]:  # noqa: ANN401 - raw JSON
+    if not isinstance(parts, Mapping):
+        return []
+    numbers = {str(slot): value for slot, value in parts.items() if isinstance(value, int | float)}
+    total = sum(numbers.values())
+    return [(slot, value / total if total else 0.0) for slot, value in sorted(numbers.items())]
+
+
+def _proven(backend: Mapping[str, Any], route: Mapping[str, Any], traffic: Any) -> bool:  # noqa: ANN401 - raw JSON
+    if not isinstance(traffic, Mapping):
+        return False
+    same = all(backend.get(member) == traffic.get(member) for member in ("uid", "rolloutId", "seq", "hash"))
+    return same and backend.get("routeGeneration") == route["metadata"].get("generation")
 
 
 def _status(obj: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from sluice.model.keys import DEPLOYMENT, GROUP, SERVICE_ROUTE, Key
 from sluice.plan.deployment import verbs
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import object_metrics
+from sluice.telemetry.rollouts import RolloutMetrics
 from sluice_sandbox.aws.calamities import CALAMITIES
 from sluice_sandbox.aws.faults import KINDS
 from sluice_sandbox.dataplane.behaviour import VARIABLES
@@ -61,7 +62,7 @@ def test_every_event_is_explained() -> None:
 def test_every_metric_is_explained() -> None:
     """docs/metrics.md has exactly the series that the operator exports under its own prefix."""
     documented = []
-    for heading in ("## The loop", "## Kubernetes", "## AWS", "## Custom resources"):
+    for heading in ("## The loop", "## Kubernetes", "## AWS", "## Custom resources", "## Rollouts"):
         documented += page("docs/metrics.md").first_column(heading)
     assert sorted(documented) == sorted(_metrics())
 
@@ -72,6 +73,7 @@ def _metrics() -> set[str]:
     RuntimeMetrics(registry).watch_queue(
         depth=lambda: {"user": 0}, delayed=nothing, failing=nothing, oldest=lambda: 0.0, running=nothing
     )
+    RolloutMetrics(registry)
     AwsMetrics(registry).watch_budgets(lambda: ())
     objects: dict[Key, dict[str, Any]] = {
         Key(DEPLOYMENT, "shop", "web"): {"metadata": {"generation": 1}, "status": {"replicas": 1}},

@@ -61,9 +61,82 @@ def test_what_an_object_shows() -> None:
     assert value("sluice_object_ready", named | {"reason": "Available"}) == 1
     assert value("sluice_deployment_ready_replicas", {"namespace": "shop", "name": "checkout"}) == 2
     slot = {"namespace": "shop", "route": "web", "backend": "checkout", "slot": "a"}
-    assert value("sluice_route_desired_weight", slot) == 100
-    assert value("sluice_route_configured_weight", slot) == 90
+    assert value("sluice_route_weight", slot | {"kind": "desired"}) == 1
+    assert value("sluice_route_weight", slot | {"kind": "configured"}) == 1
+    assert value("sluice_route_weight", slot | {"kind": "observed"}) is None
     assert value("sluice_objects", {"kind": "ServiceRoute"}) == 1
+
+
+TRAFFIC = {"uid": "u", "rolloutId": "r1", "seq": 4, "hash": "h"}
+
+
+def rolling() -> dict[Key, dict[str, Any]]:
+    """Return the same in the second step of a canary, with requests counted."""
+    objects = world()
+    objects[CHECKOUT]["status"] |= {
+        "traffic": TRAFFIC,
+        "rollout": {
+            "id": "r1",
+            "kind": "Rollout",
+            "stage": "Stepping",
+            "slot": "b",
+            "stepIndex": 1,
+            "steps": ["setWeight 10%", "pause", "setWeight 100%"],
+            "gates": [{"name": "pause", "state": "Waiting"}, {"name": "metric errors", "state": "Passed"}],
+        },
+    }
+    objects[WEB]["status"]["backends"] = [
+        TRAFFIC
+        | {
+            "name": "checkout",
+            "routeGeneration": 1,
+            "desired": {"a": 900, "b": 100},
+            "configured": {"a": 900, "b": 100},
+            "observed": {"a": 460, "b": 40},
+            "observedVerdict": "as configured",
+            "verifiedAt": 1_800_000_000.5,
+        }
+    ]
+    return objects
+
+
+def test_what_a_rollout_shows() -> None:
+    """Stage, step, gates; and of its routes the three weights of each slot, and whether they are proven."""
+    registry = CollectorRegistry()
+    objects = rolling()
+    registry.register(object_metrics(lambda: objects, shown=lambda: True))
+    value = registry.get_sample_value
+    named = {"namespace": "shop", "name": "checkout"}
+    assert (value("sluice_rollout_step", named), value("sluice_rollout_steps", named)) == (1, 3)
+    where = {"kind": "Rollout", "stage": "Stepping", "slot": "b"}
+    assert value("sluice_rollout_stage_info", named | where) == 1
+    assert value("sluice_rollout_gate_info", named | {"gate": "metric errors", "state": "Passed"}) == 1
+    backend = {"namespace": "shop", "route": "web", "backend": "checkout"}
+    shares = [
+        value("sluice_route_weight", backend | {"slot": "b", "kind": kind})
+        for kind in ("desired", "configured", "observed")
+    ]
+    assert shares == [0.1, 0.1, 0.08]
+    assert value("sluice_route_verified_timestamp_seconds", backend) == 1_800_000_000.5
+    assert value("sluice_route_weights_proven", backend) == 1
+    assert value("sluice_route_observed_as_configured", backend) == 1
+    objects[CHECKOUT]["status"]["traffic"] = TRAFFIC | {"seq": 5}
+    objects[WEB]["status"]["backends"][0]["observedVerdict"] = "b has 30.0% of 500 requests instead of 10.0%"
+    assert value("sluice_route_weights_proven", backend) == 0
+    assert value("sluice_route_observed_as_configured", backend) == 0
+    objects[WEB]["status"]["backends"][0]["observedVerdict"] = "not comparable: clients keep their slot"
+    assert value("sluice_route_observed_as_configured", backend) is None
+
+
+def test_series_of_a_rollout_end_with_it() -> None:
+    """Nothing about stages or gates stays behind."""
+    registry = CollectorRegistry()
+    objects = rolling()
+    registry.register(object_metrics(lambda: objects, shown=lambda: True))
+    assert b"sluice_rollout_stage_info{" in generate_latest(registry)
+    del objects[CHECKOUT]["status"]["rollout"]
+    text = generate_latest(registry)
+    assert not re.search(rb"sluice_rollout_\w+{", text)
 
 
 def test_readiness_of_an_older_generation_is_no_readiness() -> None:
@@ -93,7 +166,16 @@ def test_a_standby_shows_no_objects() -> None:
     assert b"checkout" not in generate_latest(registry)
 
 
-@pytest.mark.parametrize("status", [None, {}, {"conditions": None, "backends": "x", "live": None}])
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        {},
+        {"conditions": None, "backends": "x", "live": None, "rollout": "x", "traffic": 1},
+        {"backends": [{"desired": [], "configured": {"a": "x"}, "verifiedAt": "now"}]},
+        {"rollout": {"stage": "Stepping", "steps": None, "gates": [{}, {}], "stepIndex": None}},
+    ],
+)
 def test_a_malformed_status_breaks_no_scrape(status: dict[str, Any] | None) -> None:
     """Whatever stands in a status, the scrape answers."""
     registry = CollectorRegistry()
