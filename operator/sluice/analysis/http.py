@@ -1,7 +1,8 @@
 """HTTP for gates: bounded in time and size, no redirects, secrets by reference.
 
-A gate's answer is small and quick or it is an error. Redirects are not followed: a header with a
-secret must not reach another host than the one that the spec names.
+A gate's answer is small and quick or it is an error; where it may come from says `connections`.
+Redirects are not followed: a header with a secret must not reach another host than the one that the
+spec names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 import urllib3
 
+from sluice.analysis.connections import AddressRefused, Exchange
 from sluice.ports import Kubernetes
 
 LIMIT: Final = 1 << 20
@@ -56,21 +58,17 @@ class HttpClient:
         sent = {"User-Agent": "sluice", **(more or {})}
         sent |= {entry["name"]: self._value(namespace, entry) for entry in headers}
         try:
-            with urllib3.PoolManager(num_pools=1, **self._trust(namespace, tls or {})) as pool:
-                response = pool.request(
-                    method,
-                    url,
-                    headers=sent,
-                    body=body,
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                    timeout=urllib3.Timeout(connect=min(CONNECT, timeout), total=timeout),
-                )
+            with Exchange(timeout, **self._trust(namespace, tls or {})) as exchange:
                 try:
-                    return Reply(status=response.status, body=response.read(LIMIT, decode_content=True))
-                finally:
-                    response.close()
+                    reply = _ask(exchange, method, url, headers=sent, body=body, timeout=timeout)
+                except urllib3.exceptions.HTTPError:
+                    if not exchange.over:
+                        raise
+                if exchange.over:
+                    raise NoReply(f"{method} {_bare(url)}: no answer in time")
+                return reply
+        except AddressRefused as error:
+            raise NoReply(f"{method} {_bare(url)}: {error}") from error
         except urllib3.exceptions.HTTPError as error:
             raise NoReply(f"{method} {_bare(url)}: {_reason(error)}") from error
         except (ValueError, OSError) as error:
@@ -95,6 +93,31 @@ class HttpClient:
             return {"cert_reqs": "CERT_REQUIRED"}
         context = ssl.create_default_context(cadata=self._secret(namespace, reference))
         return {"ssl_context": context}
+
+
+def _ask(
+    exchange: Exchange,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    timeout: float,
+) -> Reply:
+    response = exchange.request(
+        method,
+        url,
+        headers=headers,
+        body=body,
+        redirect=False,
+        retries=False,
+        preload_content=False,
+        timeout=urllib3.Timeout(connect=min(CONNECT, timeout), total=timeout),
+    )
+    try:
+        return Reply(status=response.status, body=response.read(LIMIT, decode_content=True))
+    finally:
+        response.close()
 
 
 def _bare(url: str) -> str:

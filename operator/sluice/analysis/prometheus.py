@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from sluice.analysis.http import HttpClient, NoReply
+from sluice.analysis.numbers import finite
 from sluice.analysis.placeholders import fill, values
 from sluice.model.rollout import MetricRequest
 from sluice.model.situation import Sample
@@ -63,4 +63,4 @@ def _number(data: Any) -> float | None:  # noqa: ANN401 - whatever a server answ
         found = float(result[0]["value"][1])
     else:
         raise NoReply(f"the query gives a {kind}, an instant vector or a scalar is needed")
-    return None if math.isnan(found) else found
+    return finite(found)

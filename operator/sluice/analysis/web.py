@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Final
 
 import jmespath  # type: ignore[import-untyped]  # comes with boto3, without types
 from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]  # see above
 
 from sluice.analysis.http import HttpClient, NoReply
+from sluice.analysis.numbers import finite
 from sluice.analysis.placeholders import fill, values
 from sluice.model.rollout import MetricRequest
 from sluice.model.situation import Sample
@@ -53,9 +53,8 @@ def _number(found: Any) -> float | None:  # noqa: ANN401 - whatever a server ans
     if found is None:
         return None
     if isinstance(found, bool | int | float):
-        value = float(found)
-        return None if math.isnan(value) else value
+        return finite(float(found))
     try:
-        return float(str(found))
+        return finite(float(str(found)))
     except ValueError:
         raise NoReply("jsonPath does not lead to a number") from None

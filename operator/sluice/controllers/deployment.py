@@ -14,6 +14,7 @@ from sluice.controllers.deployment_failures import Failures, known_since, retryi
 from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
+from sluice.controllers.held import held_wish
 from sluice.controllers.progressive import Progressives, ProgressiveWork
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
@@ -87,9 +88,18 @@ class DeploymentController:
     # Looking.
 
     def _look(self, record: Record, *, fresh: bool) -> _Pass:
+        key, state = record.key, State.read(record.status)
+        try:
+            wish, tenant = self._wishes.wish(key, record.obj)
+            return self._look_for(record, state, wish, tenant, fresh=fresh)
+        except Refused as refused:
+            wish, tenant = held_wish(
+                key, record.obj, state, refused, wishes=self._wishes, settings=self._settings
+            )
+            return self._look_for(record, state, wish, tenant, fresh=fresh)
+
+    def _look_for(self, record: Record, state: State, wish: Wish, tenant: Tenant, *, fresh: bool) -> _Pass:
         key, now = record.key, self._world.clock.now()
-        state = State.read(record.status)
-        wish, tenant = self._wishes.wish(key, record.obj)
         progressive = wish.progressive is not None or bool(state.progressive.get("rollout"))
         handled = verbs.Handled(state=state)
         if not progressive:

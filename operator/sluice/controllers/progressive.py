@@ -17,6 +17,7 @@ from sluice.controllers.deployment_looks import Mood
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.gate_scene import scene
 from sluice.controllers.groups import group_facts
+from sluice.controllers.held import hold_of, in_between
 from sluice.controllers.progressive_looks import ProgressiveLooks, failing
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
@@ -116,6 +117,8 @@ class Progressives:
         strategy = self._strategy(wish, state)
         context = self._hurried(context, record, wish, state)
         heard = person_of(record.obj["metadata"].get("annotations") or {}, state)
+        if wish.desired.suspended:
+            heard = dataclasses.replace(heard, state=state, notes=())  # said, and not done: it is heard later
         state = heard.state
         mood = dataclasses.replace(mood, look_now=heard.look_now)
         desired = dataclasses.replace(
@@ -125,8 +128,9 @@ class Progressives:
         )
         revisions = self._revisions(key, wish, state, heard.person)
         desired = dataclasses.replace(desired, revision=self._asked(wish, revisions, key))
-        self._same_cluster(desired, state)
-        self._permit(tenant, wish, revisions, state)
+        if desired.hold is None:
+            self._same_cluster(desired, state)
+            self._permit(tenant, wish, revisions, state)
         looks = ProgressiveLooks(self._world.facts, context, self._settings, mood, revisions=revisions)
         untold = unpublished(state, {state.live.slot} if state.live else set())
         moving = bool(state.progressive.get("rollout")) or not mood.resting or bool(untold)
@@ -238,16 +242,31 @@ class Progressives:
         moment = dataclasses.replace(work.moment, resumed=work.moment.resumed and not again)
         if again:
             look = dataclasses.replace(look, proof=None)
-        decision, look = self._decide(work, state, look, person=person, moment=moment)
         now = self._world.clock.now()
-        routes = self._world.store.routes_to(work.record.key)
-        steps = tuple(describe(step) for step in self._snapshot(state, work).steps)
-        done = planner.plan(work.desired, look, state, decision, now=now, routes=routes, steps=steps)
+        try:
+            decision, done = self._planned(work, state, look, person=person, moment=moment)
+        except Refused as refused:
+            if not in_between(state):
+                raise
+            work = dataclasses.replace(
+                work, desired=dataclasses.replace(work.desired, hold=hold_of(refused), paused=True)
+            )
+            decision, done = self._planned(work, state, look, person=person, moment=moment)
         rollout = decision.motion.rollout
         self._seen[work.record.key] = rollout.id if rollout else ""
         if work.desired.suspended:
             return _withheld(work, state, done, now=now)
         return dataclasses.replace(done, decision=decision)
+
+    def _planned(
+        self, work: ProgressiveWork, state: State, look: Look, *, person: Person, moment: Moment
+    ) -> tuple[Decision, DeploymentPlan]:
+        decision, look = self._decide(work, state, look, person=person, moment=moment)
+        now, routes = self._world.clock.now(), self._world.store.routes_to(work.record.key)
+        steps = tuple(describe(step) for step in self._snapshot(state, work).steps)
+        return decision, planner.plan(
+            work.desired, look, state, decision, now=now, routes=routes, steps=steps
+        )
 
     def _decide(
         self, work: ProgressiveWork, state: State, look: Look, *, person: Person, moment: Moment

@@ -17,6 +17,8 @@ from sluice.rollout.work import Work
 
 PATIENCE: Final = 300.0
 """Seconds that an alarm may say nothing before onNoData decides: five periods of a minute."""
+STALE: Final = 120.0
+"""Seconds after which what an alarm said is not known any more: the watch reads every ten."""
 _PREFIX: Final = "alarm/"
 _UNREAD: Final = "*"
 """Stands for all of them while none was read."""
@@ -76,6 +78,8 @@ def _unknown(work: Work, name: str) -> tuple[str, bool]:
     if gates.alarms is None:
         return f"CloudWatch could not be asked: {gates.alarms_error}", True
     state = gates.alarms.get(name)
+    if state != "ALARM" and work.now > gates.alarms_at + STALE:
+        return f"CloudWatch was not read for more than {STALE:g} s", True
     if state is None:
         return "there is no such alarm in the account and region", False
     return ("INSUFFICIENT_DATA", False) if state not in ("OK", "ALARM") else ("", False)

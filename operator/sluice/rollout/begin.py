@@ -75,13 +75,22 @@ def starting(work: Work) -> bool:
         return True
     if work.rollout.strategy != situation.strategy.snapshot:
         work.change(strategy=situation.strategy.snapshot)
+    if _empty(work):
+        text = f"scaled to 0 tasks; revision {rollout.candidate} begins when there are to be some again"
+        return work.wait("WaitingForTargets", text)
     if rollout.kind == "Undo":
         return _go(work)
-    if holds.halted(work):
-        return False
-    if rollout.kind == "Rollout" and not _gates_open(work):
+    if holds.halted(work) or (rollout.kind == "Rollout" and not _gates_open(work)):
         return False
     return _go(work)
+
+
+def _empty(work: Work) -> bool:
+    """Tell whether no task is wanted at all: there is nothing that could be healthy, nor fail."""
+    replicas = work.situation.replicas
+    if replicas is None:
+        return bool(work.rollout.source) and work.source.exists and not work.source.desired
+    return replicas == 0
 
 
 def expire_standby(work: Work) -> None:

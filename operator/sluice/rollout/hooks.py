@@ -2,8 +2,9 @@
 
 Each attempt has an id of its own, which is the receiver's idempotency key too: after a crash the same
 attempt is asked for again, never another one. Each has a bounded timeout; an attempt without an answer
-in that time failed. After the last attempt `onFailure` decides: Rollback, Pause (a person promotes or
-aborts), Ignore. On the way back hooks only inform: whatever they answer, the rollback goes on.
+in that time failed. An error is tried again, a no is not. After the last attempt `onFailure` decides:
+Rollback, Pause (a person promotes or aborts), Ignore. On the way back hooks only inform: whatever they
+answer, the rollback goes on.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def _attempt(work: Work, hook: Hook, run: HookRun, *, inform: bool) -> bool | Fa
         _keep(work, dataclasses.replace(run, state="Succeeded", message=answer.message))
         return _one(work, hook, run.id, inform=inform)
     if answer and answer.state in ("Failed", "Error"):
-        return _failed(work, hook, run, answer.message or "it failed", inform=inform)
+        last = answer.state == "Failed"  # a no is an answer: asking again would only ask for another one
+        return _failed(work, hook, run, answer.message or "it failed", inform=inform, last=last)
     if work.now >= ends:
         return _failed(work, hook, run, f"no answer in {hook.timeout:g} s", inform=inform)
     work.hooks.append(HookRequest(id=request, hook=hook.name, timeout=hook.timeout, context=_context(work)))
@@ -80,8 +82,10 @@ def _attempt(work: Work, hook: Hook, run: HookRun, *, inform: bool) -> bool | Fa
     return _waiting(work, hook, run)
 
 
-def _failed(work: Work, hook: Hook, run: HookRun, why: str, *, inform: bool) -> bool | Failure:
-    if run.attempt < hook.retries:
+def _failed(
+    work: Work, hook: Hook, run: HookRun, why: str, *, inform: bool, last: bool = False
+) -> bool | Failure:
+    if run.attempt < hook.retries and not last:
         text = f"attempt {run.attempt + 1} of {hook.retries + 1}: {why}"
         again = HookRun(id=run.id, attempt=run.attempt + 1, started_at=work.now + RETRY_AFTER, message=text)
         _keep(work, again)

@@ -126,7 +126,7 @@ def _crash_loop(work: Work) -> str:
 def _unhealthy(work: Work) -> str:
     """Requests reach the candidate, and it has no healthy target at all."""
     rollout, slot = work.rollout, work.candidate
-    if rollout.kind == "First" or not (rollout.weight and rollout.proven) or work.shares:
+    if rollout.kind == "First" or not rollout.weight or work.shares:
         return ""
     if slot.healthy is None:
         work.needs.add("health")

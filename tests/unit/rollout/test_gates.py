@@ -243,6 +243,16 @@ def test_alarms_that_nobody_reads_end_in_a_pause() -> None:
     assert world.run(300, tick=5).reason == "AnalysisInconclusive"
 
 
+def test_an_ok_that_is_old_is_no_pass() -> None:
+    """The watch hangs: what an alarm said minutes ago says nothing about now."""
+    world = alarmed("OK")
+    world.alarms_at = world.now - 130
+    decision = world.run(250, tick=5)
+    assert (decision.reason, dict(decision.traffic.weights)) == ("WaitingForGate", {"a": 750, "b": 250})
+    assert "CloudWatch was not read for more than 120 s" in decision.message
+    assert world.run(300, tick=5).reason == "AnalysisInconclusive"
+
+
 def test_an_alarm_that_speaks_again_is_forgotten() -> None:
     """The five minutes are in a row."""
     world = alarmed("INSUFFICIENT_DATA", on_no_data="Fail")
@@ -290,10 +300,16 @@ def test_a_hook_runs_at_its_stage_and_holds_it(stage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [HookAnswer(state="Failed", message="smoke"), HookAnswer(state="Error", message="502"), None]
+    ("answer", "attempts"),
+    [
+        (HookAnswer(state="Failed", message="smoke"), {"0"}),
+        (HookAnswer(state="Error", message="502"), {"0", "1", "2"}),
+        (None, {"0", "1", "2"}),
+    ],
+    ids=["a no", "an error", "no answer"],
 )
-def test_a_hook_is_tried_again_and_then_turns_it_back(answer: HookAnswer | None) -> None:
-    """Each attempt has its own id and a bounded timeout; the last failure rolls back."""
+def test_a_hook_is_tried_again_and_then_turns_it_back(answer: HookAnswer | None, attempts: set[str]) -> None:
+    """Each attempt has its own id and a bounded timeout; the last failure rolls back, a no does at once."""
     world = hooked(Hook(name="check", stage="PostScaleUp", timeout=20, retries=2), answer)
     ids = set()
     for _ in range(200):
@@ -301,7 +317,7 @@ def test_a_hook_is_tried_again_and_then_turns_it_back(answer: HookAnswer | None)
         if world.history:
             break
         world.pass_time(2)
-    assert ids == {"0", "1", "2"}
+    assert ids == attempts
     assert world.history == [("r2", "RolledBack")]
     assert world.motion.rejected is not None
     assert world.motion.rejected.cause == "Hook"

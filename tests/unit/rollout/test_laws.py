@@ -418,6 +418,7 @@ def _always(value: Any) -> Callable[..., Any]:
 def test_the_check_sees_a_weight_on_unhealthy_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `candidate_ready` a weight goes to tasks that do not answer yet."""
     monkeypatch.setattr(scaling, "candidate_ready", _always(True))
+    monkeypatch.setattr(machine, "_LOOKS", ())  # a candidate without a healthy target turns back at once
     world = live()
     world.wanted = "r2"
     with pytest.raises(BrokenPromiseError, match="gets 250 with 0 of 2 healthy"):

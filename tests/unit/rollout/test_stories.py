@@ -228,12 +228,14 @@ def test_a_lost_status_in_the_middle_of_a_rollout_begins_at_the_source_again() -
     assert world.motion.live.revision == "r2"
 
 
-def test_replicas_zero_can_be_rolled_out() -> None:
-    """Nothing runs, so no health is asked for."""
+def test_scaled_to_nothing_a_rollout_waits_and_nothing_fails() -> None:
+    """Nothing can be healthy, so no deadline runs and nothing is rejected; it begins with the first task."""
     world = live()
     world.replicas = 0
     world.run(10)
     world.wanted = "r2"
+    assert world.run(8000, tick=50).reason == "WaitingForTargets"
+    world.replicas = 2
     world.until("", limit=1000)
     assert world.motion.live is not None
-    assert (world.motion.live.revision, world.slots["b"].desired) == ("r2", 0)
+    assert (world.motion.live.revision, world.motion.rejected) == ("r2", None)

@@ -100,6 +100,8 @@ class World:
     """Hook name → answer; one that is absent never answers."""
     alarms: dict[str, str | None] | None = field(default_factory=dict)
     alarms_error: str = ""
+    alarms_at: float = 0.0
+    """When the alarms were last read; 0: now."""
     samples: dict[str, Sample] = field(default_factory=dict)
     asked: dict[str, HookAnswer] = field(default_factory=dict)
     person: Person = NOBODY
@@ -184,6 +186,7 @@ class World:
                 samples=dict(self.samples),
                 hooks=dict(self.asked),
                 alarms=alarms,
+                alarms_at=self.alarms_at or self.now,
                 alarms_error=self.alarms_error,
             ),
             group=self.group,

@@ -4,6 +4,7 @@
 2. the definition of each slot's revision                      5. each slot's service follows its order
 3. each slot's target groups                                   6. traffic, status, history
 
+While the spec cannot be followed (`Desired.hold`) only traffic is decided, and no AWS call is planned.
 While a rollback's rules are not verified nothing else is written (rollout.md §5: its first AWS calls are
 the rule writes, and those are the routes'); only an undo may first bring a shrunk standby back.
 """
@@ -77,18 +78,18 @@ def plan(
         found={},
     )
     orders = {order.slot: order for order in decision.slots}
-    retiring = state.retiring
-    for name in services.NAMES:
-        retiring = _examine(work, name, orders.get(name), retiring)
-    retiring, let_go = services.remaining(desired, retiring, look.observed.services)
-    work.notes += let_go
-    work.state = dataclasses.replace(work.state, retiring=retiring)
-    only_rules = decision.traffic.rollback and not _undo(decision)
-    if only_rules:
-        _remember(work)
-    else:
-        _run(work, orders)
-        work.actions += retire.retire(retiring, look.observed, successor="the other slot's service")
+    if desired.hold is None:
+        retiring = state.retiring
+        for name in services.NAMES:
+            retiring = _examine(work, name, orders.get(name), retiring)
+        retiring, let_go = services.remaining(desired, retiring, look.observed.services)
+        work.notes += let_go
+        work.state = dataclasses.replace(work.state, retiring=retiring)
+        if decision.traffic.rollback and not _undo(decision):
+            _remember(work)
+        else:
+            _run(work, orders)
+            work.actions += retire.retire(retiring, look.observed, successor="the other slot's service")
     _publish(work, routes)
     return _conclude(work, steps=steps, before=state)
 
@@ -260,9 +261,11 @@ def _conclude(work: _Work, *, steps: Sequence[str], before: State) -> Deployment
         if all(entry.get("id") != done.rollout.id for entry in state.history):
             state = dataclasses.replace(state, history=history.add(state.history, _entry(done)))
     wakes = [*work.wakes, *([decision.wake_at] if decision.wake_at is not None else [])]
-    ready = decision.ready and not work.actions and not work.messages
+    ready = decision.ready and not work.actions and not work.messages and desired.hold is None
     reason, message = decision.reason, decision.message
-    if decision.ready and not ready:
+    if desired.hold:
+        reason, message = desired.hold.reason, f"{desired.hold.message}; {decision.message}"
+    elif decision.ready and not ready:
         reason = "RollingOut"
         message = "; ".join(work.messages) or f"{len(work.actions)} AWS calls bring the slots in line"
     elif work.messages and reason in RECONCILING_REASONS:

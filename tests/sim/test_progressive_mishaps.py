@@ -1,0 +1,158 @@
+"""What people do in the middle of a rollout that must not leave requests on a bad candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sim.progressive_stories import QUICK, at_step, production, ready, rolled_back, serves, verb, web
+from sim.stories import apply
+from sim.universe import WEB, Universe, route
+from sim.visitors import Visitors
+
+HALF = {
+    "type": "Progressive",
+    "progressive": {
+        "steps": [{"setWeight": 50}, {"pause": {}}, {"setWeight": 100}],
+        "analysis": {
+            "interval": "60s",
+            "metrics": [
+                {
+                    "name": "errors",
+                    "loadBalancer": {"metric": "TargetErrorRate"},
+                    "failureCondition": "> 0.05",
+                    "minRequests": 5,
+                }
+            ],
+            "onNoData": "Pass",
+        },
+        "drain": QUICK,
+    },
+}
+FAILING = {"SANDBOX_FAIL_PERCENT": "50"}
+Mishap = Callable[[Universe], None]
+
+
+def half(**spec: Any) -> Universe:
+    """Return a universe in which half of the requests go to web:2 and a person has to promote."""
+    universe = Universe(seed=7)
+    apply(web(strategy=HALF), route())(universe)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=HALF, **spec))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    return universe
+
+
+def alone(universe: Universe) -> bool:
+    """Tell whether production sends to one target group alone, the live slot's."""
+    groups = {group["name"]: group["slot"] for group in universe.status()["targetGroups"]}
+    return [groups[name] for name in production(universe)] == [universe.status()["live"]["slot"]]
+
+
+def another_cluster(universe: Universe) -> None:
+    """Ask for a cluster that a progressive Deployment cannot move to."""
+    universe.cluster.edit(WEB, lambda obj: obj["spec"]["ecs"].update(cluster="second"))
+
+
+def missing_config_map(universe: Universe) -> None:
+    """Refer to a ConfigMap that does not exist."""
+    refers = [{"configMapRef": {"name": "nope"}}]
+    universe.cluster.edit(
+        WEB, lambda obj: obj["spec"]["template"]["spec"]["containers"][0].update(envFrom=refers)
+    )
+
+
+def take_the_service(universe: Universe) -> None:
+    """Give the candidate's ECS service to somebody else, by its tags."""
+    slot = universe.status()["rollout"]["slot"]
+    arn = next(entry["serviceArn"] for entry in universe.status()["slots"] if entry["name"] == slot)
+    universe.aws(
+        "ecs", "TagResource", resourceArn=arn, tags=[{"key": "sluice.dev/installation", "value": "else"}]
+    )
+
+
+MISHAPS: dict[str, tuple[Mishap, str]] = {
+    "another cluster": (another_cluster, "InvalidSpec"),
+    "a missing ConfigMap": (missing_config_map, "InvalidSpec"),
+    "a service that is not ours any more": (take_the_service, "OwnershipConflict"),
+}
+
+
+@pytest.mark.parametrize(("mishap", "reason"), MISHAPS.values(), ids=MISHAPS)
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restarted"])
+def test_what_is_refused_holds_a_rollout_and_an_abort_goes_through(
+    mishap: Mishap, reason: str, *, restarted: bool
+) -> None:
+    """The condition tells it, no step goes forward, and a person's abort is heard."""
+    universe = half()
+    visitors = Visitors(universe).start()
+    mishap(universe)
+    if restarted:
+        universe.restart()
+    universe.settle(lambda: universe.reason() == reason, within=120)
+    verb(universe, "promote")
+    universe.run(120)
+    assert sorted(production(universe).values()) == [50, 50]
+    assert universe.reason() == reason
+    verb(universe, "abort")
+    universe.settle(lambda: alone(universe), within=30)
+    assert visitors.stop().bad == []
+
+
+@pytest.mark.parametrize("mishap", [another_cluster, missing_config_map])
+def test_analysis_goes_on_while_the_spec_is_refused(mishap: Mishap) -> None:
+    """A mistake in the spec does not blind the metrics: the bad candidate is rolled back by itself."""
+    universe = half(env=FAILING)
+    visitors = Visitors(universe).start()
+    mishap(universe)
+    universe.settle(lambda: alone(universe), within=300)
+    universe.run(400)
+    assert {answer.rsplit(" ", 1)[-1] for answer in visitors.stop().bad} == {"web:2"}
+    entry = universe.status()["history"][0]
+    assert (entry["outcome"], entry["reason"].split(":")[0]) == ("RolledBack", "Analysis")
+    assert universe.reason() == "InvalidSpec"
+
+
+def test_a_corrected_spec_goes_on_where_it_was() -> None:
+    """Nothing was forgotten: the same rollout, the same step."""
+    universe = half()
+    before = universe.status()["rollout"]["id"]
+    missing_config_map(universe)
+    universe.settle(lambda: universe.reason() == "InvalidSpec", within=60)
+    apply(web("web:2", strategy=HALF))(universe)
+    universe.settle(lambda: universe.reason() == "Paused", within=60)
+    assert universe.status()["rollout"]["id"] == before
+    verb(universe, "promote")
+    universe.settle(lambda: serves("web:2")(universe), within=1800)
+
+
+def test_a_word_that_is_said_while_suspended_is_heard_afterwards() -> None:
+    """Suspended does nothing, so nothing was done: the abort is not recorded as handled."""
+    universe = half()
+    universe.options["settings"] = {"suspended": True}
+    universe.restart()
+    verb(universe, "abort")
+    universe.run(30)
+    assert sorted(production(universe).values()) == [50, 50]
+    universe.options["settings"] = None
+    universe.restart()
+    universe.settle(lambda: rolled_back(universe), within=600)
+
+
+def test_a_revision_that_comes_while_nothing_runs_waits_for_tasks() -> None:
+    """At 0 replicas nothing can become healthy: no deadline, nothing rejected; it begins when scaled up."""
+    universe = Universe(seed=7)
+    apply(web(strategy=HALF, replicas=0), route())(universe)
+    universe.run(8000)
+    assert universe.reason() == "WaitingForTargets"
+    universe.cluster.scale(WEB, 2)
+    universe.settle(lambda: serves("web:1")(universe))
+    universe.cluster.scale(WEB, 0)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=HALF, replicas=0))(universe)
+    universe.run(8000)
+    assert "scaled to 0" in universe.condition("Ready")["message"]
+    apply(web("web:2", strategy=HALF))(universe)
+    universe.settle(lambda: at_step(1)(universe))
