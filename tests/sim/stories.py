@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sim.legacy import adopter, make
 from sim.universe import LEDGER, ROUTE, WEB, Crashes, Universe, deployment, route
 
 Step = tuple[Callable[[Universe], None], Callable[[Universe], bool]]
@@ -62,6 +63,11 @@ def all_ready(universe: Universe) -> bool:
     return universe.ready(WEB, LEDGER, ROUTE)
 
 
+def adopt(universe: Universe) -> None:
+    """Take over a service that is there, as `kubectl apply` of its ARN would."""
+    universe.cluster.apply(adopter(make(universe)))
+
+
 CREATED: Step = (apply(deployment(), route()), both_ready)
 ON_8080 = [{"loadBalancerName": "sandbox", "port": 8080}]
 RECREATE = {"type": "Recreate"}
@@ -93,6 +99,7 @@ STORIES = [
         ((apply(deployment(deletionPolicy="Retain")), ready), (delete_web, lambda u: u.gone(WEB))),
     ),
     Story("delete", (CREATED, (delete_both, lambda u: u.gone(WEB, ROUTE)))),
+    Story("adopt", ((adopt, ready), (apply(route()), both_ready))),
     Story(
         "recreate",
         (

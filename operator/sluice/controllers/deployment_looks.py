@@ -6,6 +6,7 @@
 | at rest | the service, at most the drift interval old, and its anchors and groups, cached longer |
 | in motion | the service now; health while traffic is not published; reasons once tasks fail |
 | status lost, open intent | the likely service names, the family, groups and rules, all now |
+| taking a service over | that service, its target groups and its task definition, all now |
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from sluice.model.binding import CallContext
 from sluice.model.desired import Desired
 from sluice.model.errors import AwsFailure
 from sluice.model.observed import Observed, ServiceId, Structure
-from sluice.plan.deployment import publish, register, slots, targets
+from sluice.plan.canonical import definition_hash
+from sluice.plan.deployment import adoption, publish, register, slots, targets
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.anchor import listener_for
 from sluice.plan.deployment.state import State, TargetGroup
@@ -64,6 +66,8 @@ class Looks:
         observed = Observed(services=services, register_unsent=self._mood.register_unsent)
         service = _current(state, services)
         observed = self._definitions(desired, state, observed, service)
+        observed = self._adopted(desired, state, observed)
+        state = adoption.learn(desired, state, observed)
         slot = state.slot.name if state.slot else "a"
         observed = self._balancing(desired, state, observed, slot=slot)
         if service:
@@ -87,15 +91,38 @@ class Looks:
         return self._settings.attributes_interval
 
     def _services(self, desired: Desired, state: State) -> Mapping[ServiceId, Structure | None]:
-        if self._mood.fresh:
+        if self._mood.fresh and not desired.adopt:
             return {}
         places = slots.candidates(desired.installation, desired, state, lost=self._mood.lost)
         return {
             place: self._facts.service(
-                self._context, cluster=place.cluster, name=place.name, max_age=self._age
+                self._context,
+                cluster=place.cluster,
+                name=place.name,
+                max_age=self._age if state.slot else 0.0,
             )
             for place in places
         }
+
+    def _adopted(self, desired: Desired, state: State, observed: Observed) -> Observed:
+        """Read what comes with a service that is taken over, and whether it runs the spec's definition."""
+        concerned = state.slot.ordinal == adoption.ORDINAL if state.slot else desired.adopt is not None
+        service = _current(state, observed.services)
+        if not concerned or not service:
+            return observed
+        places = [entry for entry in observed.services.values() if entry]
+        names = {name for entry in places for name in adoption.group_names(entry)}
+        if state.slot is None and names:
+            found = self._facts.target_groups(self._context, sorted(names), max_age=0)
+            groups = {name: found.get(name) for name in names}
+            observed = dataclasses.replace(observed, target_groups={**observed.target_groups, **groups})
+        digest, running = desired.revision.definition_hash, str(service.get("taskDefinition") or "")
+        if register.known_arn(desired, state, observed) or not running:
+            return observed
+        body = self._facts.task_definition(self._context, running)
+        if body and definition_hash(body) == digest:
+            return dataclasses.replace(observed, definitions={**observed.definitions, digest: running})
+        return dataclasses.replace(observed, adopted_definition=body)
 
     def _definitions(
         self, desired: Desired, state: State, observed: Observed, service: Structure | None

@@ -12,6 +12,7 @@ from sluice.controllers.settings import ControllerSettings
 from sluice.model import ownership
 from sluice.model.binding import CallContext, Priority
 from sluice.model.conditions import parse_timestamp
+from sluice.model.desired import Adoption
 from sluice.model.errors import AwsFailure, Refused
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
 from sluice.model.names import family_name, service_name
@@ -83,7 +84,14 @@ class Remover:
     def _remains(self, context: CallContext, record: Record, state: State, *, cluster: str) -> delete.Remains:
         key, facts = record.key, self._world.facts
         installation = self._settings.installation_id
-        services = self._services(context, key, state, cluster=cluster)
+        adopted = (record.obj.get("spec") or {}).get("adopt")
+        services = self._services(
+            context,
+            key,
+            state,
+            cluster=cluster,
+            adopted=Adoption.of(str(adopted.get("serviceArn"))) if adopted else None,
+        )
         names = {group.name for group in state.target_groups}
         for service in services.values():
             for entry in (service or {}).get("loadBalancers") or ():
@@ -116,17 +124,19 @@ class Remover:
         )
 
     def _services(
-        self, context: CallContext, key: Key, state: State, *, cluster: str
+        self, context: CallContext, key: Key, state: State, *, cluster: str, adopted: Adoption | None
     ) -> dict[ServiceId, Structure | None]:
         known = [*state.slots, *state.retiring]
         places = [ServiceId(slot.cluster, slot.service_name) for slot in known]
-        where = cluster or self._wishes.tenant(key).rule.default_cluster
+        where = cluster or (adopted.cluster if adopted else "")
+        where = where or self._wishes.tenant(key).rule.default_cluster
         if not places and where:
             places = [
                 ServiceId(where, service_name(self._settings.installation_id, key, slot=name, ordinal=number))
                 for name in slots.NAMES
                 for number in range(1, slots.SEARCHED + 1)
             ]
+            places += [ServiceId(where, adopted.name)] if adopted else []
         return {
             place: self._world.facts.service(context, cluster=place.cluster, name=place.name, max_age=0)
             for place in places

@@ -19,7 +19,7 @@ from sluice.api.v1alpha1.progressive import strategy_of
 from sluice.controllers.parents import resolve_parent
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Binding, CallContext
-from sluice.model.desired import Backend, Desired, Hold, Revision
+from sluice.model.desired import Adoption, Backend, Desired, Hold, Revision
 from sluice.model.errors import Refused
 from sluice.model.keys import Key
 from sluice.model.names import family_name
@@ -250,7 +250,8 @@ class Wishes:
             ),
         )
         spec = _placed(spec, tenant.rule, translated.body)
-        cluster = spec.settings.cluster or tenant.rule.default_cluster
+        adopted = Adoption.of(spec.adopt.service_arn).cluster if spec.adopt else ""
+        cluster = spec.settings.cluster or adopted or tenant.rule.default_cluster
         # The roles of the finished body count: taskDefinition may name some of its own.
         permit.permit_deployment(
             tenant.rule,

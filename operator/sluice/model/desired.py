@@ -70,6 +70,22 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """An ECS service that is there already and is to be taken over."""
+
+    arn: str
+    cluster: str
+    """Name of its cluster; '' where the ARN is of the short form, which does not say."""
+    name: str
+
+    @classmethod
+    def of(cls, arn: str) -> Adoption:
+        """Read `arn:…:service/<cluster>/<name>` or `arn:…:service/<name>` (ECS guide, account settings)."""
+        parts = arn.split("/")
+        return cls(arn=arn, cluster=parts[1] if len(parts) > 2 else "", name=parts[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Why the effective revision is not the spec's own."""
 
@@ -121,6 +137,7 @@ class Desired:
     paused: bool = False
     suspended: bool = False
     hold: Hold | None = None
+    adopt: Adoption | None = None
     selector: str = ""
     warnings: tuple[str, ...] = ()
     task_size: Mapping[str, str] = field(default_factory=dict)

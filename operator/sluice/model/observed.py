@@ -47,3 +47,5 @@ class Observed:
     """The slot's newest service deployments, newest first, where they had to be read."""
     stopped: Sequence[Structure] = ()
     """The slot's stopped tasks, where they had to be read."""
+    adopted_definition: Structure | None = None
+    """What a service that is taken over runs, where that is not what the spec asks for."""

@@ -142,20 +142,34 @@ def permit_place(binding: Binding, arns: Iterable[str]) -> None:
     There they would not be found, so a deletion would end with all of them left behind. `arns` are what
     the status knows; plain names and '' tell nothing. An account that is not known is not compared.
     """
-    account = binding.account or _account_of(binding.role_arn)
     for arn in arns:
-        parts = arn.split(":")
-        if len(parts) < 6:
-            continue
-        region, owner = parts[3:5]
-        if (account and owner != account) or (binding.region and region != binding.region):
+        if elsewhere := _elsewhere(binding, arn):
             raise Refused(
                 "NotPermitted",
-                f"{parts[5]} is in account {owner}, region {region}, but the tenancy's account for this "
-                f"namespace is {account or 'of the operator'} in {binding.region}; an "
-                "account cannot be changed while something is left there: put the old one back, delete "
-                "the object, and create it again",
+                f"{elsewhere}; an account cannot be changed while something is left there: put the old one "
+                "back, delete the object, and create it again",
             )
+
+
+def permit_adoption(binding: Binding, arn: str) -> None:
+    """Refuse to take over what is in another account or region than the namespace's."""
+    if elsewhere := _elsewhere(binding, arn):
+        raise Refused("NotPermitted", f"spec.adopt.serviceArn: {elsewhere}")
+
+
+def _elsewhere(binding: Binding, arn: str) -> str:
+    """Return where an ARN is and where the namespace works, '' when that is the same or not known."""
+    account = binding.account or _account_of(binding.role_arn)
+    parts = arn.split(":")
+    if len(parts) < 6:
+        return ""
+    region, owner = parts[3:5]
+    if (not account or owner == account) and (not binding.region or region == binding.region):
+        return ""
+    return (
+        f"{parts[5]} is in account {owner}, region {region}, but the tenancy's account for this "
+        f"namespace is {account or 'of the operator'} in {binding.region}"
+    )
 
 
 def _account_of(arn: str) -> str:

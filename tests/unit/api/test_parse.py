@@ -29,9 +29,9 @@ BAD_DEPLOYMENTS: dict[str, tuple[dict[str, Any], str]] = {
         "spec.strategy.rollingUpdate: maxSurge and maxUnavailable can't both be 0",
     ),
     "progressive": (spec_field("strategy", {"type": "Progressive"}), "spec.strategy: type Progressive"),
-    "adoption": (
-        spec_field("adopt", {"serviceArn": "arn:aws:ecs:eu-west-1:111122223333:service/prod/web"}),
-        "spec.adopt: is not carried out by this version of Sluice; remove it",
+    "adoption of something else": (
+        spec_field("adopt", {"serviceArn": "arn:aws:ecs:eu-west-1:111122223333:cluster/prod"}),
+        "spec.adopt.serviceArn",
     ),
     "alarms without a name": (
         spec_field("strategy.rollingUpdate.alarms", {"alarmNames": [], "enable": True, "rollback": True}),

@@ -102,7 +102,9 @@ def answer(action: Action, params: Mapping[str, Any], seen: Observed) -> dict[st
     match action.operation:
         case "RegisterTaskDefinition":
             digest = ownership.from_ecs(params["tags"])[ownership.DEFINITION_HASH]
-            found = {"taskDefinition": {"taskDefinitionArn": f"{ARN}:task-definition/web:{digest}"}}
+            found = {
+                "taskDefinition": {"taskDefinitionArn": f"{ARN}:task-definition/{params['family']}:{digest}"}
+            }
         case "CreateService" | "UpdateService":
             name = params.get("serviceName") or params["service"]
             before = seen.services.get(ServiceId(params["cluster"], name)) or {}

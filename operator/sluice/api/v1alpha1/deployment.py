@@ -20,7 +20,6 @@ from sluice.api.v1alpha1.pod import PodTemplateSpec
 from sluice.api.v1alpha1.schema import Cel, Typed, ecs_shape
 from sluice.api.v1alpha1.strategy import TOGETHER, Strategy
 
-_NOT_YET = "is not carried out by this version of Sluice; remove it"
 SERVICE_ARN = r"^arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:service/.+$"
 
 
@@ -174,7 +173,4 @@ def _across_fields(spec: DeploymentSpec) -> list[Problem]:
     strategy = spec.strategy
     if strategy and (strategy.type == "Progressive") != (strategy.progressive is not None):
         problems.append(Problem("spec.strategy", TOGETHER))
-    # Typed already, carried out by nobody yet: who wires one takes its line away.
-    if spec.adopt:
-        problems.append(Problem("spec.adopt", _NOT_YET))
     return problems + progressive_rules.problems(spec)

@@ -61,7 +61,7 @@ class SlotStatus(Typed):
     name: str
     """Slot: a or b."""
     ordinal: int
-    """Counts replacements of the slot's service."""
+    """Counts replacements of the slot's service; 0 for one that was taken over."""
     cluster: str | None = None
     """ECS cluster."""
     service_name: str | None = None
@@ -113,12 +113,14 @@ class TargetGroupStatus(Typed):
     """Name or number of the container port."""
     container_port: int
     """Number of the container port."""
-    load_balancer_arn: str
-    """Load balancer."""
+    load_balancer_arn: str | None = None
+    """Load balancer; absent while none uses it."""
     name: str
     """Name."""
     arn: str | None = None
     """ARN; absent until it exists."""
+    protocol_version: str | None = None
+    """Protocol version of a group that was taken over with its service."""
 
 
 class AnchorStatus(Typed):

@@ -72,6 +72,15 @@ def _effect(observed: Observed, action: Action) -> Observed:
                 for key, service in observed.services.items()
             }
             return dataclasses.replace(observed, services=services)
+        case "AddTags":
+            more = ownership.from_elb(params["Tags"])
+            groups = {
+                name: {**group, "Tags": {**group.get("Tags", {}), **more}}
+                if group and group["TargetGroupArn"] in params["ResourceArns"]
+                else group
+                for name, group in observed.target_groups.items()
+            }
+            return dataclasses.replace(observed, target_groups=groups)
         case "DeregisterTaskDefinition":
             gone = params["taskDefinition"]
             return dataclasses.replace(

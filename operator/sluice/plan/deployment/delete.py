@@ -29,7 +29,7 @@ from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.anchor import is_anchor
 from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.slots import seen
-from sluice.plan.deployment.state import Slot, State
+from sluice.plan.deployment.state import Slot, State, TargetGroup
 from sluice.plan.deployment.summary import Verdict
 
 _DEFINITIONS_A_PASS: Final = 10
@@ -173,16 +173,21 @@ def learn(remains: Remains, state: State) -> State:
         if is_anchor(rule, remains.installation, remains.key)
     }
     by_listener = dict(sorted(found))
+    known = {group.name for group in state.target_groups}
     return dataclasses.replace(
         state,
         slot=slot,
         others=others,
         rollout=rollout,
-        target_groups=tuple(
-            dataclasses.replace(group, arn=remains.groups[group.name]["TargetGroupArn"])
-            if group.name in remains.groups
-            else group
-            for group in state.target_groups
+        target_groups=(
+            *(
+                dataclasses.replace(group, arn=remains.groups[group.name]["TargetGroupArn"])
+                if group.name in remains.groups
+                else group
+                for group in state.target_groups
+            ),
+            # Found through a service, because the status was lost: it must outlast the service.
+            *(_group(name, group) for name, group in sorted(remains.groups.items()) if name not in known),
         ),
         anchors=tuple(
             dataclasses.replace(anchor, rule_arn=by_listener[anchor.listener_arn])
@@ -191,6 +196,17 @@ def learn(remains: Remains, state: State) -> State:
             for anchor in state.anchors
         ),
         registering=None if remains.definitions else state.registering,
+    )
+
+
+def _group(name: str, seen: Structure) -> TargetGroup:
+    number = int(seen.get("Port") or 0)
+    return TargetGroup(
+        port=str(number),
+        container_port=number,
+        load_balancer_arn=next(iter(seen.get("LoadBalancerArns") or ()), ""),
+        name=name,
+        arn=seen["TargetGroupArn"],
     )
 
 

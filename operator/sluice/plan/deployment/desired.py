@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sluice.api.v1alpha1 import progressive_rules
 from sluice.api.v1alpha1.deployment import DeploymentSpec
 from sluice.api.v1alpha1.ecs import EcsSettings
-from sluice.model.desired import Backend, Desired, Port, Strategy
+from sluice.model.desired import Adoption, Backend, Desired, Port, Strategy
 from sluice.model.keys import GROUP, Key
 from sluice.model.names import family_name
 from sluice.plan.deployment import revision
@@ -86,6 +86,7 @@ def build(
         history_limit=_or(spec.revision_history_limit, _HISTORY_LIMIT),
         paused=bool(spec.paused),
         suspended=suspended or bool(spec.suspend),
+        adopt=Adoption.of(spec.adopt.service_arn) if spec.adopt else None,
         selector=",".join(f"{key}={value}" for key, value in sorted(selector_labels(spec).items())),
         warnings=(
             *(f"{warning.path}: {warning.text}" for warning in translated.warnings),

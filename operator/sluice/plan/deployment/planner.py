@@ -22,7 +22,7 @@ from sluice.model.binding import Priority
 from sluice.model.desired import Desired, Revision
 from sluice.model.observed import Observed
 from sluice.model.rollout import Decision
-from sluice.plan.deployment import motion, publish, slots, summary, verbs
+from sluice.plan.deployment import adoption, motion, publish, slots, summary, verbs
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.register import Registration, register
 from sluice.plan.deployment.rolling import Work, changed, create, rejection, update
@@ -61,6 +61,12 @@ def plan(
     """Return the plan of one pass; raises Refused where only a person can help."""
     if desired.suspended:
         return _suspended(desired, observed, state, now=now, routes=routes)
+    claim = adoption.claim(desired, state, observed)
+    if claim:
+        return _claimed(desired, state, claim, now=now)
+    if warning := adoption.reminder(desired, state):
+        desired = dataclasses.replace(desired, warnings=(*desired.warnings, warning))
+    state = adoption.learn(desired, state, observed)
     chosen = slots.choose(desired, state, observed)
     replaced = (*chosen.retiring, *state.others)
     retiring, let_go = slots.remaining(desired, replaced, observed.services)
@@ -160,6 +166,19 @@ def _conclude(work: Work, *, kept: str) -> DeploymentPlan:
     )
 
 
+def _claimed(desired: Desired, state: State, claim: adoption.Claim, *, now: float) -> DeploymentPlan:
+    """Tag a service that is taken over, and remember nothing of it before the tags are there."""
+    verdict = Verdict(ready=False, reason="RollingOut", message=claim.message)
+    state = dataclasses.replace(state, observed_generation=desired.generation)
+    return DeploymentPlan(
+        state=state,
+        status=summary.status(desired, state, verdict, service=None, now=now),
+        actions=claim.actions,
+        notes=(claim.note,),
+        wake_at=now + 1,
+    )
+
+
 def _suspended(
     desired: Desired,
     observed: Observed,
@@ -185,7 +204,8 @@ def _suspended(
             message=f"suspended, nothing to do; {condition['message']}",
         )
     quiet = dataclasses.replace(state, observed_generation=desired.generation)
-    service = slots.choose(desired, state, observed).service
+    unclaimed = adoption.claim(desired, state, observed) is not None
+    service = None if unclaimed else slots.choose(desired, state, observed).service
     return DeploymentPlan(
         state=quiet, status=summary.status(desired, quiet, verdict, service=service, now=now), notes=notes
     )

@@ -49,9 +49,13 @@ def garbage(desired: Desired, state: State) -> tuple[Action, ...]:
             needed.add(slot.task_definition)
     if state.live:
         needed.add(state.live.task_definition)
-    surplus = history.surplus_definitions(
-        state.definitions, needed=frozenset(needed), limit=desired.history_limit
-    )
+    # One that came with an adopted service is of somebody else's family, and stays.
+    own = [
+        entry
+        for entry in state.definitions
+        if entry[1].rsplit("/", 1)[-1].rpartition(":")[0] == desired.family
+    ]
+    surplus = history.surplus_definitions(own, needed=frozenset(needed), limit=desired.history_limit)
     return tuple(
         deregister(arn, reason="beyond spec.revisionHistoryLimit", priority=Priority.GARBAGE)
         for arn in surplus[:1]

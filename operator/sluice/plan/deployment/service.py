@@ -97,6 +97,12 @@ def check_ours(desired: Desired, service: Structure) -> None:
             f"ECS service {name} exists and is not owned by this Deployment ({owner}); "
             "delete it or give it this Deployment's sluice.dev tags",
         )
+    check_driver(service)
+
+
+def check_driver(service: Structure) -> None:
+    """Refuse a service whose deployments something else drives."""
+    name = service.get("serviceName", "")
     controller = service.get("deploymentController", {}).get("type", "ECS")
     strategy = service.get("deploymentConfiguration", {}).get("strategy", "ROLLING")
     if controller != "ECS" or strategy != "ROLLING":

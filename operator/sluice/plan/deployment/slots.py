@@ -17,6 +17,7 @@ from sluice.model.actions import Note
 from sluice.model.desired import Desired
 from sluice.model.names import service_name
 from sluice.model.observed import Observed, ServiceId, Structure
+from sluice.plan.deployment import adoption
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.progress import epoch
 from sluice.plan.deployment.state import Slot, State
@@ -40,7 +41,10 @@ NAMES: Final[tuple[str, ...]] = ("a", "b")
 
 
 def candidates(installation: str, desired: Desired, state: State, *, lost: bool) -> tuple[ServiceId, ...]:
-    """Return the services to look at: the known ones, or the likely names when the status was lost."""
+    """Return the services to look at: the known ones, or the likely names when the status was lost.
+
+    And the one to take over, as long as there is no slot.
+    """
     known = [ServiceId(slot.cluster, slot.service_name) for slot in (*state.slots, *state.retiring)]
     if lost and not known:
         known = [
@@ -48,6 +52,9 @@ def candidates(installation: str, desired: Desired, state: State, *, lost: bool)
             for name in NAMES
             for number in range(1, SEARCHED + 1)
         ]
+    adopted = adoption.place(desired)
+    if adopted and state.slot is None and adopted not in known:
+        known.append(adopted)
     return tuple(known)
 
 
@@ -152,12 +159,22 @@ def find(desired: Desired, observed: Observed, *names: str) -> tuple[Slot, tuple
             elif service.get("status") == "ACTIVE":
                 ecs.check_ours(desired, service)
                 active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+    adopted = adoption.place(desired) if NAMES[0] in names else None
+    service = observed.services.get(adopted) if adopted else None
+    if service and service.get("status") == "ACTIVE" and adopted not in {_place(slot) for _, slot in active}:
+        ecs.check_ours(desired, service)
+        slot = adoption.slot(desired)
+        active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
     if active:
         ordered = [
             slot for _, slot in sorted(active, key=lambda entry: (entry[0], entry[1].name, entry[1].ordinal))
         ]
         return ordered[-1], tuple(ordered[:-1])
     return numbered(desired, names[0], free[0] if free else SEARCHED + 1), ()
+
+
+def _place(slot: Slot) -> ServiceId:
+    return ServiceId(slot.cluster, slot.service_name)
 
 
 def _next(slot: Slot, retiring: tuple[Slot, ...]) -> int:

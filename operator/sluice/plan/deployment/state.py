@@ -166,6 +166,8 @@ class TargetGroup:
     load_balancer_arn: str = ""
     name: str = ""
     arn: str = ""
+    protocol_version: str = ""
+    """Of a group that was taken over; in the name of one that Sluice made."""
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> TargetGroup:
@@ -177,6 +179,7 @@ class TargetGroup:
             load_balancer_arn=entry.get("loadBalancerArn", ""),
             name=entry["name"],
             arn=entry.get("arn", ""),
+            protocol_version=entry.get("protocolVersion", ""),
         )
 
     def write(self) -> dict[str, Any]:
@@ -189,6 +192,7 @@ class TargetGroup:
                 "loadBalancerArn": self.load_balancer_arn,
                 "name": self.name,
                 "arn": self.arn,
+                "protocolVersion": self.protocol_version,
             }
         )
 

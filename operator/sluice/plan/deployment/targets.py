@@ -98,6 +98,8 @@ def wanted(
         if port is None:
             continue
         name = group_name(desired, backend.load_balancer_arn, port, slot=slot)
+        if name not in found:
+            name = _taken_over(found, backend, port) or name
         known = found.get(name)
         if known and known[1]:
             continue
@@ -108,9 +110,21 @@ def wanted(
             load_balancer_arn=backend.load_balancer_arn,
             name=name,
             arn=known[0].arn if known else "",
+            protocol_version=known[0].protocol_version if known else "",
         )
         found[name] = (group, backend, port)
     return tuple(found[name] for name in sorted(found))
+
+
+def _taken_over(
+    found: Mapping[str, tuple[TargetGroup, Backend | None, Port | None]], backend: Backend, port: Port
+) -> str:
+    """Return the name of the group that came with an adopted service and is what a route needs, or ''."""
+    place = (backend.load_balancer_arn, port.container_port, port.protocol_version)
+    for name, (group, _, _) in sorted(found.items()):
+        if (group.load_balancer_arn, group.container_port, group.protocol_version) == place:
+            return name
+    return ""
 
 
 def group_name(desired: Desired, load_balancer_arn: str, port: Port, *, slot: str) -> str:
@@ -168,6 +182,7 @@ def target_groups(desired: Desired, state: State, observed: Observed, *, slot: s
                 load_balancer_arn=group.load_balancer_arn,
                 name=group.name,
                 arn=arn,
+                protocol_version=group.protocol_version,
             )
         )
     return Targets(groups=tuple(groups), arns=arns, actions=tuple(actions), repaired=tuple(repaired))
