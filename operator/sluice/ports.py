@@ -259,7 +259,7 @@ class NoRequestCounts:
     def counted(self, key: Key, backend: str, *, since: float) -> Mapping[str, int] | None:
         """Return no number."""
         del key, backend, since
-        return None  # noqa: PLR1711, RET501 - mypy wants it said
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
