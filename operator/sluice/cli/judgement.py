@@ -24,8 +24,6 @@ from sluice.model.conditions import READY, STALLED
 
 Outcome = Literal["Ready", "Failed", "Person", "Moving"]
 EXITS: Final[Mapping[Outcome, int]] = {"Ready": DONE, "Failed": FAILED, "Person": PERSON}
-HELD: Final = frozenset({"AnalysisInconclusive", "DriftHalted", "RouteMissing"})
-"""Stalled reasons that a person's verb ends, while the rollout is still there."""
 _BACK: Final = frozenset({"RollingBack", "CleaningUp"})
 
 
@@ -64,10 +62,9 @@ def waits_for_person(obj: Mapping[str, Any]) -> bool:
     gates = [(gate.get("name", ""), gate.get("state")) for gate in rollout.get("gates") or ()]
     if _going_back(status):
         return ("person", "Waiting") in gates
-    reason = condition(obj, READY).get("reason")
-    if rollout.get("held") in HELD and reason in HELD:
-        return True
-    if reason != "Paused":
+    if rollout.get("held"):
+        return True  # known before the condition says so, where a timed pause or bake still runs
+    if condition(obj, READY).get("reason") != "Paused":
         return False
     failed_hook = any(name.startswith("hook ") and state == "Failed" for name, state in gates)
     return bool(spec.get("paused") or rollout.get("paused") or ("promote", "Waiting") in gates or failed_hook)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import click
 from rich.console import Console
@@ -68,35 +69,35 @@ def follow(
     found = looks(looker.look, interval=max(interval, 0.1), timeout=timeout, trouble=_trouble)
     redraw = watch and output == "table" and sys.stdout.isatty()
     last: Look | None = None
-    shown = _redrawn(found) if redraw else _told(found, output=output, watch=watch)
-    for look in shown:
-        last = look
-        if wait and look.judgement.outcome in EXITS:
-            return _end(look, look.judgement, EXITS[look.judgement.outcome], output=output, watch=watch)
+    # Closed before the end is told: what is printed while the tree is redrawn lands above it.
+    with contextlib.closing(_redrawn(found) if redraw else _told(found, output=output, watch=watch)) as shown:
+        for look in shown:
+            last = look
+            if wait and look.judgement.outcome in EXITS:
+                break
     if last is None:
         return TIMEOUT
-    over = Judgement(outcome="Moving", text=f"not decided within {timeout:g} s; {last.judgement.text}")
-    return _end(last, over, TIMEOUT, output=output, watch=watch)
-
-
-def _end(look: Look, judgement: Judgement, code: int, *, output: str, watch: bool) -> int:
-    if output == "json":
-        if not watch:
-            echo_json(_document(look))
-    else:
+    judgement = last.judgement
+    code = EXITS.get(judgement.outcome, TIMEOUT)
+    if code == TIMEOUT:
+        late = f"not decided within {timeout:g} s; {judgement.text}"
+        judgement = Judgement(outcome=judgement.outcome, text=late)
+    if output == "table":
         click.echo(f"{judgement.outcome}: {judgement.text}")
+    elif not watch:
+        echo_json(_document(last))
     return code
 
 
-def _redrawn(found: Iterator[Look]) -> Iterator[Look]:
+def _redrawn(found: Iterator[Look]) -> Generator[Look]:
     console = Console(highlight=False)
-    with Live(console=console, auto_refresh=False, screen=False, vertical_overflow="visible") as live:
+    with Live(console=console, auto_refresh=False) as live:
         for look in found:
             live.update(_text(look), refresh=True)
             yield look
 
 
-def _told(found: Iterator[Look], *, output: str, watch: bool) -> Iterator[Look]:
+def _told(found: Iterator[Look], *, output: str, watch: bool) -> Generator[Look]:
     before = ""
     for look in found:
         line = tree.summary(look.shown)
