@@ -70,6 +70,8 @@ def _write(cluster: Cluster, name: str, at: str) -> dict[str, Any]:
 
 
 def _refuse(obj: dict[str, Any]) -> None:
+    if "deletionTimestamp" in obj["metadata"]:
+        raise Refused("restart makes no sense now: it is being deleted")
     spec = obj.get("spec") or {}
     if not spec.get("template"):
         raise Refused(

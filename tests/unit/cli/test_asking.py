@@ -290,6 +290,15 @@ def test_a_restart_that_would_do_nothing_is_refused(
     assert why in result.output
 
 
+def test_what_is_being_deleted_is_not_restarted(api: FakeApi, run: Run) -> None:
+    """Nobody would see the new tasks."""
+    obj = samples.deployment()
+    obj["metadata"]["deletionTimestamp"] = "2026-11-18T11:00:00Z"
+    api.put(obj)
+    result = run("restart", "checkout")
+    assert (result.exit_code, api.patches, "being deleted" in result.output) == (1, [], True)
+
+
 def test_a_restart_may_be_waited_for(api: FakeApi, run: Run) -> None:
     """Ready of the old generation does not count; failed does, by the exit codes of status --wait."""
     api.put(samples.deployment())
