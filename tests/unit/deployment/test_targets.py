@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sim.universe import ROUTE, WEB, Universe, deployment, route
 from sluice.model.actions import Ref
 from sluice.model.desired import Desired, Port
 from sluice.model.errors import Refused
@@ -279,3 +280,28 @@ def test_each_load_balancer_has_its_anchor() -> None:
     seen = Observed(rules={LISTENER: (), OTHER_LISTENER: ()})
     found = anchors(both, state, seen, target_groups(both, state, seen, slot="a"))
     assert {action.params["ListenerArn"] for action in found.actions} == {LISTENER, OTHER_LISTENER}
+
+
+def test_a_port_that_changes_its_number_is_warned_of_until_requests_reach_it() -> None:
+    """Condition Warnings names port and numbers while the old tasks serve; nothing is said afterwards."""
+
+    def on(number: int) -> dict[str, Any]:
+        manifest = deployment()
+        (container,) = manifest["spec"]["template"]["spec"]["containers"]
+        container["ports"] = [{"name": "http", "containerPort": number}]
+        return manifest
+
+    universe = Universe()
+    universe.cluster.apply(on(8080))
+    universe.cluster.apply(route())
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    assert "containerPort" not in universe.condition("Warnings").get("message", "")
+    universe.cluster.apply(on(9090))
+    told: list[str] = []
+    universe.settle(
+        lambda: (
+            bool(told.append(universe.condition("Warnings").get("message", ""))) or universe.ready(WEB, ROUTE)
+        )
+    )
+    assert any("containerPort of port http: 8080 → 9090 moves requests" in text for text in told)
+    assert "containerPort" not in universe.condition("Warnings").get("message", "")

@@ -28,7 +28,7 @@ from sluice.plan.deployment.register import Registration, register
 from sluice.plan.deployment.rolling import Work, changed, create, rejection, update
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
-from sluice.plan.deployment.targets import attached, target_groups
+from sluice.plan.deployment.targets import attached, moving_ports, target_groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ def plan(
     claim = adoption.claim(desired, state, observed)
     if claim:
         return _claimed(desired, state, claim, now=now)
-    if warning := adoption.reminder(desired, state):
-        desired = dataclasses.replace(desired, warnings=(*desired.warnings, warning))
+    warnings = (adoption.reminder(desired, state), *moving_ports(desired, state))
+    desired = dataclasses.replace(desired, warnings=(*desired.warnings, *filter(None, warnings)))
     state = adoption.learn(desired, state, observed)
     chosen = slots.choose(desired, state, observed)
     replaced = (*chosen.retiring, *state.others)

@@ -191,6 +191,23 @@ def target_groups(desired: Desired, state: State, observed: Observed, *, slot: s
 _UNSEEN: Final[Structure] = {}
 
 
+def moving_ports(desired: Desired, state: State) -> tuple[str, ...]:
+    """Return a warning for each named port whose number changes while requests reach the old one.
+
+    A target group's tasks listen on one number, so the new tasks join a group of their own, and routes follow
+    when it is healthy. A rolling ECS deployment may have stopped the last old task by then.
+    """
+    numbers = {port.name: port.container_port for port in desired.revision.ports if port.name}
+    served = {entry.port: entry.container_port for entry in state.traffic.targets} if state.traffic else {}
+    return tuple(
+        f"containerPort of port {name}: {served[name]} → {number} moves requests to another target group, "
+        "and with a rolling strategy some may fail for about a second meanwhile; keep the number, or use "
+        "strategy type Progressive for this change"
+        for name, number in sorted(numbers.items())
+        if name in served and served[name] != number
+    )
+
+
 def attached(desired: Desired, targets: Targets, *, slot: str) -> list[dict[str, Any]]:
     """Return the slot's `loadBalancers` (values may be Refs), ordered by group name."""
     ports = {port.container_port: port for port in desired.revision.ports}
