@@ -8,7 +8,6 @@ cpu and memory as plain numbers, compatibilities and requiresAttributes.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from sluice_sandbox.aws.ecs import fargate, fargate_rules
@@ -29,7 +28,7 @@ _BY_MEMBER = {
 
 def complete(params: Params) -> dict[str, Any]:
     """Return the definition as TaskDefinition shows it, without ARN, revision, status and times."""
-    spec = {key: deepcopy(value) for key, value in params.items() if key != "tags" and value is not None}
+    spec = {key: _copied(value) for key, value in params.items() if key != "tags" and value is not None}
     mode = spec.setdefault("networkMode", "bridge")
     spec["containerDefinitions"] = [_container(item, mode) for item in spec["containerDefinitions"]]
     spec["volumes"] = [_volume(item) for item in spec.get("volumes") or []]
@@ -46,6 +45,15 @@ def complete(params: Params) -> dict[str, Any]:
     spec["compatibilities"] = compatibilities(spec)
     spec["requiresAttributes"] = [{"name": name} for name in required_attributes(spec)]
     return spec
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Copy JSON: `copy.deepcopy` takes five times as long, a fifth of the whole call."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
 
 
 def _container(container: dict[str, Any], mode: str) -> dict[str, Any]:

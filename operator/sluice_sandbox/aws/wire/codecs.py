@@ -80,8 +80,7 @@ class QueryCodec:
 
     def operation_name(self, service: str, request: RawRequest) -> str:  # noqa: ARG002 - the protocol's port
         """Return the form's Action."""
-        action = query.form(request.body.decode(errors="replace")).get("Action", "")
-        return action if isinstance(action, str) else ""
+        return query.action(request.body)
 
     def decode(self, operation: Operation, request: RawRequest) -> Value:
         """Read the form by the operation's shape."""

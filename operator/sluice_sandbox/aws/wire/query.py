@@ -8,6 +8,7 @@ building a document.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,6 +42,18 @@ def form(body: str) -> dict[str, Any]:
             node = found
         node[last] = value
     return tree
+
+
+_ACTION = re.compile(rb"(?:^|&)Action=(\w+)(?=&|$)")
+
+
+def action(body: bytes) -> str:
+    """Return a form's Action, '' without one: what it is must be known before the form can be read."""
+    found = _ACTION.findall(body)
+    if len(found) == 1:  # as clients send it; anything odd is folded like the rest
+        return str(found[0].decode())
+    folded = form(body.decode(errors="replace")).get("Action", "")
+    return folded if isinstance(folded, str) else ""
 
 
 class QueryReader(ShapeCompiler[Read]):
@@ -165,7 +178,11 @@ class XmlWriter(ShapeCompiler[Emit]):
             for key, item in value.items():
                 found = members.get(key)
                 if found is not None and item is not None:
-                    found[1](item, found[0], out)
+                    wire, emit_member = found
+                    if emit_member is _emit_text:  # most members: spared a call each
+                        out.append(f"<{wire}>{_escaped(item)}</{wire}>")
+                    else:
+                        emit_member(item, wire, out)
             out.append(f"</{name}>")
 
         return emit
@@ -210,8 +227,14 @@ class XmlWriter(ShapeCompiler[Emit]):
         return emit
 
 
+def _escaped(value: Value) -> str:
+    text = value if isinstance(value, str) else str(value)
+    # Looking for the three is quicker than replacing them, and there is hardly ever one.
+    return escape(text) if "&" in text or "<" in text or ">" in text else text
+
+
 def _emit_text(value: Value, name: str, out: list[str]) -> None:
-    out.append(f"<{name}>{escape(str(value))}</{name}>")
+    out.append(f"<{name}>{_escaped(value)}</{name}>")
 
 
 def _emit_boolean(value: Value, name: str, out: list[str]) -> None:

@@ -53,24 +53,27 @@ class Renderer(ShapeCompiler[Render | None]):
 
     def structure(self, shape: Shape) -> Render:
         """Copy the members that the shape has and the answer sets."""
+        if shape.metadata.get("document"):
+            return _same
         wire_names = self._target != PYTHON
-        members = {
-            name: (member.serialization.get("name", name) if wire_names else name, self.of(member))
-            for name, member in shape.members.items()
-        }
-        is_document = bool(shape.metadata.get("document"))
+        known = frozenset(shape.members)
+        converted, renamed = [], []
+        for name, member in shape.members.items():
+            convert = self.of(member)
+            if convert is not None:
+                converted.append((name, convert))
+            if wire_names and (wire := member.serialization.get("name", name)) != name:
+                renamed.append((name, wire))
 
         def render(value: Value) -> Value:
-            if is_document:
-                return value
-            rendered = {}
-            for name, item in value.items():
-                if item is None:
-                    continue
-                found = members.get(name)
-                if found is not None:
-                    convert = found[1]
-                    rendered[found[0]] = item if convert is None else convert(item)
+            # One pass at the speed of a comprehension; what is left are the members that need more.
+            rendered = {name: item for name, item in value.items() if item is not None and name in known}
+            for name, convert in converted:
+                if name in rendered:
+                    rendered[name] = convert(rendered[name])
+            for name, wire in renamed:
+                if name in rendered:
+                    rendered[wire] = rendered.pop(name)
             return rendered
 
         return render
