@@ -6,6 +6,7 @@ of refusals from public issues of moto, terraform and the AWS CLI.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,6 +20,8 @@ from sluice_sandbox.aws.pages import page
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 DEFAULT_PAGE = 100
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+"""A tag in the OCI distribution specification; ECR's wording of the refusal is from memory."""
 ImageId = Mapping[str, str]
 
 
@@ -59,6 +62,11 @@ class ImageCalls:
         repository = self._desk.state.repository(caller, params)
         manifest = manifests.read(params["imageManifest"], params.get("imageManifestMediaType"))
         tag = params.get("imageTag")
+        if tag is not None and not _TAG.fullmatch(tag):
+            raise invalid(
+                "Invalid parameter at 'imageTag' failed to satisfy constraint: "
+                "'must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}''"
+            )
         wanted = params.get("imageDigest")
         if wanted and wanted != manifest.digest:
             raise AwsError(

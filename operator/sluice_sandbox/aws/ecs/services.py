@@ -101,8 +101,10 @@ class ServiceCalls:
         chosen = tags.parse(params.get("tags"))
         strategy = params.get("schedulingStrategy") or "REPLICA"
         desired = params.get("desiredCount")
-        if strategy == "REPLICA" and desired is None:
-            # botocore: required if schedulingStrategy is REPLICA or isn't specified (text from memory).
+        external = (params.get("deploymentController") or {}).get("type") == "EXTERNAL"
+        if strategy == "REPLICA" and desired is None and not external:
+            # botocore: required if schedulingStrategy is REPLICA or isn't specified (text from memory); with
+            # the EXTERNAL controller "the only required parameter is the service name".
             raise refusals.invalid_parameter("desiredCount is required for the REPLICA scheduling strategy.")
         if strategy == "DAEMON" and desired is not None:
             raise refusals.invalid_parameter(DAEMON_COUNT)
