@@ -27,9 +27,9 @@ _START = 300.0
 class Scope:
     """How much is measured: seconds for each way of each call, sizes of the memory's steps, rest."""
 
-    call_seconds: float = 3.0
+    call_seconds: float = 2.0
     services: tuple[int, ...] = (1_000, 5_000)
-    rest_seconds: float = 60.0
+    rest_seconds: float = 30.0
 
 
 QUICK = Scope(call_seconds=0.3, services=(100,), rest_seconds=3.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice_sandbox.aws.ecs import tags
 from sluice_sandbox.aws.ecs.core import Core
-from sluice_sandbox.aws.ecs.identity import service_linked_role
+from sluice_sandbox.aws.ecs.identity import owner, service_linked_role
 from sluice_sandbox.aws.ecs.state import Deployment, Service
 from sluice_sandbox.aws.ecs.task_factory import resolved_platform
 from sluice_sandbox.aws.ecs.task_set_view import Counts
@@ -39,7 +39,8 @@ def render(core: Core, service: Service, *, with_tags: bool) -> dict[str, Any]:
     account = service.arn.split(":")[4]
     total = Counts()
     by_deployment = {deployment.id: Counts() for deployment in service.deployments}
-    for task in filter(None, map(core.task, service.live)):
+    tasks = core.state.scope(owner(service.arn)).tasks
+    for task in filter(None, map(tasks.get, service.live)):
         total.add(task)
         by_deployment.get(task.deployment_id, Counts()).add(task)
     spec = service.spec
