@@ -109,3 +109,22 @@ def test_no_form_crashes_the_reader(form: str) -> None:
     else:
         return
     assert refusal.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "action"),
+    [
+        (b"Action=DescribeRules&Version=2015-12-01", "DescribeRules"),
+        (b"Version=2015-12-01&Action=DescribeRules", "DescribeRules"),
+        (b"Version=2015-12-01&Action=Describe%52ules", "DescribeRules"),
+        (b"Action=First&Action=Last", "Last"),
+        (b"Action.1=DescribeRules", ""),
+        (b"Tag=Action=No&Other=Action%3DNo", ""),
+        (b"Action=&Version=2015-12-01", ""),
+        (b"", ""),
+    ],
+    ids=["first", "later", "escaped", "twice", "dotted", "in a value", "empty", "no form"],
+)
+def test_a_form_names_its_action(body: bytes, action: str) -> None:
+    """Wherever it stands and however it is escaped, as folding the whole form would tell it."""
+    assert query.action(body) == action
