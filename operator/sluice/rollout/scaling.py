@@ -107,8 +107,9 @@ def candidate_ready(work: Work, permille: int) -> bool:
     if slot.healthy is None:
         work.needs.add("health")  # and what was known of it stays: a missing read is no transition
         return work.wait("WaitingForTargets", f"{where}: target health could not be read yet", counts=True)
-    if slot.healthy < need:
-        return _unready(work, "WaitingForTargets", f"{where}: {slot.healthy} of {need} targets healthy")
+    healthy = min(slot.healthy, slot.desired)  # what is more is about to stop: an undo after a scale-in
+    if healthy < need:
+        return _unready(work, "WaitingForTargets", f"{where}: {healthy} of {need} targets healthy")
     wait = work.strategy.min_ready
     if rollout.healthy_since is None:
         work.change(healthy_since=work.now)
