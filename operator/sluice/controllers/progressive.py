@@ -46,6 +46,7 @@ from sluice.plan.progressive.steps import describe
 from sluice.plan.progressive.urgency import urgent
 from sluice.ports import World
 from sluice.rollout.machine import decide
+from sluice.rollout.work import steps_of
 
 _LOOKS: Final = 4  # times that a pass may look again because the machine asked
 _JUMP: Final = 5.0  # seconds between wall and monotonic time that are a jump of the clock
@@ -263,7 +264,9 @@ class Progressives:
     ) -> tuple[Decision, DeploymentPlan]:
         decision, look = self._decide(work, state, look, person=person, moment=moment)
         now, routes = self._world.clock.now(), self._world.store.routes_to(work.record.key)
-        steps = tuple(describe(step) for step in self._snapshot(state, work).steps)
+        rollout = decision.motion.rollout
+        kind = rollout.kind if rollout else "Rollout"
+        steps = tuple(describe(step) for step in steps_of(kind, self._snapshot(state, work)))
         return decision, planner.plan(
             work.desired, look, state, decision, now=now, routes=routes, steps=steps
         )

@@ -20,6 +20,7 @@ from sluice.model.rollout import (
     Need,
     Outcome,
     Rollout,
+    RolloutKind,
     Stage,
 )
 from sluice.model.situation import Situation, SlotFacts
@@ -135,14 +136,17 @@ class Work:
     @property
     def steps(self) -> tuple[Step, ...]:
         """Return the steps of the rollout; the last weight is always everything."""
-        if self.rollout.kind != "Rollout":
-            return (SetWeight(permille=FULL),)
-        return whole(self.strategy.steps)
+        return steps_of(self.rollout.kind, self.strategy)
 
     @property
     def shares(self) -> bool:
         """Tell whether weights are shares of tasks at the moment: no route from the start, and none now."""
         return self.rollout.shares and not self.situation.traffic.routes
+
+
+def steps_of(kind: RolloutKind, strategy: Progressive) -> tuple[Step, ...]:
+    """Return the steps that a rollout of this kind goes through: a first one and an undo have one."""
+    return whole(strategy.steps) if kind == "Rollout" else (SetWeight(permille=FULL),)
 
 
 def facts(situation: Situation, slot: str) -> SlotFacts:
