@@ -47,7 +47,7 @@ def test_the_demo_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
         )
     try:
         running = until(lambda: "kube-apiserver" in descendants(mark), "the demo runs an API server")
-        code = demo.wait(200)
+        code = demo.wait(280)
     finally:
         # Its children end with it.
         demo.kill()
@@ -58,5 +58,10 @@ def test_the_demo_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
     for act in ("update", "rollback"):
         assert figures[f"{act}: requests sent"] > 100
         assert figures[f"{act}: requests failed"] == 0
+    for act in ("canary", "bad revision", "blue/green and undo"):
+        assert figures[f"{act}: requests sent"] > 100
+        assert figures[f"{act}: requests lost"] == 0
+    for leg in ("detection to the rule written", "the rule written to read back"):
+        assert 0 < figures[f"bad revision: seconds from {leg}"] < 2
     until(lambda: not descendants(mark), "everything that the demo started has ended", seconds=10)
     assert list(tmp_path.iterdir()) == []

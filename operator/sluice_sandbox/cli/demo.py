@@ -10,13 +10,17 @@ import click
 
 from sluice_sandbox.controlplane import provision
 from sluice_sandbox.controlplane.errors import ControlPlaneError
-from sluice_sandbox.demo.acts import Pace, Story
+from sluice_sandbox.demo.acts import Basics
+from sluice_sandbox.demo.progressive import Progressive
 from sluice_sandbox.demo.report import Report
-from sluice_sandbox.demo.stage import DemoFailed, Stage, sluice
+from sluice_sandbox.demo.scene import Scene
+from sluice_sandbox.demo.stage import DemoFailed, Stage, manifests, sluice
 from sluice_sandbox.sandbox import SandboxError
 
 DRIFT = "3s"
 """A drift interval that a person can watch; the default is a minute."""
+_RATE, _QUICK_RATE = 80, 40
+"""Requests a second."""
 
 
 @click.command()
@@ -30,7 +34,7 @@ DRIFT = "3s"
 @click.option("--quick", is_flag=True, help="Less load, for tests.")
 @click.option("--json", "as_json", is_flag=True, help="End with the figures as one JSON line.")
 def demo(*, examples: Path, quick: bool, as_json: bool) -> None:
-    """Apply, update under load, roll back, scale, repair, delete, and prove it."""
+    """Apply, update, scale and repair; canary, rollback, blue/green and undo under load; delete, prove it."""
     report = Report()
     try:
         provision.ensure()
@@ -40,8 +44,24 @@ def demo(*, examples: Path, quick: bool, as_json: bool) -> None:
             tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder,
             Stage(Path(folder), say=report.say, settings={"driftInterval": DRIFT}) as stage,
         ):
-            pace = Pace.quick() if quick else Pace()
-            Story(stage, report, examples=examples, crds=crds, pace=pace).play()
+            objects = manifests(sorted(examples.glob("*.yaml")))
+            scene = Scene(stage, report, objects=objects, rate=_QUICK_RATE if quick else _RATE)
+            basics, progressive = Basics(scene, crds=crds), Progressive(scene)
+            # Rolling and progressive by turns: slots drain while the next act plays.
+            for act in (
+                basics.install,
+                basics.create,
+                progressive.canary,
+                basics.update,
+                progressive.bad,
+                progressive.blue_green,
+                basics.broken,
+                basics.scale,
+                progressive.undo,
+                basics.hand_edit,
+                basics.delete,
+            ):
+                act()
     except (DemoFailed, SandboxError, ControlPlaneError, OSError, subprocess.SubprocessError) as error:
         raise click.ClickException(str(error)) from error
     report.end()

@@ -52,17 +52,24 @@ class Served:
     failed: int
     by_status: dict[str, int]
     by_image: dict[str, int]
+    failures_by: dict[str, int]
+    """Answers of 500 and above by image."""
     p99_seconds: float
+
+    def lost(self, *, candidate: str = "") -> int:
+        """Return what failed and was not answered by the candidate itself (an image)."""
+        return self.failed - self.failures_by.get(candidate, 0)
 
     @classmethod
     def of(cls, report: dict[str, Any]) -> Served:
         """Read the JSON of `sluice sandbox load --json`."""
         statuses = {str(code): int(count) for code, count in report["statusCodes"].items()}
-        sent = int(report["sent"])
+        sent = int(report["sent"]) + int(report["notSent"])
         good = sum(count for code, count in statuses.items() if code.startswith("2"))
         return cls(
             sent=sent,
             failed=sent - good,
+            failures_by={str(image): int(count) for image, count in report["failuresBy"].items()},
             by_status=statuses,
             by_image={str(image): int(count) for image, count in report["images"].items()},
             p99_seconds=float(report["latencySeconds"]["p99"]),

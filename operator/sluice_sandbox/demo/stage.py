@@ -118,6 +118,20 @@ class Stage:
             raise DemoFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
+    def sluice(self, *arguments: str) -> str:
+        """Run a verb of the CLI and return its output. Raises DemoFailed with what it said."""
+        done = subprocess.run(  # noqa: S603 - our own command, no shell
+            [*sluice(), *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if done.returncode != 0:
+            raise DemoFailed(f"sluice {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """Return an object, empty when it does not exist."""
         text = self.kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
@@ -148,6 +162,13 @@ class Stage:
         url = f"{self.estate['endpoint']}/_sandbox/calls?{urllib.parse.urlencode(query)}"
         with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback server
             return dict(json.load(answer))
+
+    def counted(self) -> dict[str, int]:
+        """Return how many requests the load balancer sent to each target group (by ARN) so far."""
+        url = f"{self.estate['endpoint']}/_sandbox/traffic"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own loopback server
+            groups = json.load(answer)["counters"]["targetGroups"]
+        return {arn: int(counts.get("RequestCount", 0)) for arn, counts in groups.items()}
 
     def url(self, port: int) -> str:
         """Return the loopback URL of the load balancer's listener."""

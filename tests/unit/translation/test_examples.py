@@ -17,22 +17,26 @@ from translation_cases import CONTEXT
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 IN_A_SANDBOX = dataclasses.replace(CONTEXT, default_network_configuration=SUBNETS)
-OBJECTS: dict[str, dict[str, Any]] = {
-    file.name: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted(EXAMPLES.glob("*.yaml"))
-}
+OBJECTS: list[dict[str, Any]] = [
+    obj
+    for file in sorted(EXAMPLES.glob("*.yaml"))
+    for obj in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+]
+DEPLOYMENTS = {obj["metadata"]["name"]: obj for obj in OBJECTS if obj["kind"] == "Deployment"}
 
 
-@pytest.mark.parametrize("name", [name for name, obj in OBJECTS.items() if obj["kind"] == "Deployment"])
+@pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_an_example_deployment_translates_without_a_warning(name: str) -> None:
     """What a newcomer applies first is not answered with warnings, and has the port that routes name."""
-    translated = translate(parse_deployment(OBJECTS[name]), IN_A_SANDBOX)
+    translated = translate(parse_deployment(DEPLOYMENTS[name]), IN_A_SANDBOX)
     assert translated.warnings == ()
     assert [port.name for port in translated.ports] == ["http"]
     assert translated.ports[0].health_check["HealthCheckPath"] == "/healthz"
 
 
-def test_the_example_route_names_the_example_deployments() -> None:
-    """Every backend is one of the other examples."""
-    names = {obj["metadata"]["name"] for obj in OBJECTS.values() if obj["kind"] == "Deployment"}
-    route = parse_route(OBJECTS["route.yaml"])
-    assert {ref.name for rule in route.rules for ref in rule.backend_refs} == names
+def test_the_example_routes_name_the_example_deployments() -> None:
+    """Every backend is one of the other examples, and every example can be reached."""
+    routes = [parse_route(obj) for obj in OBJECTS if obj["kind"] == "ServiceRoute"]
+    assert {ref.name for route in routes for rule in route.rules for ref in rule.backend_refs} == set(
+        DEPLOYMENTS
+    )
