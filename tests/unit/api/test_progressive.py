@@ -305,5 +305,15 @@ def test_a_drain_longer_than_spots_notice_is_warned_of(name: str) -> None:
     obj = progressive(canary={})
     obj["spec"]["ecs"] |= ecs
     assert [finding.path for finding in warnings(parse_deployment(obj))] == paths
-    obj["spec"]["strategy"] = {"type": "Recreate"}
-    assert warnings(parse_deployment(obj)) == []
+
+
+@pytest.mark.parametrize("name", SPOTS)
+def test_a_rolling_deployment_is_warned_of_the_groups_that_it_names(name: str) -> None:
+    """The same delay is too long whatever the strategy; who names no target group may have none."""
+    ecs, paths = SPOTS[name]
+    obj = progressive(canary={})
+    obj["spec"]["ecs"] |= ecs
+    named = [path for path in paths if path != "spec.ecs.targetGroups"]
+    for strategy in ("RollingUpdate", "Recreate"):
+        obj["spec"]["strategy"] = {"type": strategy}
+        assert [finding.path for finding in warnings(parse_deployment(obj))] == named

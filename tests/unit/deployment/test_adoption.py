@@ -144,6 +144,24 @@ def test_a_route_uses_the_group_that_is_there() -> None:
     assert {rule["Actions"][0]["TargetGroupArn"] for rule in universe.rules() if _single(rule)} == forwarded
 
 
+def test_a_route_uses_the_group_that_no_rule_has_any_more() -> None:
+    """The old rule was deleted before the adoption: the group is still the one, and no task is replaced."""
+    universe = Universe()
+    arn = make(universe)
+    (rule,) = universe.rules()
+    universe.aws("elbv2", "DeleteRule", RuleArn=rule["RuleArn"])
+    universe.cluster.apply(adopter(arn))
+    universe.settle(lambda: universe.ready(WEB))
+    assert "loadBalancerArn" not in universe.status()["targetGroups"][0]
+    before = tasks(universe)
+    universe.cluster.apply(route())
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    assert [entry["TargetGroupName"] for entry in universe.target_groups()] == ["legacy-http"]
+    assert tasks(universe) == before
+    (entry,) = universe.status()["targetGroups"]
+    assert entry["loadBalancerArn"] == universe.balancer
+
+
 def _single(rule: dict[str, Any]) -> bool:
     return "TargetGroupArn" in rule["Actions"][0]
 

@@ -107,9 +107,11 @@ def _headers(steps: Sequence[Step]) -> list[tuple[int, str]]:
 
 
 def warnings(spec: DeploymentSpec) -> list[Finding]:
-    """Return what works but not as well as a person may think."""
-    if strategy_of(spec) is None:
-        return []
+    """Return what works but not as well as a person may think.
+
+    A rolling Deployment that says nothing about target groups may have none (a worker), a progressive one
+    lives by them.
+    """
     providers = {item.get("capacityProvider") for item in spec.settings.capacity_provider_strategy or ()}
     if "FARGATE_SPOT" not in providers:
         return []
@@ -124,4 +126,5 @@ def warnings(spec: DeploymentSpec) -> list[Finding]:
         if (_AWS_DELAY if group.deregistration_delay_seconds is None else group.deregistration_delay_seconds)
         >= SPOT_NOTICE
     ]
-    return late if groups else [Finding("spec.ecs.targetGroups", text)]
+    silent = not groups and strategy_of(spec) is not None
+    return [Finding("spec.ecs.targetGroups", text)] if silent else late

@@ -119,10 +119,14 @@ def wanted(
 def _taken_over(
     found: Mapping[str, tuple[TargetGroup, Backend | None, Port | None]], backend: Backend, port: Port
 ) -> str:
-    """Return the name of the group that came with an adopted service and is what a route needs, or ''."""
-    place = (backend.load_balancer_arn, port.container_port, port.protocol_version)
+    """Return the name of the group that came with an adopted service and is what a route needs, or ''.
+
+    One that no load balancer uses (its rule was deleted) fits any: the route's anchor associates it.
+    """
+    place = (port.container_port, port.protocol_version)
     for name, (group, _, _) in sorted(found.items()):
-        if (group.load_balancer_arn, group.container_port, group.protocol_version) == place:
+        free = group.load_balancer_arn in ("", backend.load_balancer_arn)
+        if free and (group.container_port, group.protocol_version) == place:
             return name
     return ""
 
