@@ -156,3 +156,63 @@ def test_a_revision_that_comes_while_nothing_runs_waits_for_tasks() -> None:
     assert "scaled to 0" in universe.condition("Ready")["message"]
     apply(web("web:2", strategy=HALF))(universe)
     universe.settle(lambda: at_step(1)(universe))
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "ECS is down": {"kind": "error", "service": "ecs", "status": 500, "code": "ServerException"},
+    "ECS may not be read": {"kind": "deny", "service": "ecs"},
+    "ECS throttles": {"kind": "throttle", "service": "ecs"},
+    "rules can be written and not read": {"kind": "error", "operation": "DescribeRules", "status": 500},
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN.values(), ids=BROKEN)
+def test_an_abort_waits_for_no_read_of_ecs(fault: dict[str, Any]) -> None:
+    """The load balancer tells that the source is healthy: the rules are written at once, the rest later."""
+    universe = half()
+    visitors = Visitors(universe).start()
+    universe.fault(**fault)
+    universe.run(5)
+    counts = universe.status()["readyReplicas"]
+    verb(universe, "abort")
+    universe.settle(lambda: alone(universe), within=10)
+    assert universe.status()["readyReplicas"] == counts
+    universe.run(200)
+    assert [service["runningCount"] for service in universe.services()] == [2, 2]
+    universe.heal()
+    universe.settle(lambda: rolled_back(universe), within=900)
+    assert visitors.stop().bad == []
+
+
+def test_analysis_and_its_rollback_wait_for_no_read_of_ecs() -> None:
+    """Metrics are asked on while ECS is down, and what they say is done."""
+    universe = half(env=FAILING)
+    visitors = Visitors(universe).start()
+    universe.fault(**BROKEN["ECS is down"])
+    universe.settle(lambda: alone(universe), within=200)
+    assert {answer.rsplit(" ", 1)[-1] for answer in visitors.stop().bad} == {"web:2"}
+
+
+def test_nothing_goes_forward_while_ecs_cannot_be_read() -> None:
+    """A promote is kept in mind, and done when there is sight again."""
+    universe = half()
+    universe.fault(**BROKEN["ECS is down"])
+    universe.run(5)
+    verb(universe, "promote")
+    universe.run(300)
+    assert sorted(production(universe).values()) == [50, 50]
+    universe.heal()
+    universe.settle(lambda: serves("web:2")(universe), within=1800)
+
+
+def test_a_source_of_unknown_health_gets_nothing_back_and_it_is_told() -> None:
+    """Without DescribeTargetHealth nobody knows which slot is well: the rollback is decided and waits."""
+    universe = half()
+    universe.fault(kind="error", operation="DescribeTargetHealth", status=500, code="InternalFailure")
+    universe.run(5)
+    verb(universe, "abort")
+    universe.run(60)
+    assert sorted(production(universe).values()) == [50, 50]
+    assert "health could not be read" in universe.condition("Ready")["message"]
+    universe.heal()
+    universe.settle(lambda: alone(universe), within=30)

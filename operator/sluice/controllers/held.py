@@ -14,14 +14,16 @@ from typing import Any, Final
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.desired import Desired, Hold, Strategy
-from sluice.model.errors import Refused
+from sluice.model.errors import AwsFailure, Deferred, Refused
 from sluice.model.keys import Key
 from sluice.model.names import family_name
 from sluice.plan.deployment.state import State
+from sluice.plan.failures import failure_of
 from sluice.plan.progressive.memory import motion_of
 from sluice.ports import Object
 
-_BACK: Final = frozenset({"RollingBack", "CleaningUp"})
+BACK: Final = frozenset({"RollingBack", "CleaningUp"})
+"""Stages of a rollout that is on its way back."""
 _ADVICE: Final = "the rollout goes no step forward until this is corrected; analysis and rollback go on"
 
 
@@ -36,6 +38,16 @@ def hold_of(refused: Refused) -> Hold:
     return Hold(reason=refused.reason, message=f"{refused.message}; {_ADVICE}")
 
 
+def hold_blind(error: AwsFailure | Deferred) -> Hold:
+    """Return the hold of a pass that could not look: only the load balancer was asked."""
+    failure = failure_of(error)
+    why = failure.message if failure else str(error)
+    return Hold(
+        reason=failure.reason if failure else "WaitingForAWSBudget",
+        message=f"{why}; the rollout goes no step forward until AWS answers, a rollback goes on",
+    )
+
+
 def held_wish(
     key: Key, obj: Object, state: State, refused: Refused, *, wishes: Wishes, settings: ControllerSettings
 ) -> tuple[Wish, Tenant]:
@@ -47,7 +59,7 @@ def held_wish(
     if rollout is None or not in_between(state):
         raise refused
     uid, spec = str(obj["metadata"]["uid"]), obj.get("spec") or {}
-    wanted = rollout.source if rollout.stage in _BACK and rollout.source else rollout.candidate
+    wanted = rollout.source if rollout.stage in BACK and rollout.source else rollout.candidate
     known = (wanted, rollout.candidate, rollout.source)
     revision = next((kept for name in known if name and (kept := wishes.kept(key, uid, name))), None)
     if revision is None:

@@ -17,7 +17,7 @@ from sluice.controllers.deployment_looks import Mood
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.gate_scene import scene
 from sluice.controllers.groups import group_facts
-from sluice.controllers.held import hold_of, in_between
+from sluice.controllers.held import BACK, hold_blind, hold_of, in_between
 from sluice.controllers.progressive_looks import ProgressiveLooks, failing
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
@@ -25,7 +25,7 @@ from sluice.model.actions import Note
 from sluice.model.binding import CallContext, Priority
 from sluice.model.conditions import WARNINGS
 from sluice.model.desired import Desired, Revision
-from sluice.model.errors import Refused
+from sluice.model.errors import AwsFailure, Deferred, Refused
 from sluice.model.keys import Key
 from sluice.model.observed import Observed
 from sluice.model.rollout import Decision, Motion
@@ -48,6 +48,7 @@ from sluice.ports import World
 from sluice.rollout.machine import decide
 from sluice.rollout.work import steps_of
 
+_COUNTS: Final = ("replicas", "readyReplicas", "updatedReplicas")
 _LOOKS: Final = 4  # times that a pass may look again because the machine asked
 _JUMP: Final = 5.0  # seconds between wall and monotonic time that are a jump of the clock
 
@@ -68,6 +69,8 @@ class ProgressiveWork:
     person: Person
     moment: Moment
     notes: tuple[Note, ...] = ()
+    unseen: AwsFailure | Deferred | None = None
+    """Why nothing but target health could be looked at; such a pass only ever goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +138,19 @@ class Progressives:
         looks = ProgressiveLooks(self._world.facts, context, self._settings, mood, revisions=revisions)
         untold = unpublished(state, {state.live.slot} if state.live else set())
         moving = bool(state.progressive.get("rollout")) or not mood.resting or bool(untold)
-        look = looks.first(desired, state, moving=moving)
-        if mood.lost:
-            look = looks.more(desired, state, look, frozenset({"proof", "health"}))
-            state = recovered(desired, state, look, now=self._world.clock.now())
-        if moving and self._failing(state, look):
-            look = looks.more(desired, state, look, frozenset({"tasks"}))
+        unseen: AwsFailure | Deferred | None = None
+        try:
+            look = looks.first(desired, state, moving=moving)
+            if mood.lost:
+                look = looks.more(desired, state, look, frozenset({"proof", "health"}))
+                state = recovered(desired, state, look, now=self._world.clock.now())
+            if moving and self._failing(state, look):
+                look = looks.more(desired, state, look, frozenset({"tasks"}))
+        except (AwsFailure, Deferred) as error:
+            if mood.lost or not in_between(state):
+                raise
+            unseen, look = error, looks.blind(state, str(error))
+            desired = dataclasses.replace(desired, hold=desired.hold or hold_blind(error), paused=True)
         return ProgressiveWork(
             record=record,
             wish=wish,
@@ -154,6 +164,7 @@ class Progressives:
             person=heard.person,
             moment=self._moment(key, state),
             notes=heard.notes,
+            unseen=unseen,
         )
 
     def _hurried(self, context: CallContext, record: Record, wish: Wish, state: State) -> CallContext:
@@ -253,11 +264,34 @@ class Progressives:
                 work, desired=dataclasses.replace(work.desired, hold=hold_of(refused), paused=True)
             )
             decision, done = self._planned(work, state, look, person=person, moment=moment)
+        done = dataclasses.replace(done, decision=decision)
+        if work.unseen:
+            done = self._groped(work, state, done, work.unseen)
         rollout = decision.motion.rollout
         self._seen[work.record.key] = rollout.id if rollout else ""
         if work.desired.suspended:
             return _withheld(work, state, done, now=now)
-        return dataclasses.replace(done, decision=decision)
+        return done
+
+    def _groped(
+        self, work: ProgressiveWork, state: State, done: DeploymentPlan, error: AwsFailure | Deferred
+    ) -> DeploymentPlan:
+        """Return the plan of a pass that could not look, where it goes back or knows more; else raise.
+
+        The gates are asked on: what they answer may be what turns the rollout back.
+        """
+        decision = done.decision
+        same = decision is not None and decision.motion == motion_of(state)
+        rollout = decision.motion.rollout if decision else None
+        back = done.rollback or (rollout is not None and rollout.stage in BACK)
+        if not back and (same or isinstance(error, Deferred)):
+            if same:
+                self.ask(work, done)
+            if work.moment.resumed:  # nothing was written of what a restart asks for
+                self._seen.pop(work.record.key, None)
+            raise error
+        counts = {name: work.record.status[name] for name in _COUNTS if name in work.record.status}
+        return dataclasses.replace(done, status={**done.status, **counts})
 
     def _planned(
         self, work: ProgressiveWork, state: State, look: Look, *, person: Person, moment: Moment
@@ -280,7 +314,7 @@ class Progressives:
             situation = self._situation(work, state, look, motion, person=person, moment=moment)
             decision = decide(situation, motion, now=self._world.clock.now())
             missing = decision.needs - asked - {"alarms"}
-            if not missing:
+            if not missing or look.blind:
                 break
             asked |= missing
             look = work.looks.more(work.desired, state, look, frozenset(missing))

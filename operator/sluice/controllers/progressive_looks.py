@@ -20,7 +20,7 @@ from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext
 from sluice.model.desired import Desired, Revision
-from sluice.model.errors import AwsFailure
+from sluice.model.errors import AwsFailure, Deferred
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.model.rollout import Need
 from sluice.plan.deployment import service as ecs
@@ -70,6 +70,21 @@ class ProgressiveLooks(Looks):
         look = Look(observed=seen, revisions=self._revisions)
         return self._with_health(state, look) if moving else look
 
+    def blind(self, state: State, why: str) -> Look:
+        """Return what the load balancer alone can tell; what it does not answer is not known."""
+        healthy: dict[str, frozenset[str]] = {}
+        for arn in sorted(group.arn for slot in state.slots for group in groups_of(state, slot.name)):
+            with contextlib.suppress(AwsFailure, Deferred):
+                healthy[arn] = self._healthy(arn)
+        seen = Observed(healthy=healthy)
+        return Look(
+            observed=seen,
+            revisions=self._revisions,
+            health_read=frozenset(healthy),
+            blind=True,
+            blocked=why,
+        )
+
     def more(self, desired: Desired, state: State, look: Look, needs: frozenset[Need]) -> Look:
         """Return the look with what the machine asked for."""
         if "health" in needs:
@@ -117,20 +132,21 @@ class ProgressiveLooks(Looks):
         healthy = dict(look.observed.healthy)
         for arn in arns:
             try:
-                answer = self._facts.target_health(self._context, arn, max_age=_HEALTH_AGE)
+                healthy[arn] = self._healthy(arn)
             except AwsFailure as failure:
                 if failure.kind != "not-found":
                     raise
-                continue
-            healthy[arn] = frozenset(
-                f"{entry['Target']['Id']}:{entry['Target'].get('Port', '')}"
-                for entry in answer
-                if entry["TargetHealth"]["State"] == "healthy"
-            )
         return dataclasses.replace(
             look,
             observed=dataclasses.replace(look.observed, healthy=healthy),
             health_read=look.health_read | frozenset(arns),
+        )
+
+    def _healthy(self, arn: str) -> frozenset[str]:
+        return frozenset(
+            f"{entry['Target']['Id']}:{entry['Target'].get('Port', '')}"
+            for entry in self._facts.target_health(self._context, arn, max_age=_HEALTH_AGE)
+            if entry["TargetHealth"]["State"] == "healthy"
         )
 
     def _serves(self, state: State, look: Look, slot: str, group: TargetGroup) -> bool:

@@ -40,6 +40,8 @@ def slot_facts(desired: Desired, state: State, look: Look) -> Mapping[str, SlotF
 
 def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | None) -> SlotFacts:
     groups = groups_of(state, name)
+    if look.blind and slot is not None:
+        return _unseen(look, slot, groups)
     carries = carries_weight(desired, look, groups)
     service = (
         look.observed.services.get(ServiceId(slot.cluster, slot.service_name)) if slot is not None else None
@@ -62,6 +64,21 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         failing=failing,
         failed=failed,
         carries_weight=carries,
+        drain_seconds=drain_seconds(look, groups),
+    )
+
+
+def _unseen(look: Look, slot: Slot, groups: Sequence[TargetGroup]) -> SlotFacts:
+    """Return what target health alone tells of a slot: enough to go back by, never to go forward."""
+    counts = [len(look.observed.healthy.get(group.arn, ())) for group in groups]
+    read = bool(groups) and all(group.arn in look.health_read for group in groups)
+    return SlotFacts(
+        name=slot.name,
+        exists=True,
+        desired=slot.desired,
+        running=slot.running,
+        tasks=max(1, slot.desired, slot.running),
+        healthy=min(counts) if read else None,
         drain_seconds=drain_seconds(look, groups),
     )
 

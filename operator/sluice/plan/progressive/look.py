@@ -25,5 +25,7 @@ class Look:
     this pass for the proof before a shrink; None: not read."""
     evidence: tuple[str, ...] | None = None
     """What was captured for the history of a rollback; None: not asked for."""
+    blind: bool = False
+    """ECS could not be asked: of the slots only target health is known, as far as it could be read."""
     blocked: str = ""
     """Why something could not be read."""

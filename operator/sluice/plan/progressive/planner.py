@@ -20,7 +20,7 @@ from sluice.model.actions import Action, Note, Ref
 from sluice.model.binding import Priority
 from sluice.model.conditions import RECONCILING_REASONS, timestamp
 from sluice.model.desired import Desired, Revision
-from sluice.model.observed import Structure
+from sluice.model.observed import ServiceId, Structure
 from sluice.model.rollout import Decision, Finished, SlotOrder
 from sluice.plan.deployment import history, publish, retire, summary
 from sluice.plan.deployment import slots as services
@@ -78,7 +78,12 @@ def plan(
         found={},
     )
     orders = {order.slot: order for order in decision.slots}
-    if desired.hold is None:
+    if desired.hold:
+        work.found = {
+            slot.name: look.observed.services.get(ServiceId(slot.cluster, slot.service_name))
+            for slot in state.slots
+        }
+    else:
         retiring = state.retiring
         for name in services.NAMES:
             retiring = _examine(work, name, orders.get(name), retiring)
