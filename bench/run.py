@@ -14,11 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sluice_bench import figures
+from sluice_bench import figures, rollback
 from sluice_bench.operator_process import BenchFailed
 from sluice_bench.report import machine, table
 from sluice_bench.world import Plan, World
@@ -41,6 +41,8 @@ class Scope:
     crash: bool = True
     budgeted: int = 60
     """0: not measured."""
+    rollbacks: int | None = 50
+    """Rollouts in motion beside the one that goes back; None: not measured."""
 
 
 def quick(count: int) -> Scope:
@@ -53,6 +55,7 @@ def quick(count: int) -> Scope:
         rest_seconds=5.0,
         crash=False,
         budgeted=0,
+        rollbacks=None,
     )
 
 
@@ -65,6 +68,7 @@ def run(scope: Scope, *, say: Callable[[str], None], profile: Path | None = None
         "restart": [],
         "rest": [],
         "budgeted": [],
+        "rollbacks": [],
     }
     for latency in scope.single_latencies:
         heard = _prefixed(say, f"first write, {latency * 1000:g} ms")
@@ -86,6 +90,10 @@ def run(scope: Scope, *, say: Callable[[str], None], profile: Path | None = None
             _noted(results["budgeted"], world, 0.0) as found,
         ):
             found.update(figures.budgeted(world, count=scope.budgeted, say=heard))
+    if scope.rollbacks is not None:
+        heard = _prefixed(say, f"rollbacks, {scope.rollbacks} others")
+        with World(Plan(budgets=True), say=heard) as world, _noted(results["rollbacks"], world, 0.0) as found:
+            found.update(rollback.rollbacks(world, others=scope.rollbacks, say=heard))
     return results
 
 
@@ -134,6 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=_OUT, help="directory of the JSON file")
     parser.add_argument("--profile", type=Path, help="directory for sampled profiles of the operator")
     parser.add_argument("--only", help="COUNT@MS: one convergence with restart and rest, e.g. 1000@50")
+    parser.add_argument("--rollbacks", type=int, metavar="OTHERS", help="only rollbacks, among OTHERS")
     options = parser.parse_args(arguments)
     scope = quick(options.count) if options.quick else Scope()
     if options.only:
@@ -142,6 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scope = Scope(
             single_latencies=(), converge=(one,), restart=one, rest_seconds=20, crash=False, budgeted=0
         )
+        scope = replace(scope, rollbacks=None)
+    if options.rollbacks is not None:
+        scope = Scope(singles=0, single_latencies=(), converge=(), budgeted=0, rollbacks=options.rollbacks)
     if options.profile:
         options.profile.mkdir(parents=True, exist_ok=True)
     try:

@@ -40,7 +40,7 @@ def deployment(name: str, estate: Json) -> Json:
     }
     container = {
         "name": "app",
-        "image": f"{estate['repository']['uri']}:1.0.0",
+        "image": "example/web:1.0.0",
         "ports": [{"name": "http", "containerPort": 8080}],
         "resources": {
             "requests": {"cpu": "250m", "memory": "512Mi"},
@@ -92,14 +92,20 @@ class ApiServer:
         self._local = threading.local()
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, *, accept: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        accept: str = "application/json",
+        content: str = "application/json",
     ) -> bytes:
         """Send one request on this thread's connection; a 429 is tried again for some seconds.
 
         Raises RuntimeError unless the status is 2xx.
         """
         for _ in range(_PATIENCE):
-            status, text = self._exchange(method, path, body, accept)
+            status, text = self._exchange(method, path, body, {"Accept": accept, "Content-Type": content})
             if status != _BUSY:
                 break
             time.sleep(0.2)
@@ -107,16 +113,16 @@ class ApiServer:
             raise RuntimeError(f"{method} {path}: {status} {text[:500].decode()}")
         return text
 
-    def _exchange(self, method: str, path: str, body: bytes | None, accept: str) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = http.client.HTTPSConnection(
                 self._address.hostname or "", self._address.port, context=self._context, timeout=60
             )
             self._local.connection = connection
-        connection.request(
-            method, path, body=body, headers={"Content-Type": "application/json", "Accept": accept}
-        )
+        connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
 
@@ -140,6 +146,15 @@ class ApiServer:
             for _ in pool.map(lambda item: self.request("POST", *item), encoded):
                 pass
             return began, time.time()
+
+    def get(self, plural: str, name: str) -> Json:
+        """Return an object."""
+        return dict(json.loads(self.request("GET", f"{_GROUP}/namespaces/{NAMESPACE}/{plural}/{name}")))
+
+    def patch(self, plural: str, name: str, body: Json) -> None:
+        """Merge `body` into an object (JSON merge patch)."""
+        path = f"{_GROUP}/namespaces/{NAMESPACE}/{plural}/{name}"
+        self.request("PATCH", path, json.dumps(body).encode(), content="application/merge-patch+json")
 
     def ready(self, plural: str) -> tuple[int, int]:
         """Return how many objects of a kind have Ready True, and how many there are."""

@@ -89,6 +89,30 @@ def _rows(results: Mapping[str, Any]) -> Iterable[Row]:
         yield Row(f"{name}: last CreateService", f"{figure['lastCreateServiceSeconds']:.1f} s", "", floor)
         yield Row(f"{name}: throttled answers", str(figure["throttledAnswers"]), "0")
 
+    for figure in results.get("rollbacks", []):
+        yield from _rollbacks(figure)
+
+
+def _rollbacks(figure: Mapping[str, Any]) -> Iterable[Row]:
+    places = (("alone", figure["alone"]), (f"among {figure['others']} rollouts", figure["among"]))
+    for place, found in places:
+        for one in found:
+            rules = f"{one['rules']} rule{'s' * (one['rules'] > 1)}"
+            yield Row(
+                f"rollback of {rules}, {place}: decision → verified",
+                f"{one['seconds']:.2f} s",
+                "2 s" if one["rules"] <= 10 else f"{one['floorSeconds']:.1f} s + 1",
+                f"{one['floorSeconds']:.1f} s (buckets)",
+            )
+            yield Row(f"rollback of {rules}, {place}: abort → decision", f"{one['hearingSeconds']:.2f} s")
+            yield Row(f"rollback of {rules}, {place}: throttled", str(one["throttledAnswers"]), "0")
+    late = figure["stepLateMs"]
+    yield Row(f"timed steps, n={figure['steps']}: late by", f"{late['min']} to {late['max']} ms")
+    calls = figure["rolloutAwsCallsByOperation"]
+    yield Row("a rollout of 6 weights: AWS calls", str(figure["rolloutAwsCalls"]))
+    for name, count in list(calls.items())[:6]:
+        yield Row(f"  {name}", str(count))
+
 
 def _first_write(figure: Mapping[str, Any]) -> Iterable[Row]:
     spread = figure["firstWriteMs"]

@@ -173,6 +173,16 @@ class World:
             found[name] = value.strip("'")
         return found
 
+    def aws_client(self) -> dict[str, str]:
+        """Return what a boto3 client of the stand-in is made with."""
+        found = self._environment()
+        return {
+            "endpoint_url": self.estate["endpoint"],
+            "region_name": found["AWS_REGION"],
+            "aws_access_key_id": found["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": found["AWS_SECRET_ACCESS_KEY"],
+        }
+
     def settle(self, *, quiet: float = 1.5, within: float = 60) -> None:
         """Wait until the operator has called no AWS for `quiet` seconds; give up after `within`."""
         deadline, last, since = time.monotonic() + within, -1, time.monotonic()
