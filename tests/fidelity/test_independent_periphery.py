@@ -92,32 +92,49 @@ def test_parameter_versions(aws: Outsider) -> None:
     assert found["ARN"] == f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{name}"
 
 
-def test_route53_weighted_records(aws: Outsider) -> None:
-    """Weighted records are upserted and told; deleting what isn't so is refused."""
-    zone = aws("route53").create_hosted_zone(Name="example.com", CallerReference=fresh("z"))["HostedZone"][
-        "Id"
-    ]
+def change_record(aws: Outsider, zone: str, action: str, weight: int, value: str = "192.0.2.1") -> None:
+    """Change a weighted record of example.com's zone."""
+    record = {
+        "Name": "web.example.com",
+        "Type": "A",
+        "TTL": 60,
+        "SetIdentifier": "blue",
+        "Weight": weight,
+        "ResourceRecords": [{"Value": value}],
+    }
+    aws("route53").change_resource_record_sets(
+        HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+    )
 
-    def change(action: str, weight: int, value: str = "192.0.2.1") -> None:
-        record = {
-            "Name": "web.example.com",
-            "Type": "A",
-            "TTL": 60,
-            "SetIdentifier": "blue",
-            "Weight": weight,
-            "ResourceRecords": [{"Value": value}],
-        }
-        aws("route53").change_resource_record_sets(
-            HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]}
-        )
 
-    change("UPSERT", 10)
-    change("UPSERT", 20)
-    records = aws("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    (found,) = [each for each in records if each["Type"] == "A"]
-    assert (found["Weight"], found["SetIdentifier"]) == (20, "blue")
+@pytest.fixture
+def zone(aws: Outsider) -> str:
+    """Create a hosted zone; answer its id."""
+    made = aws("route53").create_hosted_zone(Name="example.com", CallerReference=fresh("z"))
+    identity: str = made["HostedZone"]["Id"]
+    return identity
+
+
+def test_route53_upserts_weighted_records(aws: Outsider, zone: str) -> None:
+    """A weighted record is made and changed by UPSERT, and goes by DELETE with the same values."""
+    change_record(aws, zone, "UPSERT", 10)
+    change_record(aws, zone, "UPSERT", 20)
+
+    def found() -> list[tuple[int, str]]:
+        records = aws("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        return [(each["Weight"], each["SetIdentifier"]) for each in records if each["Type"] == "A"]
+
+    assert found() == [(20, "blue")]
+    change_record(aws, zone, "DELETE", 20)
+    assert found() == []
+
+
+def test_route53_deletes_only_what_is_so(aws: Outsider, zone: str) -> None:
+    """A record with other values isn't deleted, and stays."""
+    change_record(aws, zone, "UPSERT", 10)
     with refused("InvalidChangeBatch", "InvalidInput"):
-        change("DELETE", 30, "192.0.2.9")
+        change_record(aws, zone, "DELETE", 10, "192.0.2.9")
+    change_record(aws, zone, "DELETE", 10)
 
 
 def test_log_groups(aws: Outsider) -> None:
