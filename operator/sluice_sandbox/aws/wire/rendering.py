@@ -1,10 +1,9 @@
 """Answers by botocore's model: copied, without unset or unmodelled members, timestamps rendered.
 
-A handler may answer with pieces of its own state. PYTHON gives a copy that shares nothing with it, as boto3
-would (aware datetimes). JSON gives what the json protocols carry (epoch seconds or ISO 8601 by the member's
-`timestampFormat`, blobs in base64), CBOR the same with raw blobs and tagged epoch seconds; both share what
-needs no change, so they are to be encoded before anything else happens. XML is built in `wire.query`,
-since its names depend on the parent.
+A handler may answer with pieces of its own state; what leaves here shares nothing with it. Three
+targets: PYTHON gives what boto3 would (aware datetimes), JSON what the json protocols carry (epoch
+seconds or ISO 8601 by the member's `timestampFormat`, blobs in base64), CBOR the same with raw
+blobs and tagged epoch seconds. XML is built in `wire.query`, since its names depend on the parent.
 """
 
 from __future__ import annotations
@@ -54,19 +53,27 @@ class Renderer(ShapeCompiler[Render | None]):
 
     def structure(self, shape: Shape) -> Render:
         """Copy the members that the shape has and the answer sets."""
-        if shape.metadata.get("document"):
-            return _same
         wire_names = self._target != PYTHON
-        known = frozenset(shape.members)
-        converted, renamed = [], []
-        for name, member in shape.members.items():
-            convert = self.of(member)
-            if convert is not None:
-                converted.append((name, convert))
-            if wire_names and (wire := member.serialization.get("name", name)) != name:
-                renamed.append((name, wire))
+        members = {
+            name: (member.serialization.get("name", name) if wire_names else name, self.of(member))
+            for name, member in shape.members.items()
+        }
+        is_document = bool(shape.metadata.get("document"))
 
-        return _rendering(known, converted, renamed, share=wire_names)
+        def render(value: Value) -> Value:
+            if is_document:
+                return value
+            rendered = {}
+            for name, item in value.items():
+                if item is None:
+                    continue
+                found = members.get(name)
+                if found is not None:
+                    convert = found[1]
+                    rendered[found[0]] = item if convert is None else convert(item)
+            return rendered
+
+        return render
 
     def list_of(self, shape: Shape) -> Render:
         """Copy a list."""
@@ -90,34 +97,6 @@ class Renderer(ShapeCompiler[Render | None]):
         if self._target == CBOR:
             return _epoch
         return _TEXT_TIMES.get(shape.serialization.get("timestampFormat", ""))
-
-
-def _rendering(
-    known: frozenset[str],
-    converted: list[tuple[str, Render]],
-    renamed: list[tuple[str, str]],
-    *,
-    share: bool,
-) -> Render:
-    """Return a structure's function; with `share` a value that needs no change passes as it is."""
-    as_it_is = share and not converted and not renamed
-
-    def render(value: Value) -> Value:
-        if value.keys() <= known and None not in value.values():
-            if as_it_is:
-                return value
-            rendered = dict(value)
-        else:
-            rendered = {name: item for name, item in value.items() if item is not None and name in known}
-        for name, convert in converted:
-            if name in rendered:
-                rendered[name] = convert(rendered[name])
-        for name, wire in renamed:
-            if name in rendered:
-                rendered[wire] = rendered.pop(name)
-        return rendered
-
-    return render
 
 
 def _epoch(value: Value) -> EpochSeconds:
