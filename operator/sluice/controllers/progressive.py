@@ -34,6 +34,7 @@ from sluice.model.strategy import Metric, Progressive
 from sluice.plan import permit
 from sluice.plan.deployment import history, summary
 from sluice.plan.deployment.planner import DeploymentPlan
+from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
 from sluice.plan.progressive import facts, planner
@@ -124,7 +125,9 @@ class Progressives:
         if wish.desired.suspended:
             heard = dataclasses.replace(heard, state=state, notes=())  # said, and not done: it is heard later
         state = heard.state
-        mood = dataclasses.replace(mood, look_now=heard.look_now)
+        begun = rollout.stage_since if (rollout := motion_of(state).rollout) else float("-inf")
+        just_begun = self._world.clock.now() < begun + STALE_READS
+        mood = dataclasses.replace(mood, look_now=heard.look_now, just_begun=just_begun)
         desired = dataclasses.replace(
             wish.desired,
             spec_revision=wish.wanted,
