@@ -274,6 +274,23 @@ def test_listener_deleted() -> None:
     assert world.history == [("r2", "Succeeded")]
 
 
+def test_a_candidate_that_dies_before_every_route_proved_its_first_weight_turns_back() -> None:
+    """One route wrote the weight, another one cannot: requests reach it all the same."""
+    world = live(routes=[Route(name="main"), Route(name="other")])
+    world.run(10)
+    world.wanted = "r2"
+    world.until("PreTraffic")
+    world.routes[1].delay = 1000
+    world.until("Stepping")
+    world.run(20)
+    assert world.motion.rollout is not None
+    assert (world.motion.rollout.weight, world.motion.rollout.proven) == (250, 0)
+    for task in world.slots["b"].tasks:
+        task.dead = True
+    world.until("RollingBack", limit=6)
+    assert world.motion.rollout.reason == "Unhealthy"
+
+
 def test_throttled_for_minutes() -> None:
     """A missing read is no transition and not time against the deadline."""
     world = live(strategy=dataclasses.replace(CANARY, progress_deadline=100))
