@@ -131,8 +131,8 @@ def _timed(world: World) -> Figure:
     length = len(_WEIGHTS) * (PAUSE_SECONDS + 5) + 60
 
     def live() -> bool:
-        history = _status(world, _TIMED).get("history") or [{}]
-        return len(history) > 1 and history[0].get("outcome") == "Succeeded"
+        # From here on it only waits for connections to end.
+        return (_status(world, _TIMED).get("rollout") or {}).get("stage") in ("Baking", "Draining")
 
     world.operator.wait("the timed rollout", live, within=length, every=0.5)
     calls = sum(world.aws.counts().values(), Counter[str]()) - before
@@ -172,6 +172,8 @@ def _late(calls: Sequence[Json]) -> list[int]:
 def _deployment(name: str, world: World, strategy: Json) -> Json:
     found = deployment(name, world.estate)
     found["spec"]["strategy"] = strategy
+    # Five minutes by default: nobody holds a connection here, and the next figure waits for it.
+    found["spec"]["ecs"]["targetGroups"] = [{"port": "http", "deregistrationDelaySeconds": 2}]
     return found
 
 
