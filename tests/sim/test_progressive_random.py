@@ -1,0 +1,122 @@
+"""Whatever happens to progressive rollouts, in whatever order: no promise breaks, and healed it ends whole.
+
+A schedule is a seed. Its failure prints the seed and what was done; `SEEDS=7,8 make soak` replays it.
+`SOAK_HOURS` are shared out evenly; a soak that was ended goes on with new seeds when it is started again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import time
+from typing import Any
+
+import pytest
+
+from sim.observer import Forbidden
+from sim.progressive_chaos import ProgressiveChaos, ProgressiveObserver, judge
+from sim.progressive_stories import BLUE_GREEN, THREE_STEPS, at_step, ready, verb, web
+from sim.stories import apply
+from sim.universe import Universe, route
+from sluice.plan.progressive import publish
+from sluice.rollout import machine, orders, rollback, scaling
+
+SCHEDULES = 12
+"""Of each kind in `make test`."""
+STEPS = 20
+BATCHES = 4
+HOURS = float(os.environ.get("SOAK_HOURS", "2")) / 2
+
+
+def one(seed: int, *, calm: bool, steps: int = STEPS) -> ProgressiveChaos:
+    """Play one schedule and check all laws."""
+    chaos = ProgressiveChaos(seed, calm=calm)
+    try:
+        chaos.play(steps=steps)
+        chaos.visitors.stop()
+        assert chaos.bad_answers() == [], "the load balancer itself answered"
+        judge(chaos, seed=seed)
+    except BaseException as error:
+        story = "\n".join(chaos.log)
+        kind = "calm" if calm else "wild"
+        raise AssertionError(f"{kind} seed {seed}: {type(error).__name__}: {error}\n{story}") from error
+    return chaos
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("calm", [True, False], ids=["calm", "wild"])
+def test_random_schedules(batch: int, calm: bool) -> None:  # noqa: FBT001 - pytest gives it
+    """A few schedules; the seeds are fixed, so a failure is a failure again."""
+    seeds = range(batch * SCHEDULES // BATCHES, (batch + 1) * SCHEDULES // BATCHES)
+    played = [one(seed, calm=calm) for seed in seeds]
+    _say(
+        f"{'calm' if calm else 'wild'} schedules {seeds.start}-{seeds.stop - 1}:"
+        f" {len(seeds) * STEPS} events, {sum(len(chaos.rollouts) for chaos in played)} rollouts,"
+        f" {sum(chaos.watcher.writes for chaos in played)} AWS writes,"
+        f" {sum(chaos.watcher.raised for chaos in played)} raised weights and"
+        f" {sum(chaos.watcher.shrunk for chaos in played)} services with fewer or other tasks judged,"
+        f" {sum(chaos.visitors.answers.total() for chaos in played)} requests"
+    )
+    assert all(chaos.watcher.writes for chaos in played)
+
+
+def watched(strategy: dict[str, Any]) -> Universe:
+    """Return a universe under the observer in which the first revision is live."""
+    universe = Universe(seed=7)
+    universe.seen_world = ProgressiveObserver(universe)
+    universe.restart()
+    apply(web(strategy=strategy), route())(universe)
+    universe.settle(lambda: ready(universe))
+    return universe
+
+
+def test_the_observer_sees_a_weight_on_no_healthy_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without both looks at health, the machine's and the publisher's, a candidate gets requests at once."""
+    universe = watched(BLUE_GREEN)
+    chosen = publish._chosen
+
+    def blind(desired: Any, state: Any, seen: Any, used: Any) -> Any:
+        well = {group.arn: frozenset({"10.0.0.1:8080"}) for group in state.target_groups}
+        return chosen(desired, state, dataclasses.replace(seen, healthy=well), used)
+
+    monkeypatch.setattr(publish, "_chosen", blind)
+    monkeypatch.setattr(scaling, "candidate_ready", lambda *_: True)
+    apply(web("web:2", strategy=BLUE_GREEN, env={"SANDBOX_EXIT": "1"}))(universe)
+    with pytest.raises(Forbidden, match="with no healthy target"):
+        universe.run(120)
+
+
+def test_the_observer_sees_tasks_that_go_under_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the rules' reading a slot that a rule still sends to is scaled in."""
+    universe = watched(THREE_STEPS)
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    monkeypatch.setattr(rollback, "gone", lambda *_: True)
+    monkeypatch.setattr(rollback, "rolling_back", lambda work: work.enter("CleaningUp", verified_at=0.0))
+    monkeypatch.setitem(machine._STAGES, "RollingBack", rollback.rolling_back)  # type: ignore[arg-type]
+    monkeypatch.setattr(rollback.proof, "await_proof", lambda *_, **__: 0.0)
+    monkeypatch.setattr(orders, "_count", lambda _work, _name, count: count)
+    verb(universe, "abort")
+    with pytest.raises(Forbidden, match="takes tasks of slot b under weight"):
+        universe.run(120)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_soak() -> None:
+    """Schedules with new seeds for half of SOAK_HOURS, or those of SEEDS; each seed is printed first."""
+    given = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed]
+    start = time.time_ns() // 1_000_000_000
+    until = time.monotonic() + HOURS * 3600
+    for number, seed in enumerate(given or itertools.count(start)):
+        for calm in (True, False):
+            _say(f"progressive schedule {number}: seed {seed}, {'calm' if calm else 'wild'}")
+            one(seed, calm=calm, steps=STEPS * (1 + seed % 4))
+        if not given and time.monotonic() > until:
+            return
+
+
+def _say(text: str) -> None:
+    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
+    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed
