@@ -39,6 +39,7 @@ lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
 
 bench: setup ## The figures of architecture.md, measured here: bench/out/*.json and a table
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/stand_in.py
 
 soak: setup ## Hours of random schedules; seeds are printed and can be replayed
 	@$(BIN)/pytest -m soak -s --timeout 0 $(PYTEST_ARGS)

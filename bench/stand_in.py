@@ -1,6 +1,6 @@
 """The stand-in for AWS beside moto, measured in one run: `bench/stand_in.py` (about six minutes), `--quick`.
 
-Each server is a process of its own on loopback, and only one runs at a time. The result is
+Each server is a process of its own on loopback. They take turns; at no time are both asked. The result is
 bench/out/stand-in-<date>.json and a table. What each figure is: docs/bench.md.
 """
 
@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from sluice_bench.operator_process import BenchFailed
@@ -26,15 +27,14 @@ _OUT = Path(__file__).resolve().parent / "out"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 0 when every figure could be taken, whatever it says."""
     parser = argparse.ArgumentParser(prog="bench/stand_in.py", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke test: 100 services, half a minute")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: 50 services, half a minute")
     parser.add_argument("--only", choices=NAMES, help="one server instead of both")
     parser.add_argument("--out", type=Path, default=_OUT, help="directory of the JSON file")
     options = parser.parse_args(arguments)
     scope = QUICK if options.quick else Scope()
     results: dict[str, object] = {"machine": machine()}
     try:
-        for name in [options.only] if options.only else NAMES:
-            results[name] = _measured(name, scope)
+        results |= _measured([options.only] if options.only else list(NAMES), scope)
     except BenchFailed as failed:
         print(f"bench: {failed}", file=sys.stderr)
         return 1
@@ -47,15 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured(name: str, scope: Scope) -> dict[str, object]:
+def _measured(names: list[str], scope: Scope) -> dict[str, object]:
     def say(text: str) -> None:
-        print(f"[{time.strftime('%H:%M:%S')}] {name}: {text}", file=sys.stderr, flush=True)
+        print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
-    with Server(name) as server:
-        found: dict[str, object] = {"calls": calls(server, seconds=scope.call_seconds, say=say)}
-    with Server(name) as server:
-        found["crowd"] = crowd(server, scope, say=say)
-    return found
+    with ExitStack() as stack:
+        found = calls(
+            [stack.enter_context(Server(name)) for name in names], seconds=scope.call_seconds, say=say
+        )
+    crowds = {}
+    for name in names:
+        with Server(name) as server:
+            crowds[name] = crowd(server, scope, say=say)
+    return {name: {"calls": found[name], "crowd": crowds[name]} for name in names}
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def complete(params: Params) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Copy JSON: `copy.deepcopy` takes five times as long, a fifth of the whole call."""
+    """Copy JSON: `copy.deepcopy` takes three times as long, a fifth of the call (profiled)."""
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     if isinstance(value, list):
