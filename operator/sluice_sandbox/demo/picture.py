@@ -74,7 +74,9 @@ def picture(look: Look, *, title: str, seconds: float) -> RenderableType:
         ("configured", look.configured, "green"),
         ("observed", look.observed, "magenta"),
     ):
-        bar = ProgressBar(total=100, completed=value or 0, width=_BAR, complete_style=style)
+        bar = ProgressBar(
+            total=100, completed=value or 0, width=_BAR, complete_style=style, finished_style=style
+        )
         table.add_row(name, bar, _share(value))
     step = f"step {look.step}: {look.doing}" if look.step else look.doing
     state = Text(f"{look.phase}  {step}  ", style="bold")
