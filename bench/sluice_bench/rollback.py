@@ -153,16 +153,19 @@ def _late(calls: Sequence[Json]) -> list[int]:
     """
     late: list[int] = []
     proof: dict[str, float] = {}
+    written: set[str] = set()
     for call in calls:
         params = call["params"] or {}
         if call["operation"] == "DescribeRules":
-            for arn in params.get("RuleArns") or ():
+            # Before its first weight a rule is read for other reasons.
+            for arn in written & set(params.get("RuleArns") or ()):
                 proof.setdefault(arn, call["time"])
         elif call["operation"] == "ModifyRule" and params.get("Actions"):
             arn = params["RuleArn"]
             if arn in proof and len(late) < len(_WEIGHTS):
                 late.append(round((call["time"] - proof.pop(arn) - PAUSE_SECONDS) * 1000))
             proof.pop(arn, None)
+            written.add(arn)
     return late
 
 
