@@ -150,7 +150,9 @@ class Progressives:
             if moving and self._failing(state, look):
                 look = looks.more(desired, state, look, frozenset({"tasks"}))
         except (AwsFailure, Deferred) as error:
-            if mood.lost or not in_between(state):
+            # Short of tokens a pass that is in no hurry comes back, and spends none on looking elsewhere.
+            later = isinstance(error, Deferred) and context.priority is not Priority.ROLLBACK
+            if mood.lost or later or not in_between(state):
                 raise
             unseen, look = error, looks.blind(state, str(error))
             desired = dataclasses.replace(desired, hold=desired.hold or hold_blind(error), paused=True)
