@@ -360,6 +360,7 @@ class Progressives:
             evidence=look.evidence,
             previous=history.previous(state),
             last_rollout=str(state.history[0].get("id", "")) if state.history else "",
+            ended_before=history.ended(state),
         )
 
     def _snapshot(self, state: State, work: ProgressiveWork) -> Progressive:

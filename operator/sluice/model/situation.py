@@ -194,6 +194,9 @@ class Situation:
     """Revisions that are kept and can be gone back to."""
     previous: str = ""
     """The revision that was live before the present one (from the history), for an undo without a name."""
+    ended_before: float = 0.0
+    """When the newest rollout of the history ended: until then another revision may have been sent
+    requests in the candidate's slot. Epoch seconds; 0 when there was none."""
     last_rollout: str = ""
     """Id of the newest entry of the history: makes the next id another one."""
     evidence: tuple[str, ...] | None = None

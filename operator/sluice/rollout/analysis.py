@@ -2,7 +2,8 @@
 
 A run is one metric measured in the background (from the first proven weight to the end of bake) or in
 one step. Its first sample is due when `initialDelay` and one whole interval are over, so that no sample
-looks at the time before the weight; each sample has a number, so it is judged once.
+looks at the time before the weight, nor into a minute in which the slot served another revision; each
+sample has a number, so it is judged once.
 
 | sample | counts as |
 |---|---|
@@ -28,6 +29,8 @@ from sluice.model.strategy import Analyse, Metric
 from sluice.rollout import inconclusive
 from sluice.rollout.work import Work, other
 
+COUNTED: Final = 60.0
+"""Seconds: Application Load Balancers report their counts by the minute."""
 NO_ANSWER: Final = 120.0
 """Seconds after which a request without an answer counts as an error."""
 _STAGES: Final = frozenset({"Stepping", "PostTraffic", "Baking", "PostBake"})
@@ -125,11 +128,22 @@ def _runs(work: Work, *, begin: bool = True) -> list[tuple[Metric, MetricRun]]:
     for run_id, metric, since in wanted:
         run = next((run for run in work.rollout.metrics if run.id == run_id), None)
         if run is None and begin:
-            due = since + metric.initial_delay + metric.interval
+            due = max(since + metric.initial_delay, _clean(work, metric)) + metric.interval
             run = _keep(work, MetricRun(id=run_id, since=since, due=due))
         if run is not None:
             found.append((metric, run))
     return found
+
+
+def _clean(work: Work, metric: Metric) -> float:
+    """Return from when on the counts of the candidate's target groups are its own.
+
+    A load balancer counts by whole minutes, so the minute in which the slot's former revision was last
+    sent requests holds both revisions' counts, and nobody can tell them apart.
+    """
+    if metric.kind != "loadBalancer":
+        return 0.0
+    return -(-work.situation.ended_before // COUNTED) * COUNTED
 
 
 def _judge(work: Work, metric: Metric, run: MetricRun) -> tuple[MetricRun, str]:

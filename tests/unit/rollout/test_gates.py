@@ -15,6 +15,7 @@ from sluice.model.strategy import (
     FreezeWindow,
     Hook,
     Metric,
+    MetricKind,
     OnFailure,
     OnNoData,
     Pause,
@@ -69,6 +70,23 @@ def test_the_first_sample_is_due_one_interval_after_the_proof() -> None:
     world.pass_time(1)
     world.decide()
     assert (run_of(world).passed, run_of(world).due) == (1, proven + 25)
+
+
+@pytest.mark.parametrize(("kind", "waits"), [("loadBalancer", True), ("prometheus", False)])
+def test_counts_of_the_revision_before_in_the_slot_are_not_looked_at(kind: MetricKind, waits: bool) -> None:  # noqa: FBT001
+    """A load balancer counts by whole minutes: the first window begins in one that is the candidate's."""
+    metric = dataclasses.replace(ERRORS, kind=kind)
+    world = live(strategy=strategy(metric), values={"errors": 0.0})
+    world.ended_before = world.now - world.now % 60 + 61  # in the next minute: the one after it is clean
+    world.wanted = "r2"
+    while world.weights != {"a": 750, "b": 250}:
+        world.pass_time(1)
+        world.decide()
+    clean = world.ended_before - 1 + 60
+    assert (run_of(world).due >= clean + 10) is waits
+    while not (decision := world.decide()).metrics:
+        world.pass_time(1)
+    assert (decision.metrics[0].window[0] >= clean) is waits
 
 
 def test_no_sample_is_judged_twice_and_missed_ones_are_not_made_up_for() -> None:

@@ -115,6 +115,7 @@ class World:
     blind: frozenset[str] = frozenset()
     """Facts that cannot be read at the moment: proof, health, alarms, evidence."""
     previous: str = ""
+    ended_before: float = 0.0
     known: frozenset[str] = frozenset({"r1", "r2", "r3"})
     history: list[tuple[str, str]] = field(default_factory=list)
     """(revision, outcome), oldest first."""
@@ -195,6 +196,7 @@ class World:
             known=self.known,
             previous=self.previous,
             last_rollout=f"h{len(self.history)}",
+            ended_before=self.ended_before,
             leader_epoch=self.leader_epoch,
             resumed=self.resumed,
             clock_jumped=self.clock_jumped,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from sluice.model.conditions import timestamp
+from sluice.model.conditions import parse_timestamp, timestamp
 from sluice.model.names import short_hash
 from sluice.plan.deployment.state import Rollout, State
 
+_ROUNDED: Final = 2.0  # start and duration are whole seconds, cut off
 KEPT_ENTRIES: Final = 10  # of status.history; whole specs are in ControllerRevisions
 Outcome = Literal["Succeeded", "RolledBack", "Failed", "Aborted", "Superseded"]
 Entries = tuple[Mapping[str, Any], ...]
@@ -55,6 +56,14 @@ def entry(
 def add(entries: Entries, new: Mapping[str, Any]) -> Entries:
     """Return the entries with a new one in front, at most KEPT_ENTRIES."""
     return (new, *entries)[:KEPT_ENTRIES]
+
+
+def ended(state: State) -> float:
+    """Return when the newest rollout ended, rounded up (epoch seconds); 0 when there was none."""
+    if not state.history:
+        return 0.0
+    newest = state.history[0]
+    return parse_timestamp(newest["startedAt"]) + float(newest.get("durationSeconds", 0)) + _ROUNDED
 
 
 def previous(state: State) -> str:
