@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 setup: $(STAMP) ## Virtual environment, locked dependencies, control-plane binaries
 	@$(BIN)/python -m sluice_sandbox.controlplane ensure --with helm,kube-controller-manager
 
-demo: $(STAMP) ## Apply, update under load, roll back, scale, repair, delete: shown and measured (about two minutes)
+demo: $(STAMP) ## Apply, canary, update, roll back, blue/green, undo, repair, delete: shown and measured
 	@$(BIN)/sluice sandbox demo
 
 test: setup lint ## Lint, types and every level of tests
