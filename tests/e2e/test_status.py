@@ -34,7 +34,7 @@ def test_a_field_without_a_place_is_found(tmp_path: Path) -> None:
 
 
 def test_the_schema_has_every_field_that_is_written(desk: Desk) -> None:
-    """A create, a failed update, a replacement, verbs and a deletion write all fields; none is pruned."""
+    """All that can happen to a Deployment writes all fields; none is pruned."""
     world = desk.world
     desk.apply_and_wait(desk.deployment(), desk.route())
     broken = desk.deployment(image="2.0.0")
@@ -51,6 +51,11 @@ def test_the_schema_has_every_field_that_is_written(desk: Desk) -> None:
     desk.apply(moved)
     desk.wait_ready(moved, desk.route(), seconds=90)
     until(lambda: not desk.status(DEPLOYMENT).get("retiring"), "the old service is gone", seconds=60)
+    steps = {"steps": [{"setWeight": 100}], "drain": {"propagationDelaySeconds": 1}}
+    moved["spec"]["strategy"] = {"type": "Progressive", "progressive": steps}
+    moved["spec"]["template"]["spec"]["containers"][0]["image"] = f"{REPOSITORY}@sha256:{'b' * 64}"
+    desk.apply(moved)
+    desk.wait_ready(moved, desk.route(), seconds=90)
     desk.delete(moved, desk.route())
 
     events = world.audit.news()

@@ -72,7 +72,7 @@ def watched(strategy: dict[str, Any]) -> Universe:
 
 
 def test_the_observer_sees_a_weight_on_no_healthy_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without both looks at health, the machine's and the publisher's, a candidate gets requests at once."""
+    """Without any look at health, the machine's and the publisher's, a candidate gets requests at once."""
     universe = watched(BLUE_GREEN)
     chosen = publish._chosen
 
@@ -82,6 +82,7 @@ def test_the_observer_sees_a_weight_on_no_healthy_target(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(publish, "_chosen", blind)
     monkeypatch.setattr(scaling, "candidate_ready", lambda *_: True)
+    monkeypatch.setattr(machine, "_LOOKS", ())
     apply(web("web:2", strategy=BLUE_GREEN, env={"SANDBOX_EXIT": "1"}))(universe)
     with pytest.raises(Forbidden, match="with no healthy target"):
         universe.run(120)

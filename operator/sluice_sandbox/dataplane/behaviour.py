@@ -7,6 +7,7 @@ that gives such variables to all images of a pattern (a rule yields to the envir
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -72,9 +73,10 @@ def behaviour(image: str, environment: Mapping[str, str], rules: Sequence[ImageR
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text is not None else None
+        number = float(text) if text is not None else None
     except ValueError:
         return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def tag_of(image: str) -> str:

@@ -317,8 +317,8 @@ def test_delete(ecs: Any, request_of: Any) -> None:
     assert code_of(ecs.delete_service, cluster=cluster, service="web") == INVALID
     gone = ecs.delete_service(cluster=cluster, service="web", force=True)["service"]
     assert (gone["status"], gone["desiredCount"]) == ("DRAINING", 0)
+    assert code_of(ecs.create_service, **request_of()) == INVALID  # at once: it drains for a moment only
     assert code_of(ecs.update_service, cluster=cluster, service="web") == "ServiceNotActiveException"
-    assert code_of(ecs.create_service, **request_of()) == INVALID
     assert ecs.list_services(cluster=cluster)["serviceArns"] == []
     ecs.get_waiter("services_inactive").wait(
         cluster=cluster, services=["web"], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
