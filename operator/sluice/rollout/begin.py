@@ -151,12 +151,14 @@ def _adopt(work: Work) -> bool:
     there = [facts(work.situation, name) for name in SLOTS]
     there = [slot for slot in there if slot.exists]
     carrying = [slot for slot in there if slot.carries_weight]
-    if work.motion.rejected is not None and work.motion.rejected.reason == "FirstRolloutFailed":
-        if not carrying:
-            return True
-    elif any(slot.carries_weight is None for slot in there):
+    rejected = work.motion.rejected
+    failed = rejected is not None and rejected.reason == "FirstRolloutFailed"
+    # A first rollout that failed before any weight was published can't have got one.
+    if any(slot.carries_weight is None for slot in there) and (not failed or work.situation.traffic.weights):
         work.needs.add("proof")
         return work.wait("RollingOut", "reading the rules to learn what is live")
+    if failed and all(slot.healthy == 0 for slot in carrying):
+        return True  # it serves nobody: the next revision takes its place
     known = [slot for slot in carrying if slot.revision]
     if not carrying:
         return True

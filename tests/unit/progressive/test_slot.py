@@ -145,3 +145,12 @@ def test_a_retry_of_what_ecs_gave_up_is_deployed_by_force(state: str, forced: ob
     seen["deployments"] = [{**seen["deployments"][0], "rolloutState": state}]
     (action,) = follow(OLD, given(OLD), seen, 2, OLD_ARN).actions
     assert (action.params["desiredCount"], action.params.get("forceNewDeployment")) == (2, forced)
+
+
+def test_the_live_slot_is_never_emptied() -> None:
+    """A rolling deployment had begun when the strategy changed: what serves is replaced task by task."""
+    running = service(OLD, OLD_ARN, count=2)
+    order = SlotOrder(slot="b", revision=NEW.revision.name, count=2)
+    done = slot_plan.follow(NEW, given(OLD), running, order, arn=NEW_ARN, balancers=[], live=True)
+    assert [count for _, count in operations(done)] == [None, None]
+    assert "UpdateService" in dict(operations(done))

@@ -33,7 +33,7 @@ def motion_of(state: State) -> Motion:
     rollout, standby = state.progressive.get("rollout"), state.progressive.get("standby")
     live, rejected = state.live, state.rejected
     return Motion(
-        live=LiveRevision(slot=live.slot, revision=live.revision, since=live.since) if live else None,
+        live=LiveRevision(slot=live.slot, revision=_serving(state, live), since=live.since) if live else None,
         standby=Standby(
             slot=standby["slot"],
             revision=standby["revision"],
@@ -53,6 +53,12 @@ def motion_of(state: State) -> Motion:
         if rejected
         else None,
     )
+
+
+def _serving(state: State, live: Live) -> str:
+    """Return what the live slot was given last: a rolling deployment may have begun before this strategy."""
+    given = next((slot.revision for slot in state.slots if slot.name == live.slot), "")
+    return live.revision if state.progressive.get("rollout") else given or live.revision
 
 
 def with_motion(state: State, motion: Motion, *, steps: Sequence[str] = (), wake_at: float | None) -> State:

@@ -216,7 +216,16 @@ def _serve(
         attempt = rollout.id if rollout else str(live.since if live else "")
         done = slot_plan.create(wish, slot, order, arn, balancers, attempt)
     else:
-        done = slot_plan.follow(wish, slot, service, order, arn=arn, balancers=balancers)
+        live = work.decision.motion.live
+        done = slot_plan.follow(
+            wish,
+            slot,
+            service,
+            order,
+            arn=arn,
+            balancers=balancers,
+            live=live is not None and live.slot == name,
+        )
     work.slots[name] = done.slot
     work.actions += done.actions
     if done.message:

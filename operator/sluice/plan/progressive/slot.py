@@ -5,6 +5,7 @@
 | is not there | some tasks of a revision | CreateService |
 | runs the revision | any count | what differs is repaired, field by field; the count follows |
 | runs another one, has tasks | another revision | desiredCount 0, and wait until the tasks are gone |
+| is live, and runs another one | its revision | ECS replaces the tasks in place: never emptied |
 | runs another one, is empty | another revision | the revision's tag, then UpdateService with the count |
 
 A revision is given only to an empty slot, so no two revisions ever serve from one target group, and a
@@ -91,8 +92,13 @@ def follow(
     *,
     arn: str | Ref,
     balancers: list[dict[str, Any]],
+    live: bool = False,
 ) -> SlotPlan:
-    """Plan what a slot's service lacks; `desired.revision` is the one that it shall run."""
+    """Plan what a slot's service lacks; `desired.revision` is the one that it shall run.
+
+    The `live` slot is never emptied, whatever it was given last (a rolling deployment that had not ended
+    when the strategy changed): ECS replaces its tasks one by one.
+    """
     name = desired.revision.name
     body = body_of(desired, arn, balancers=balancers, count=order.count)
     found = ecs.differences(service, body)
@@ -100,7 +106,7 @@ def follow(
     tagged = ecs.tags_of(service).get(REVISION) == name
     if tagged and not changed:
         slot = dataclasses.replace(slot, revision=name)
-    if slot.revision == name:
+    if slot.revision == name or live:
         return _keep(desired, slot, service, found, body)
     tasks = int(service.get("runningCount", 0)) + int(service.get("pendingCount", 0))
     wanted = int(service.get("desiredCount", 0))
