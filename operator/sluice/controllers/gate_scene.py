@@ -28,15 +28,7 @@ def scene(
     groups: dict[str, list[SlotTarget]] = {}
     for group in state.target_groups:
         if group.arn:
-            groups.setdefault(group.slot, []).append(
-                SlotTarget(
-                    slot=group.slot,
-                    port=group.port,
-                    container_port=group.container_port,
-                    load_balancer_arn=group.load_balancer_arn,
-                    target_group_arn=group.arn,
-                )
-            )
+            groups.setdefault(group.slot, []).append(group.target())
     return GateScene(
         context=context,
         uid=desired.uid,

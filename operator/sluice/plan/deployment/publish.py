@@ -45,13 +45,7 @@ def publish(
             continue
         places.setdefault(
             (group.port, group.load_balancer_arn),
-            SlotTarget(
-                slot=group.slot,
-                port=group.port,
-                container_port=group.container_port,
-                load_balancer_arn=group.load_balancer_arn,
-                target_group_arn=group.arn,
-            ),
+            group.target(),
         )
     targets = tuple(places[place] for place in sorted(places))
     if not targets:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sluice.model.conditions import parse_timestamp, timestamp
-from sluice.model.traffic import Traffic
+from sluice.model.traffic import SlotTarget, Traffic
 
 RecreateStep = Literal["", "ScalingDown", "Starting"]
 
@@ -194,6 +194,16 @@ class TargetGroup:
                 "arn": self.arn,
                 "protocolVersion": self.protocol_version,
             }
+        )
+
+    def target(self) -> SlotTarget:
+        """Return the group as routes and gates are told of it."""
+        return SlotTarget(
+            slot=self.slot,
+            port=self.port,
+            container_port=self.container_port,
+            load_balancer_arn=self.load_balancer_arn,
+            target_group_arn=self.arn,
         )
 
 

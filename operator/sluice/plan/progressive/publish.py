@@ -13,7 +13,7 @@ from collections.abc import Collection
 from sluice.model.desired import Desired
 from sluice.model.observed import Observed
 from sluice.model.rollout import TrafficOrder
-from sluice.model.traffic import HeaderRoute, SlotTarget, Traffic
+from sluice.model.traffic import HeaderRoute, Traffic
 from sluice.plan.deployment.state import State, TargetGroup
 
 
@@ -26,7 +26,7 @@ def compose(
         return before
     used = {slot for slot, parts in order.weights.items() if parts}
     used |= {slot for slot in (order.test, order.header_slot if order.header else "") if slot}
-    targets = tuple(_target(group) for group in _chosen(desired, state, seen, used))
+    targets = tuple(group.target() for group in _chosen(desired, state, seen, used))
     if not targets and before is None:
         return None
     header = (
@@ -82,13 +82,3 @@ def _chosen(desired: Desired, state: State, seen: Observed, used: Collection[str
         if group.arn and group.slot in used and serves:
             places.setdefault((group.slot, group.port, group.load_balancer_arn), group)
     return [places[place] for place in sorted(places)]
-
-
-def _target(group: TargetGroup) -> SlotTarget:
-    return SlotTarget(
-        slot=group.slot,
-        port=group.port,
-        container_port=group.container_port,
-        load_balancer_arn=group.load_balancer_arn,
-        target_group_arn=group.arn,
-    )
