@@ -130,12 +130,7 @@ class ProgressiveLooks(Looks):
             if self._serves(state, look, slot.name, group) and group.arn not in look.health_read
         )
         healthy = dict(look.observed.healthy)
-        for arn in arns:
-            try:
-                healthy[arn] = self._healthy(arn)
-            except AwsFailure as failure:
-                if failure.kind != "not-found":
-                    raise
+        healthy |= {arn: self._healthy(arn) for arn in arns}
         return dataclasses.replace(
             look,
             observed=dataclasses.replace(look.observed, healthy=healthy),
@@ -177,13 +172,7 @@ class ProgressiveLooks(Looks):
         balancers |= {backend.load_balancer_arn for backend in desired.backends}
         found: dict[str, Sequence[Structure]] = {}
         for balancer in sorted(balancers - {""}):
-            try:
-                listeners = self._facts.listeners(self._context, balancer)
-            except AwsFailure as failure:
-                if failure.kind != "not-found":
-                    raise
-                continue
-            for listener in listeners:
+            for listener in self._facts.listeners(self._context, balancer):
                 arn = listener["ListenerArn"]
                 try:
                     found[arn] = self._facts.rules(self._context, arn, max_age=0)
