@@ -16,8 +16,9 @@ from sluice_sandbox.aws.autoscaling.tags import TagCalls
 from sluice_sandbox.aws.autoscaling.targets import TargetCalls
 from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.cloudwatch.transitions import Invocation
+from sluice_sandbox.aws.composed import ComposedService
 from sluice_sandbox.aws.ports import ScalableServices, TaggedResource
-from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.service import Caller
 
 ACTION_PREFIX = "arn:aws:autoscaling:"
 
@@ -29,7 +30,7 @@ class ScalingAlarms(AlarmKeeper, Protocol):
         """Carry out alarm actions whose ARN begins with `prefix`."""
 
 
-class AutoScalingService:
+class AutoScalingService(ComposedService[State]):
     """Application Auto Scaling as a `Service` of the world."""
 
     name = "application-autoscaling"
@@ -43,23 +44,10 @@ class AutoScalingService:
         self._execution = Execution(self._desk, scaling)
         self._schedules = ScheduleCalls(self._desk, scaling)
         self._tags = TagCalls(self._desk)
-        self._operations: dict[str, Handler] = {}
-        for part in (TargetCalls(self._desk, scaling), PolicyCalls(self._desk), self._schedules, self._tags):
-            self._operations.update(part.operations())
+        super().__init__(
+            self._desk, TargetCalls(self._desk, scaling), PolicyCalls(self._desk), self._schedules, self._tags
+        )
         alarms.on_action(ACTION_PREFIX, self._invoked)
-
-    @property
-    def state(self) -> State:
-        """All that it remembers."""
-        return self._desk.state
-
-    @state.setter
-    def state(self, state: State) -> None:
-        self._desk.state = state
-
-    def operations(self) -> Mapping[str, Handler]:
-        """Return the handlers by operation name."""
-        return self._operations
 
     def _invoked(self, caller: Caller, invocation: Invocation) -> None:
         alarm = invocation.alarm

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.composed import ComposedService
 from sluice_sandbox.aws.ecr.images import ImageCalls, Registered
 from sluice_sandbox.aws.ecr.layers import LayerCalls
 from sluice_sandbox.aws.ecr.policies import PolicyCalls
 from sluice_sandbox.aws.ecr.repositories import RepositoryCalls, merged
 from sluice_sandbox.aws.ecr.state import State
 from sluice_sandbox.aws.ports import TaggedResource
-from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.service import Caller
 
 
-class EcrService:
+class EcrService(ComposedService[State]):
     """Amazon ECR as a `Service` of the world."""
 
     name = "ecr"
@@ -22,27 +23,13 @@ class EcrService:
     def __init__(self, clock: Clock) -> None:
         """Start with empty registries."""
         self._desk = Registered(clock, State())
-        self._operations: dict[str, Handler] = {}
-        for part in (
+        super().__init__(
+            self._desk,
             RepositoryCalls(self._desk),
             ImageCalls(self._desk),
             LayerCalls(self._desk),
             PolicyCalls(self._desk),
-        ):
-            self._operations.update(part.operations())
-
-    @property
-    def state(self) -> State:
-        """All that it remembers."""
-        return self._desk.state
-
-    @state.setter
-    def state(self, state: State) -> None:
-        self._desk.state = state
-
-    def operations(self) -> Mapping[str, Handler]:
-        """Return the handlers by operation name."""
-        return self._operations
+        )
 
     def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
         """Return the repositories with tags; see `ports.Tagged`."""

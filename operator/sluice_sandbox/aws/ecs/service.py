@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.composed import ComposedService
 from sluice_sandbox.aws.ecs.account_settings import AccountSettingCalls
 from sluice_sandbox.aws.ecs.alarms import AlarmWatch
 from sluice_sandbox.aws.ecs.capacity_providers import CapacityProviderCalls
@@ -39,10 +40,10 @@ from sluice_sandbox.aws.ports import (
     TaskRuntime,
     TrafficRules,
 )
-from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.service import Caller
 
 
-class EcsService:
+class EcsService(ComposedService[EcsState]):
     """Amazon ECS as a `Service` of the world."""
 
     name = "ecs"
@@ -84,8 +85,8 @@ class EcsService:
         self._engine = engine
         tags = TagCalls(self._core)
         self._tagged = EcsTagged(self._core, tags)
-        self._operations: dict[str, Handler] = {}
-        for part in (
+        super().__init__(
+            self._core,
             ClusterCalls(self._core),
             CapacityProviderCalls(self._core),
             InstanceCalls(self._core),
@@ -98,21 +99,7 @@ class EcsService:
             TaskSetCalls(self._core, definitions, self.scheduler),
             tags,
             AccountSettingCalls(self._core),
-        ):
-            self._operations.update(part.operations())
-
-    @property
-    def state(self) -> EcsState:
-        """All that it remembers."""
-        return self._core.state
-
-    @state.setter
-    def state(self, state: EcsState) -> None:
-        self._core.state = state
-
-    def operations(self) -> Mapping[str, Handler]:
-        """Return the handlers by operation."""
-        return self._operations
+        )
 
     def tagged_resources(self, caller: Caller) -> Sequence[TaggedResource]:
         """Return what has tags; see `ports.Tagged`."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.composed import ComposedService
 from sluice_sandbox.aws.elbv2.capacity import CapacityHandlers
 from sluice_sandbox.aws.elbv2.desk import Desk, Elbv2Settings
 from sluice_sandbox.aws.elbv2.ecs_rules import EcsRules
@@ -40,7 +41,7 @@ from sluice_sandbox.aws.ports import (
     TargetGroupView,
     TargetHealth,
 )
-from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.service import Caller
 
 OnHealth = Callable[[str, TargetHealth, str, int], None]
 
@@ -78,7 +79,7 @@ class RouteResult:
     set_cookies: tuple[str, ...] = ()
 
 
-class Elbv2Service:
+class Elbv2Service(ComposedService[State]):
     """Elastic Load Balancing v2: a `Service`, and the `TargetGroups` port of ECS."""
 
     name = "elbv2"
@@ -108,31 +109,18 @@ class Elbv2Service:
         self._targets = TargetHandlers(self._desk, health=self.checker)
         self._tags = TagHandlers(self._desk)
         self._publishers: list[MetricsPublisher] = []
-        self._operations: dict[str, Handler] = {
-            **load_balancers.operations(),
-            **listeners.operations(),
-            **rules.operations(),
-            **groups.operations(),
-            **self._targets.operations(),
-            **self._tags.operations(),
-            **LimitHandlers(self._desk).operations(),
-            **CapacityHandlers(self._desk).operations(),
-            **TrustStoreHandlers(self._desk).operations(),
-        }
-
-    @property
-    def state(self) -> State:
-        """All load balancers, listeners, rules, target groups and targets, as plain data."""
-        return self._desk.state
-
-    @state.setter
-    def state(self, state: State) -> None:
-        """Exchange the books: an older copy for a stale read, and back."""
-        self._desk.state = state
-
-    def operations(self) -> Mapping[str, Handler]:
-        """Return the handlers by operation name."""
-        return self._operations
+        super().__init__(
+            self._desk,
+            load_balancers,
+            listeners,
+            rules,
+            groups,
+            self._targets,
+            self._tags,
+            LimitHandlers(self._desk),
+            CapacityHandlers(self._desk),
+            TrustStoreHandlers(self._desk),
+        )
 
     def reset(self) -> None:
         """Forget everything; timers of what was there find nothing and end."""

@@ -6,8 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 
 from sluice_sandbox.aws.clock import Clock
+from sluice_sandbox.aws.composed import ComposedService
 from sluice_sandbox.aws.ports import RegistryView, TaggedResource
-from sluice_sandbox.aws.service import Caller, Handler
+from sluice_sandbox.aws.service import Caller
 from sluice_sandbox.aws.servicediscovery.desk import Desk, Outlook
 from sluice_sandbox.aws.servicediscovery.discovery import DiscoveryCalls
 from sluice_sandbox.aws.servicediscovery.health import HealthCalls
@@ -21,7 +22,7 @@ from sluice_sandbox.aws.servicediscovery.state import State
 from sluice_sandbox.aws.servicediscovery.tags import TagCalls
 
 
-class ServiceDiscovery:
+class ServiceDiscovery(ComposedService[State]):
     """AWS Cloud Map: a `Service`, and the `Registries` port of ECS."""
 
     name = "servicediscovery"
@@ -38,25 +39,16 @@ class ServiceDiscovery:
         self._registry = Registry(self._desk, instances=instances, health=self.health)
         # Draws of its own: how often somebody looks must not change anybody's ids.
         discovery = DiscoveryCalls(self._desk, self.health, rng=random.Random(rng.getrandbits(64)))
-        self._operations: dict[str, Handler] = {
-            **NamespaceCalls(self._desk, engine, tags).operations(),
-            **ServiceCalls(self._desk, engine, tags).operations(),
-            **instances.operations(),
-            **self.health.operations(),
-            **discovery.operations(),
-            **engine.operations(),
-            **tags.operations(),
-        }
-
-    @property
-    def state(self) -> State:
-        """All namespaces, services, instances and operations, as plain data."""
-        return self._desk.state
-
-    @state.setter
-    def state(self, state: State) -> None:
-        """Exchange the books: an older copy for a stale read, and back."""
-        self._desk.state = state
+        super().__init__(
+            self._desk,
+            NamespaceCalls(self._desk, engine, tags),
+            ServiceCalls(self._desk, engine, tags),
+            instances,
+            self.health,
+            discovery,
+            engine,
+            tags,
+        )
 
     @property
     def settings(self) -> CloudMapSettings:
@@ -66,10 +58,6 @@ class ServiceDiscovery:
     @settings.setter
     def settings(self, settings: CloudMapSettings) -> None:
         self._desk.settings = settings
-
-    def operations(self) -> Mapping[str, Handler]:
-        """Return the handlers by operation name."""
-        return self._operations
 
     # The Registries port.
 
