@@ -51,8 +51,8 @@ generate: $(STAMP) ## Write crds/, the chart's copies, the reference and the tra
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 lock: $(STAMP) ## Resolve the dependencies again: for development, for the image, for building the image
-	@$(RESOLVE) --upgrade --group dev --extra sandbox pyproject.toml --output-file requirements.lock
-	@$(RESOLVE) --constraint requirements.lock pyproject.toml --output-file requirements-runtime.lock
+	@$(RESOLVE) --upgrade --group dev --extra sandbox --extra tracing pyproject.toml --output-file requirements.lock
+	@$(RESOLVE) --constraint requirements.lock --extra tracing pyproject.toml --output-file requirements-runtime.lock
 	@printf 'hatchling>=1.27\neditables>=0.5\n' | $(RESOLVE) --constraint requirements.lock - --output-file requirements-build.lock
 
 clean: ## Remove what the targets made (not the cache of control-plane binaries)
