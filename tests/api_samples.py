@@ -68,8 +68,21 @@ def route(**spec: Any) -> Json:
         "apiVersion": API_VERSION,
         "kind": SERVICE_ROUTE,
         "metadata": {"name": "web", "namespace": "shop"},
-        "spec": body | spec,
+        "spec": {key: value for key, value in (body | spec).items() if value is not None},
     }
+
+
+def discovery_route(**discovery: Any) -> Json:
+    """Return a valid ServiceRoute with `discovery` alone; a member replaces one of that, None removes it."""
+    body: Json = {
+        "mode": "Tasks",
+        "backendRef": {"name": "web", "port": "http"},
+        "namespaceRef": {"name": "corp.local", "create": {"type": "DNS_PRIVATE", "vpc": "vpc-0a1b"}},
+        "serviceName": "web",
+        "dns": {"records": [{"type": "A", "ttlSeconds": 10}]},
+    } | discovery
+    chosen = {key: value for key, value in body.items() if value is not None}
+    return route(parentRefs=None, rules=None, discovery=chosen)
 
 
 def with_field(path: str, value: Any, obj: Json | None = None) -> Json:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api_samples import deployment, route, sample_of, schema_at, spec_field, with_field
+from api_samples import deployment, discovery_route, route, sample_of, schema_at, spec_field, with_field
 from progressive_samples import CASES as PROGRESSIVE
 from progressive_samples import MISSPELT
 from sluice.api.crdgen.crds import crds
@@ -26,6 +26,16 @@ _BACKEND = {"name": "web", "port": "http", "weight": 1}
 
 def _rule(**members: Any) -> Json:
     return route(rules=[{"name": "main", "backendRefs": [_BACKEND]} | members])
+
+
+_A = {"records": [{"type": "A", "ttlSeconds": 10}]}
+_NAMED = {"name": "corp.local"}
+_HTTP = _NAMED | {"create": {"type": "HTTP"}}
+
+
+def _alias(**members: Any) -> Json:
+    discovery = {"mode": "Alias", "namespaceRef": _NAMED, "serviceName": "web", "dns": _A} | members
+    return route(discovery={key: value for key, value in discovery.items() if value is not None})
 
 
 def _container(**members: Any) -> Json:
@@ -184,6 +194,86 @@ CASES: dict[str, tuple[Json, Json, str]] = {
         _rule(backendRefs=[_BACKEND, _BACKEND | {"port": 8080}]),
         _rule(backendRefs=[_BACKEND, _BACKEND]),
         "a backend and port may appear once in a rule; add the weights up",
+    ),
+    "parents and rules": (
+        discovery_route(),
+        route(rules=None),
+        "parentRefs and rules go together; add the other one",
+    ),
+    "something": (
+        route(),
+        route(parentRefs=None, rules=None),
+        "a route needs parentRefs and rules, or discovery, or both",
+    ),
+    "hostnames of rules": (
+        route(hostnames=["a.example.com"], discovery=discovery_route()["spec"]["discovery"]),
+        route(
+            parentRefs=None,
+            rules=None,
+            hostnames=["a.example.com"],
+            discovery=discovery_route()["spec"]["discovery"],
+        ),
+        "hostnames and test go with rules; remove them, or add parentRefs and rules",
+    ),
+    "alias without a load balancer": (
+        _alias(),
+        route(parentRefs=None, rules=None, discovery=_alias()["spec"]["discovery"]),
+        "discovery mode Alias points at the load balancers of parentRefs; add parentRefs and rules",
+    ),
+    "backend of the mode": (
+        discovery_route(mode="ECS"),
+        discovery_route(backendRef=None),
+        "mode Tasks and mode ECS need backendRef; mode Alias points at the load balancers of parentRefs",
+    ),
+    "DNS in an HTTP namespace": (
+        discovery_route(namespaceRef=_HTTP, dns=None),
+        discovery_route(namespaceRef=_HTTP),
+        "an HTTP namespace has no DNS; remove dns, or create a DNS_PRIVATE or DNS_PUBLIC namespace",
+    ),
+    "no record in a DNS namespace": (
+        discovery_route(namespaceRef=_NAMED, dns=None),
+        discovery_route(dns=None),
+        "a namespace with DNS needs dns.records; add them, for instance {type: A, ttlSeconds: 10}",
+    ),
+    "records of an alias": (
+        _alias(dns={"records": [{"type": "A", "ttlSeconds": 10}, {"type": "AAAA", "ttlSeconds": 10}]}),
+        _alias(dns={"records": [{"type": "SRV", "ttlSeconds": 10}]}),
+        "mode Alias needs dns.records of type A or AAAA; AWS points no SRV record at a load balancer",
+    ),
+    "routing of an alias": (
+        _alias(dns=_A | {"routingPolicy": "WEIGHTED"}),
+        _alias(dns=_A | {"routingPolicy": "MULTIVALUE"}),
+        "mode Alias has routingPolicy WEIGHTED only (AWS Cloud Map); remove dns.routingPolicy",
+    ),
+    "attributes of ECS's entries": (
+        discovery_route(attributes={"team": "shop"}),
+        discovery_route(mode="ECS", attributes={"team": "shop"}),
+        "ECS registers its tasks with attributes of its own; use mode Tasks or remove attributes",
+    ),
+    "reserved attributes": (
+        discovery_route(attributes={"region": "eu"}),
+        discovery_route(attributes={"slot": "a"}),
+        "and AVAILABILITY_ZONE, revision and slot are reserved; choose others",
+    ),
+    "names of attributes": (
+        discovery_route(attributes={"a/b": "c d"}),
+        discovery_route(attributes={"a b": "c"}),
+        "names of attributes have 1 to 255 printable characters without spaces",
+    ),
+    "namespace by name or id": (
+        discovery_route(namespaceRef={"id": "ns-abc123"}),
+        discovery_route(namespaceRef=_NAMED | {"id": "ns-abc123"}),
+        "exactly one of name and id is needed; keep one",
+    ),
+    "a namespace is made by name": (
+        discovery_route(namespaceRef=_NAMED | {"create": {"type": "DNS_PUBLIC"}}),
+        discovery_route(namespaceRef={"id": "ns-abc123", "create": {"type": "DNS_PUBLIC"}}),
+        "create goes with name: AWS chooses the id of a new namespace",
+    ),
+    "VPC of a private namespace": (
+        discovery_route(),
+        discovery_route(namespaceRef=_NAMED | {"create": {"type": "DNS_PRIVATE"}}),
+        "vpc goes with type DNS_PRIVATE, which needs it",
     ),
 }
 CASES |= PROGRESSIVE

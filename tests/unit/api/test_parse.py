@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from api_samples import deployment, route, spec_field
+from api_samples import deployment, discovery_route, route, spec_field
 from sluice.api.v1alpha1.deployment import parse_deployment
 from sluice.api.v1alpha1.route import parse_route
 from sluice.model.errors import Refused
+
+
+def _with(obj: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {**obj, "spec": obj["spec"] | spec}
+
 
 BAD_DEPLOYMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "neither template nor taskDefinition": (deployment(template=None), "spec: exactly one of template"),
@@ -65,6 +70,54 @@ BAD_ROUTES: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "spec.rules[0].matches[0].sourceIPs[0]",
     ),
+    "rules without parents": (route(parentRefs=None), "spec: parentRefs and rules go together"),
+    "nothing": (route(parentRefs=None, rules=None), "spec: a route needs parentRefs and rules, or discovery"),
+    "hostnames of a name alone": (
+        _with(discovery_route(), hostnames=["a.example.com"]),
+        "spec: hostnames and test go with rules",
+    ),
+    "alias without parents": (
+        discovery_route(mode="Alias", backendRef=None),
+        "spec.discovery: discovery mode Alias points at",
+    ),
+    "tasks of nobody": (discovery_route(backendRef=None), "spec.discovery: mode Tasks and mode ECS need"),
+    "records of an HTTP namespace": (
+        discovery_route(namespaceRef={"name": "corp", "create": {"type": "HTTP"}}),
+        "spec.discovery.dns: an HTTP namespace has no DNS",
+    ),
+    "no records": (discovery_route(dns=None), "spec.discovery: a namespace with DNS needs dns.records"),
+    "alias with SRV": (
+        discovery_route(mode="Alias", backendRef=None, dns={"records": [{"type": "SRV", "ttlSeconds": 5}]}),
+        "spec.discovery: mode Alias needs dns.records of type A or AAAA",
+    ),
+    "alias with many answers": (
+        discovery_route(
+            mode="Alias",
+            backendRef=None,
+            dns={"records": [{"type": "A", "ttlSeconds": 5}], "routingPolicy": "MULTIVALUE"},
+        ),
+        "spec.discovery.dns: mode Alias has routingPolicy WEIGHTED only",
+    ),
+    "attributes of ECS": (
+        discovery_route(mode="ECS", attributes={"a": "b"}),
+        "spec.discovery.attributes: ECS registers",
+    ),
+    "reserved attribute": (
+        discovery_route(attributes={"AWS_INSTANCE_IPV4": "10.0.0.1"}),
+        "spec.discovery.attributes: attributes that start with AWS_",
+    ),
+    "name and id": (
+        discovery_route(namespaceRef={"name": "corp.local", "id": "ns-1"}),
+        "spec.discovery.namespaceRef: exactly one of name and id",
+    ),
+    "make an id": (
+        discovery_route(namespaceRef={"id": "ns-1", "create": {"type": "DNS_PUBLIC"}}),
+        "spec.discovery.namespaceRef: create goes with name",
+    ),
+    "no VPC": (
+        discovery_route(namespaceRef={"name": "corp.local", "create": {"type": "DNS_PRIVATE"}}),
+        "spec.discovery.namespaceRef.create: vpc goes with type DNS_PRIVATE",
+    ),
 }
 
 
@@ -118,8 +171,16 @@ def test_a_selector_is_checked_with_its_expressions() -> None:
 def test_a_parsed_route_has_gateway_apis_defaults() -> None:
     """A backend without a weight has weight 1, a path without a type is a prefix by its absence."""
     rules = [{"name": "a", "matches": [{"path": {"value": "/x"}}], "backendRefs": [{"name": "w", "port": 1}]}]
-    rule = parse_route(route(rules=rules)).rules[0]
+    rule = (parse_route(route(rules=rules)).rules or [])[0]
     assert rule.backend_refs[0].weight == 1
     assert rule.matches is not None
     assert rule.matches[0].path is not None
     assert rule.matches[0].path.type is None
+
+
+def test_a_route_may_have_a_name_alone() -> None:
+    """`discovery` is valid without parentRefs and rules, and beside them."""
+    alone = parse_route(discovery_route())
+    assert (alone.parent_refs, alone.rules) == (None, None)
+    both = parse_route(route(discovery=discovery_route()["spec"]["discovery"]))
+    assert both.discovery == alone.discovery

@@ -1,7 +1,8 @@
-"""The ServiceRoute resource: which requests of a load balancer go to which Deployments.
+"""The ServiceRoute resource: which requests of a load balancer go to which Deployments, and under which name.
 
 The words are Gateway API's (HTTPRoute) where it has them; parents are AWS load balancers, or single
-listeners, instead of Gateways.
+listeners, instead of Gateways. A route may have rules on listeners, a name in AWS Cloud Map
+(`discovery`), or both.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sluice.api.v1alpha1.container import DNS_LABEL, Port
+from sluice.api.v1alpha1.discovery import Discovery, discovery_problems
 from sluice.api.v1alpha1.parse import Problem, parse_spec
 from sluice.api.v1alpha1.schema import Cel, IntOrString, Schema, Typed, atomic, list_map, unique
 
@@ -19,6 +21,10 @@ HOSTNAME = r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 LISTENER_ARN = r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:listener/app/.+$"
 CIDR = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
 _TEST_PARENTS = "a test listener appears once and carries no production rules; choose another listener"
+_TOGETHER = "parentRefs and rules go together; add the other one"
+_SOMETHING = "a route needs parentRefs and rules, or discovery, or both"
+_ALIAS_PARENTS = "discovery mode Alias points at the load balancers of parentRefs; add parentRefs and rules"
+_OF_RULES = "hostnames and test go with rules; remove them, or add parentRefs and rules"
 Methods = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]
 
 
@@ -153,22 +159,32 @@ class RouteRule(Typed):
 
 
 class ServiceRouteSpec(Typed):
-    """Listeners, host names and rules."""
+    """Listeners, host names and rules; a name in Cloud Map."""
 
-    parent_refs: Annotated[list[ParentRef], atomic(most=8, least=1)]
-    """Listeners that carry the rules."""
+    parent_refs: Annotated[list[ParentRef], atomic(most=8, least=1)] | None = None
+    """Listeners that carry the rules; none for a route with discovery alone."""
     hostnames: (
         Annotated[list[Annotated[str, Field(max_length=128, pattern=HOSTNAME)]], unique(most=16)] | None
     ) = None
     """Host names, *.example.com for all below; absent: every host."""
-    rules: Annotated[list[RouteRule], list_map("name", most=32), Schema({"minItems": 1})]
+    rules: Annotated[list[RouteRule], list_map("name", most=32), Schema({"minItems": 1})] | None = None
     """Which requests go where."""
     test: TestListeners | None = None
     """Listeners that carry the same rules but reach the candidate of a progressive rollout, and what is
     live when there is none."""
+    discovery: Discovery | None = None
+    """A name in AWS Cloud Map for the tasks of a Deployment or for the load balancers."""
     cel = (
+        Cel(rule="has(self.parentRefs) == has(self.rules)", message=_TOGETHER),
+        Cel(rule="has(self.rules) || has(self.discovery)", message=_SOMETHING),
         Cel(
-            rule="!has(self.test) || self.test.parentRefs.all(t, "
+            rule="!has(self.discovery) || self.discovery.mode != 'Alias' || has(self.parentRefs)",
+            message=_ALIAS_PARENTS,
+            field_path=".discovery",
+        ),
+        Cel(rule="has(self.rules) || !has(self.hostnames) && !has(self.test)", message=_OF_RULES),
+        Cel(
+            rule="!has(self.test) || !has(self.parentRefs) || self.test.parentRefs.all(t, "
             "self.test.parentRefs.exists_one(o, o == t) && !self.parentRefs.exists(p, "
             "has(p.listenerArn) == has(t.listenerArn) && (has(p.listenerArn) ? "
             "p.listenerArn == t.listenerArn : "
@@ -177,7 +193,7 @@ class ServiceRouteSpec(Typed):
             field_path=".test",
         ),
         Cel(
-            rule="self.parentRefs.all(p, self.parentRefs.exists_one(o, o == p))",
+            rule="!has(self.parentRefs) || self.parentRefs.all(p, self.parentRefs.exists_one(o, o == p))",
             message="each parent may appear once; remove the repetition",
             field_path=".parentRefs",
         ),
@@ -197,19 +213,29 @@ def parse_route(obj: Mapping[str, Any]) -> ServiceRouteSpec:
 
 def _across_fields(spec: ServiceRouteSpec) -> list[Problem]:
     """Check what the CEL rules check, for objects that an older CRD let through."""
-    problems = []
-    for index, parent in enumerate(spec.parent_refs):
+    parents, discovery = spec.parent_refs or [], spec.discovery
+    whole = (
+        (bool(parents) != bool(spec.rules), _TOGETHER),
+        (not spec.rules and discovery is None, _SOMETHING),
+        (not spec.rules and bool(spec.hostnames or spec.test), _OF_RULES),
+    )
+    problems = [Problem("spec", text) for wrong, text in whole if wrong]
+    if discovery is not None:
+        problems += discovery_problems(discovery)
+        if discovery.mode == "Alias" and not parents:
+            problems.append(Problem("spec.discovery", _ALIAS_PARENTS))
+    for index, parent in enumerate(parents):
         if (parent.listener_arn is None) == (parent.load_balancer_name is None):
             text = "exactly one of listenerArn and loadBalancerName is needed; keep one"
             problems.append(Problem(f"spec.parentRefs[{index}]", text))
         elif (parent.load_balancer_name is None) != (parent.port is None):
             text = "port goes with loadBalancerName, and loadBalancerName needs it"
             problems.append(Problem(f"spec.parentRefs[{index}]", text))
-    for index, rule in enumerate(spec.rules):
+    for index, rule in enumerate(spec.rules or ()):
         if not any(ref.weight for ref in rule.backend_refs):
             text = "at least one backend needs a weight above 0"
             problems.append(Problem(f"spec.rules[{index}].backendRefs", text))
     tests = spec.test.parent_refs if spec.test else []
-    if any(ref in spec.parent_refs or tests.count(ref) > 1 for ref in tests):
+    if any(ref in parents or tests.count(ref) > 1 for ref in tests):
         problems.append(Problem("spec.test", _TEST_PARENTS))
     return problems

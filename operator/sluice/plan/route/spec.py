@@ -14,7 +14,7 @@ def intent_of(spec: ServiceRouteSpec, key: Key, *, created: str) -> RouteIntent:
     """Return what `spec` asks for; `created` is the object's creationTimestamp (ties between routes)."""
     return RouteIntent(
         hostnames=tuple(spec.hostnames or ()),
-        rules=tuple(_rule(rule) for rule in spec.rules),
+        rules=tuple(_rule(rule) for rule in spec.rules or ()),
         # A tag's value may hold these characters and no others that could occur here.
         age=f"{created}/{key.namespace}/{key.name}",
     )
