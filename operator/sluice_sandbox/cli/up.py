@@ -78,6 +78,7 @@ class _Interrupts:
 
 def _summary(sandbox: Sandbox) -> str:
     estate = sandbox.estate()
+    dns = estate["dns"]
     listeners = ", ".join(
         f"{listener['port']} → {listener['url']}" for listener in estate["loadBalancer"]["listeners"]
     )
@@ -86,7 +87,8 @@ def _summary(sandbox: Sandbox) -> str:
             f"The sandbox in {sandbox.directory} is ready.",
             f"  AWS            {estate['endpoint']} (account {estate['account']}, {estate['region']})",
             f"  load balancer  {estate['loadBalancer']['name']}: {listeners}",
-            f"  DNS            {estate['dns']['host']}:{estate['dns']['port']} (UDP and TCP)",
+            f"  DNS            {dns['host']}:{dns['port']} (UDP and TCP)",
+            f"  resolve names  dig @{dns['host']} -p {dns['port']} NAME, or sluice sandbox resolve NAME",
             f"  use it         source {sandbox.directory / 'env'}",
             f"  end it         sluice sandbox down --dir {sandbox.directory}",
         )

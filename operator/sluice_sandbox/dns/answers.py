@@ -159,7 +159,7 @@ class Answers:
             for region in self._regions()
             if zone.id in region.namespaces
             for service in region.services_of(zone.id)
-            if service.dns is not None and service.instances
+            if service.dns is not None and service.seen
         ]
 
     def _regions(self) -> Iterable[Region]:
@@ -184,7 +184,7 @@ class Answers:
 
     def _chosen(self, service: DiscoveryService, kind: str) -> list[Instance]:
         """Return what the routing policy answers with: eight at most, or one; the unhealthy if all are."""
-        instances = [item for item in service.instances.values() if _has(item, kind)]
+        instances = [item for item in service.seen.values() if _has(item, kind)]
         healthy = [item for item in instances if self._is_healthy(service, item)]
         candidates = healthy or instances
         number = MULTIVALUE_RECORDS if service.policy == "MULTIVALUE" else 1
@@ -212,7 +212,7 @@ class Answers:
             suffix = f".{domain(service, zone).lower()}"
             if "SRV" not in service.record_types or not name.endswith(suffix):
                 continue
-            for instance in service.instances.values():
+            for instance in service.seen.values():
                 if instance.id.lower() == name.removesuffix(suffix):
                     return tuple(
                         Record(

@@ -44,7 +44,7 @@ class DiscoveryCalls:
     def discover(self, caller: Caller, params: Params) -> Response:
         """Return matching instances in random order, at most MaxResults of them."""
         namespace, service = self._find(caller, params)
-        found = _with(service.instances.values(), params.get("QueryParameters") or {})
+        found = _with(service.seen.values(), params.get("QueryParameters") or {})
         preferred = _with(found, params.get("OptionalParameters") or {})
         chosen = self._of_health(service, preferred or found, params.get("HealthStatus") or FAIL_OPEN)
         self._rng.shuffle(chosen)
@@ -59,12 +59,12 @@ class DiscoveryCalls:
                 }
                 for instance in chosen[: params.get("MaxResults") or DEFAULT_RESULTS]
             ],
-            "InstancesRevision": service.revision,
+            "InstancesRevision": service.seen_revision,
         }
 
     def revision(self, caller: Caller, params: Params) -> Response:
         """Return what DiscoverInstances would say as InstancesRevision, without the instances."""
-        return {"InstancesRevision": self._find(caller, params)[1].revision}
+        return {"InstancesRevision": self._find(caller, params)[1].seen_revision}
 
     def _of_health(self, service: DiscoveryService, found: list[Instance], wanted: str) -> list[Instance]:
         if not service.checks_health or wanted == "ALL":

@@ -138,6 +138,23 @@ class InstanceCalls:
             remove=records(service, namespace, before) if before else (),
             put=records(service, namespace, instance),
         )
+        self._publish(caller, service)
+
+    def _publish(self, caller: Caller, service: DiscoveryService) -> None:
+        """Let clients see the instances as they are now, after the time that this takes."""
+        after = self._desk.settings.pace.visible
+        if not after:
+            service.seen, service.seen_revision = dict(service.instances), service.revision
+            return
+        seen, revision = dict(service.instances), service.revision
+
+        def show() -> None:
+            present = self._desk.region(caller).services.get(service.id)
+            # A world put back to an older state has not made this change.
+            if present is not None and present.seen_revision < revision <= present.revision:
+                present.seen, present.seen_revision = seen, revision
+
+        self._desk.clock.call_later(after, show)
 
     def deregister(self, caller: Caller, params: Params) -> Response:
         """Accept the removal of an instance."""
@@ -162,6 +179,7 @@ class InstanceCalls:
         instance = service.instances.pop(item.targets["INSTANCE"])
         service.revision = region.next_revision()
         self._forget_records(caller, service, namespace, instance)
+        self._publish(caller, service)
 
     def _forget_records(
         self, caller: Caller, service: DiscoveryService, namespace: Namespace, instance: Instance

@@ -75,7 +75,7 @@ class ServiceCalls:
             raise refusals.service_already_exists(
                 service_id=taken.id, service_arn=taken.arn, creator_request_id=taken.creator_request_id
             )
-        service.revision = region.next_revision()
+        service.revision = service.seen_revision = region.next_revision()
         region.services[service_id] = service
         return {"Service": self._shown(service)}
 

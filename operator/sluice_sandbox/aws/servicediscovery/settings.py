@@ -27,6 +27,10 @@ class Pace:
     """RegisterInstance and DeregisterInstance."""
     custom_health: float = 30.0
     """UpdateInstanceCustomHealthStatus until it is visible (botocore: "approximately 30 seconds")."""
+    visible: float = 0.0
+    """From an instance's change in the books (SUCCESS, ListInstances) until DiscoverInstances and DNS tell of
+    it. AWS publishes no figure, only that information may not have "propagated yet" (botocore:
+    InstanceNotFound); none by default, and more where a test asks who relies on there being none."""
     health_check: float = 30.0
     """The request interval of a Route 53 health check (botocore: HealthCheckConfig)."""
 

@@ -82,6 +82,10 @@ class DiscoveryService:
     instances: dict[str, Instance] = field(default_factory=dict)
     revision: int
     """InstancesRevision: grows with every change of instances, never with their health."""
+    seen: dict[str, Instance] = field(default_factory=dict)
+    """What clients get of the instances (DiscoverInstances, DNS): the same, `Pace.visible` later."""
+    seen_revision: int = 0
+    """The revision that clients get."""
 
     @property
     def record_types(self) -> frozenset[str]:

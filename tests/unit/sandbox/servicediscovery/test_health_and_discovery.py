@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from map_world import A_RECORD, CloudMap
 
@@ -262,3 +264,26 @@ def test_the_revision_only_grows(cloud: CloudMap) -> None:
     cloud.make(namespace)
     seen.append(revision())
     assert seen == sorted(set(seen))
+
+
+def test_clients_may_see_changes_later(cloud: CloudMap) -> None:
+    """With `Pace.visible` the books are right at SUCCESS, and clients' view and revision follow in order."""
+    pace = dataclasses.replace(cloud.service.settings.pace, visible=20.0)
+    cloud.service.settings = dataclasses.replace(cloud.service.settings, pace=pace)
+    names = {"NamespaceName": "shop.internal", "ServiceName": "ledger"}
+    service = cloud.make(cloud.private(), DnsConfig=A_RECORD, HealthCheckCustomConfig={})
+    revisions = [cloud.call("DiscoverInstancesRevision", **names)["InstancesRevision"]]
+    cloud.register(service, "a", AWS_INSTANCE_IPV4="10.0.0.1")
+    assert [item["Id"] for item in cloud.call("ListInstances", ServiceId=service)["Instances"]] == ["a"]
+    for seconds, seen in ((19.0, []), (1.5, ["a"])):
+        cloud.clock.advance(seconds)
+        assert cloud.discovered("shop.internal", "ledger") == seen
+        revisions.append(cloud.call("DiscoverInstancesRevision", **names)["InstancesRevision"])
+    cloud.register(service, "b", AWS_INSTANCE_IPV4="10.0.0.2")
+    cloud.deregister(service, "a")
+    assert cloud.discovered("shop.internal", "ledger") == ["a"]
+    cloud.clock.advance(15.5)
+    assert cloud.discovered("shop.internal", "ledger") == ["a", "b"]
+    cloud.clock.advance(5)
+    assert cloud.discovered("shop.internal", "ledger") == ["b"]
+    assert revisions[0] == revisions[1] < revisions[2]
