@@ -273,6 +273,26 @@ def test_protection_is_set_told_and_taken_away(aws: Outsider) -> None:
     aws.ecs.delete_service(cluster=aws.cluster, service=service)
 
 
+def test_no_more_tasks_are_protected_than_desired(aws: Outsider) -> None:
+    """After a scale-in past protected tasks a further protection is a DEPLOYMENT_BLOCKED failure.
+
+    ECS guide, "Task scale-in protection", deployment considerations.
+    """
+    service = aws.service(desiredCount=2)["serviceName"]
+    aws.steady(service, running=2)
+    first, second = aws.ecs.list_tasks(cluster=aws.cluster, serviceName=service)["taskArns"]
+    update = aws.ecs.update_task_protection
+    assert update(cluster=aws.cluster, tasks=[first], protectionEnabled=True)["failures"] == []
+    aws.ecs.update_service(cluster=aws.cluster, service=service, desiredCount=0)
+    until(lambda: aws.described(service)["runningCount"] == 1)
+    (failure,) = update(cluster=aws.cluster, tasks=[first], protectionEnabled=True)["failures"]
+    assert failure == {"arn": first, "reason": "DEPLOYMENT_BLOCKED"}
+    update(cluster=aws.cluster, tasks=[first], protectionEnabled=False)
+    until(lambda: aws.described(service)["runningCount"] == 0)
+    assert task(aws, second)["desiredStatus"] == "STOPPED"
+    aws.ecs.delete_service(cluster=aws.cluster, service=service)
+
+
 def test_protection_of_a_lone_task_is_a_failure(aws: Outsider) -> None:
     """Only tasks of a service can be protected."""
     (made,) = run(aws)

@@ -124,7 +124,11 @@ class TaskCalls:
         span = (minutes or DEFAULT_PROTECTION_MINUTES) * 60.0
         until = self._core.now() + span if params["protectionEnabled"] else 0.0
         found, failures = self._protectable(caller, params["cluster"], names)
-        for task in found:
+        for task in list(found):
+            if until and self._blocked(task):
+                found.remove(task)
+                failures.append({"arn": task.arn, "reason": "DEPLOYMENT_BLOCKED"})
+                continue
             task.protected_until = until
             self._engine.on_change(task)
             if until:
@@ -189,6 +193,20 @@ class TaskCalls:
             else:
                 found.append(task)
         return found, failures
+
+    def _blocked(self, task: Task) -> bool:
+        """Tell whether protecting a task would leave its service with more protected tasks than it wants.
+
+        ECS guide, "Task scale-in protection", deployment considerations: DEPLOYMENT_BLOCKED "means the
+        service has more protected tasks than the desired count". That a renewal counts alike is assumed.
+        """
+        service = self._core.service(task.service_arn)
+        if service is None:
+            return False
+        now = self._core.now()
+        live = [other for other in map(self._core.task, service.live) if other is not None]
+        others = sum(other.protected_until > now and other is not task for other in live)
+        return others + 1 > service.desired_count
 
     def _protection(self, task: Task) -> dict[str, Any]:
         protected = task.protected_until > self._core.now()

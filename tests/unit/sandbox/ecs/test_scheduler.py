@@ -330,6 +330,37 @@ def test_protected_tasks_outlive_scale_in(ecs: Any) -> None:
     ecs.until(lambda: not ecs.tasks(), within=30)
 
 
+def test_protected_tasks_hold_a_rolling_deployment(ecs: Any) -> None:
+    """New tasks run beside the protected old ones, IN_PROGRESS and unfailed, until those are released.
+
+    No more than the desired count may be protected: the new ones only once old ones are free (ECS guide,
+    "Task scale-in protection").
+    """
+    ecs.create()
+    ecs.until(ecs.completed)
+    old = [task["taskArn"] for task in ecs.tasks()]
+
+    def protect(arns: list[str], *, on: bool) -> list[str]:
+        answer = ecs.call("UpdateTaskProtection", cluster="main", tasks=arns, protectionEnabled=on)
+        return [item["reason"] for item in answer["failures"]]
+
+    assert protect(old, on=True) == []
+    ecs.call("UpdateService", cluster="main", service="web", forceNewDeployment=True)
+    ecs.until(lambda: ecs.describe()["runningCount"] == 4)
+    ecs.run(60)
+    new = [task["taskArn"] for task in ecs.tasks() if task["taskArn"] not in old]
+    assert sorted(task["taskArn"] for task in ecs.tasks()) == sorted(old + new)
+    primary = ecs.describe()["deployments"][0]
+    assert (primary["rolloutState"], primary["runningCount"], primary["failedTasks"]) == ("IN_PROGRESS", 2, 0)
+    assert protect(new[:1], on=True) == ["DEPLOYMENT_BLOCKED"]
+    assert protect(old[:1], on=True) == []
+    assert protect(old[:1], on=False) == []
+    assert protect(new[:1], on=True) == []
+    assert protect(old[1:], on=False) == []
+    ecs.until(ecs.completed)
+    assert sorted(task["taskArn"] for task in ecs.tasks()) == sorted(new)
+
+
 def test_capacity_shortage_is_told_and_heals(ecs: Any) -> None:
     """Without capacity no task is placed; an event says so once; with capacity the service goes on."""
     ecs.service.limit_capacity("FARGATE", reason="Capacity is unavailable at this time")
