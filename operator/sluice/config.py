@@ -144,6 +144,8 @@ class RuleSettings(_Section):
     listeners: tuple[GrantSettings, ...] = ()
     hostnames: tuple[str, ...] = ()
     default_network_configuration: dict[str, Any] = {}
+    cloud_map_namespaces: tuple[str, ...] = ()
+    create_cloud_map_namespaces: bool = False
     secret_sync: bool = False
 
     def rule(self) -> TenancyRule:
@@ -154,7 +156,13 @@ class RuleSettings(_Section):
 
 
 PERMISSIVE: Final = RuleSettings(
-    name="everyone", task_roles=ALL, execution_roles=ALL, listeners=(GrantSettings(),), hostnames=ALL
+    name="everyone",
+    task_roles=ALL,
+    execution_roles=ALL,
+    listeners=(GrantSettings(),),
+    hostnames=ALL,
+    cloud_map_namespaces=ALL,
+    create_cloud_map_namespaces=True,
 )
 """The rule of a single-tenant start, `model.tenancy.permissive_rule` as the file would have it."""
 

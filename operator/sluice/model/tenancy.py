@@ -71,6 +71,10 @@ class TenancyRule:
     """Patterns over host names; a route without host names needs `*`."""
     default_network_configuration: Mapping[str, Any] = field(default_factory=dict)
     """ECS NetworkConfiguration of an awsvpc task whose spec has none; part of the revision like any other."""
+    cloud_map_namespaces: tuple[str, ...] = ()
+    """Patterns over names of Cloud Map namespaces (or their ids) in which a route may have a name."""
+    create_cloud_map_namespaces: bool = False
+    """Whether a route may make such a namespace when there is none."""
     secret_sync: bool = False
     """Whether Kubernetes Secrets may be copied to Secrets Manager."""
 
@@ -98,4 +102,6 @@ def permissive_rule(name: str = "everyone") -> TenancyRule:
         execution_roles=ALL,
         listeners=(ListenerGrant(load_balancer="*", priorities=PRIORITIES),),
         hostnames=ALL,
+        cloud_map_namespaces=ALL,
+        create_cloud_map_namespaces=True,
     )

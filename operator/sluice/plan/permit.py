@@ -209,6 +209,28 @@ def permit_hostname(rule: TenancyRule, hostname: str) -> None:
         raise _refusal(rule, f"may not serve {what}", rule.hostnames)
 
 
+def permit_namespace(rule: TenancyRule, *, name: str, namespace_id: str = "", create: bool = False) -> None:
+    """Refuse a Cloud Map namespace outside the rule's patterns, or making one where that is not allowed.
+
+    A namespace that a spec names by id is asked about with the name that AWS knows it by. Names are compared
+    without regard to case, as DNS does (RFC 4343).
+    """
+    known = [text for text in (name, namespace_id) if text]
+    allowed = any(
+        matches(pattern.lower(), text.lower()) for pattern in rule.cloud_map_namespaces for text in known
+    )
+    if not allowed:
+        what = f"may not have a name in Cloud Map namespace {name or namespace_id}"
+        raise _refusal(rule, what, rule.cloud_map_namespaces)
+    if create and not rule.create_cloud_map_namespaces:
+        raise Refused(
+            "NotPermitted",
+            f"this namespace may not make Cloud Map namespaces: tenancy rule {rule.name!r} has "
+            f"createCloudMapNamespaces off. Ask the platform team to make {name}, or to allow it, and remove "
+            "spec.discovery.namespaceRef.create",
+        )
+
+
 def _permit_account(rule: TenancyRule, account: str) -> None:
     if account and account != rule.account:
         raise _refusal(rule, f"may not use account {account}", [rule.account or "(the operator's own)"])

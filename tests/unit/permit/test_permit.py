@@ -18,6 +18,7 @@ from sluice.plan.permit import (
     permit_deployment,
     permit_hostname,
     permit_listener,
+    permit_namespace,
     permit_revision,
     roles_for,
     rule_for,
@@ -40,6 +41,7 @@ SHOP = TenancyRule(
         ListenerGrant(load_balancer="shared-*", priorities=(5000, 5099)),
     ),
     hostnames=("*.shop.example.com", "shop.example.com"),
+    cloud_map_namespaces=("*.shop.local", "shop-http", "ns-known"),
 )
 
 
@@ -229,9 +231,34 @@ def test_hostname(hostname: str, allowed: bool) -> None:  # noqa: FBT001 - a tab
         assert "may not serve" in refusal(permit_hostname, SHOP, hostname).message
 
 
+@pytest.mark.parametrize(
+    ("namespace", "create", "text"),
+    [
+        pytest.param({"name": "EU.shop.local"}, False, "", id="pattern"),
+        pytest.param({"name": "shop-http"}, False, "", id="exact"),
+        pytest.param({"name": "", "namespace_id": "ns-known"}, False, "", id="id"),
+        pytest.param({"name": "eu.shop.local", "namespace_id": "ns-other"}, False, "", id="id-by-name"),
+        pytest.param(
+            {"name": "corp.local"}, False, "may not have a name in Cloud Map namespace corp.local", id="other"
+        ),
+        pytest.param({"name": "", "namespace_id": "ns-other"}, False, "namespace ns-other", id="other-id"),
+        pytest.param({"name": "shop-http"}, True, "createCloudMapNamespaces off", id="make"),
+    ],
+)
+def test_cloud_map_namespace(namespace: dict[str, str], create: bool, text: str) -> None:  # noqa: FBT001 - a table's column
+    """A namespace is allowed by its name or id; making one needs the switch as well."""
+    if not text:
+        permit_namespace(SHOP, **namespace, create=create)  # type: ignore[arg-type]  # names and ids
+        return
+    refused = refusal(permit_namespace, SHOP, **namespace, create=create)
+    assert (refused.reason, text in refused.message) == ("NotPermitted", True)
+    assert "'team-shop'" in refused.message
+
+
 def test_the_permissive_rule_allows_everything_by_name() -> None:
     """The single-tenant default refuses nothing that names its cluster."""
     rule = permissive_rule()
     permit_deployment(rule, cluster="any", task_role="arn:r", execution_role="arn:e", account="")
     permit_hostname(rule, "")
+    permit_namespace(rule, name="corp.local", create=True)
     assert permit_listener(rule, load_balancer="any", listener_arn="arn:l", port=80) == (1, 50_000)
