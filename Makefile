@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-WORKERS ?= 2
+# Two a processor, for end-to-end tests wait most of the time; each has a world of its own, hence eight at most.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 PYTEST_ARGS ?=
 
 .PHONY: help setup demo test lint generate lock bench soak clean
@@ -29,7 +30,7 @@ demo: $(STAMP) ## Apply, canary, update, roll back, blue/green, undo, repair, de
 	@$(BIN)/sluice sandbox demo
 
 test: setup lint ## Lint, types and every level of tests
-	@$(BIN)/pytest -n $(WORKERS) -m "not soak" $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
 	@$(BIN)/ruff check .
