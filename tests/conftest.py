@@ -26,8 +26,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers > 1:
         items[:] = dealt(items, workers=workers, waits=_waits)
-            items, workers=workers, waits=lambda item: item.get_closest_marker("e2e") is not None
-        )
 
 
 def _waits(item: pytest.Item) -> bool:
