@@ -13,14 +13,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-import durationpy
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic import model_validator as _model_validator
-from pydantic.alias_generators import to_camel
 
+from sluice.config_section import Seconds
+from sluice.config_section import Section as _Section
 from sluice.model.binding import Binding
 from sluice.model.tenancy import ALL, PRIORITIES, ListenerGrant, Tenancy, TenancyRule
 
@@ -32,26 +32,6 @@ _INSTALLATION = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
 
 class ConfigError(Exception):
     """The configuration cannot be used; the text names every offending path and where it came from."""
-
-
-def _seconds(value: object) -> object:
-    """Read a Go duration (`90s`, `10m`) or a number of seconds."""
-    if isinstance(value, str):
-        text = value.strip()
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            return float(text)
-        try:
-            return durationpy.from_str(text).total_seconds()
-        except durationpy.DurationError as error:
-            raise ValueError(f"is no duration; write 90s, 10m or 1h ({error})") from None
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 class AwsSettings(_Section):
@@ -100,6 +80,28 @@ class LogSettings(_Section):
     format: Literal["json", "text"] = "json"
 
 
+class TracingSettings(_Section):
+    """OpenTelemetry spans; what is left open comes from OTEL_* variables (docs/tracing.md)."""
+
+    enabled: bool = False
+    endpoint: str = ""
+    """Base URL of the OTLP/HTTP receiver; '' leaves it to OTEL_EXPORTER_OTLP_ENDPOINT."""
+    sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    """Part of the passes in which somebody waits for something."""
+    rest_sample_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Part of the passes that only look whether an object at rest is as it should be."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("is no URL like http://collector.observability:4318")
+        if parts.username or parts.password:
+            raise ValueError("holds credentials, and settings are logged; use OTEL_EXPORTER_OTLP_HEADERS")
+        return value
+
+
 class AccountSettings(_Section):
     """An AWS account and region that tenancy rules can name."""
 
@@ -132,7 +134,7 @@ class RuleSettings(_Section):
 
     name: str = Field(min_length=1)
     namespaces: tuple[str, ...] = ALL
-    namespace_labels: dict[str, str] = {}
+    namespace_labels: dict[str, str] = Field(default_factory=dict)
     account: str = ""
     clusters: tuple[str, ...] = ALL
     default_cluster: str = ""
@@ -140,10 +142,10 @@ class RuleSettings(_Section):
     execution_roles: tuple[str, ...] = ()
     default_task_role: str = ""
     default_execution_role: str = ""
-    service_account_roles: dict[str, str] = {}
+    service_account_roles: dict[str, str] = Field(default_factory=dict)
     listeners: tuple[GrantSettings, ...] = ()
     hostnames: tuple[str, ...] = ()
-    default_network_configuration: dict[str, Any] = {}
+    default_network_configuration: dict[str, Any] = Field(default_factory=dict)
     cloud_map_namespaces: tuple[str, ...] = ()
     create_cloud_map_namespaces: bool = False
     secret_sync: bool = False
@@ -195,7 +197,8 @@ class Settings(_Section):
     lease: LeaseSettings = LeaseSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
-    accounts: dict[str, AccountSettings] = {}
+    tracing: TracingSettings = TracingSettings()
+    accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     tenancy_rules: tuple[RuleSettings, ...] = Field(default=(PERMISSIVE,), alias="tenancy")
     """First match wins; no rule, nothing allowed. Absent is one permissive rule."""
 
@@ -286,6 +289,12 @@ OPTIONS: Final = (
     Option(("http", "port"), "Port of probes and metrics; 0 takes a free one."),
     Option(("log", "level"), "debug, info, warning or error."),
     Option(("log", "format"), "json or text."),
+    Option(("tracing", "enabled"), "OpenTelemetry spans of passes and AWS calls.", is_bool=True),
+    Option(
+        ("tracing", "endpoint"), "Base URL of the OTLP/HTTP receiver; default: OTEL_EXPORTER_OTLP_ENDPOINT."
+    ),
+    Option(("tracing", "sampleRatio"), "Part of the passes with something to do that is traced, 0 to 1."),
+    Option(("tracing", "restSampleRatio"), "The same for passes that only look, 0 to 1."),
 )
 
 
