@@ -145,7 +145,9 @@ def assemble(settings: Settings) -> OperatorProcess:
         clock=clock,
         on_end=lambda reason: life.end(reason, code=1),
         namespaces=namespaces,
+        relisted=lambda kind: metrics.relisted.labels(kind).inc(),
     )
+    metrics.watch_watch(informer.silence)
     health = HealthServer(
         address=settings.http.address,
         port=settings.http.port,

@@ -109,7 +109,7 @@ class AwsGateway:
                 now=now,
             )
             if wait is not None:
-                self._metrics.put_off(wait.bucket, context.priority, binding)
+                self._metrics.put_off(wait.bucket, context.priority, binding, seconds=wait.until - now)
                 raise Deferred(
                     until=self._clock.now() + (wait.until - now), bucket=f"{wait.bucket} of {binding}"
                 )

@@ -6,6 +6,7 @@ Cardinality is bounded by operations that the product uses times outcomes, and b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,6 +14,9 @@ from prometheus_client.registry import Collector
 
 from sluice.aws.budget import BucketState
 from sluice.model.binding import Binding, Priority
+
+WAIT_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
+"""Seconds until a token; nobody is sent away for much more than a minute (aws.budget)."""
 
 
 class AwsMetrics:
@@ -40,6 +44,13 @@ class AwsMetrics:
             ("bucket", "priority", "account", "region"),
             registry=registry,
         )
+        self.wait_seconds = Histogram(
+            "sluice_aws_budget_wait_seconds",
+            "For how long a call was put off because a token bucket was empty for its priority.",
+            ("bucket", "priority"),
+            buckets=WAIT_BUCKETS,
+            registry=registry,
+        )
         self.withheld = Counter(
             "sluice_aws_dry_run_writes",
             "Writes that a dry run did not send.",
@@ -53,8 +64,9 @@ class AwsMetrics:
         self.calls.labels(service, operation, outcome, account, binding.region).inc()
         self.seconds.labels(service, operation).observe(seconds)
 
-    def put_off(self, bucket: str, priority: Priority, binding: Binding) -> None:
-        """Count one call that found no token."""
+    def put_off(self, bucket: str, priority: Priority, binding: Binding, *, seconds: float) -> None:
+        """Count one call that found no token and was told to come back in `seconds`."""
+        self.wait_seconds.labels(bucket, priority.name.lower()).observe(seconds)
         self.deferred.labels(
             bucket, priority.name.lower(), binding.account or "default", binding.region
         ).inc()

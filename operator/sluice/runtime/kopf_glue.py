@@ -29,12 +29,19 @@ from kubernetes.client import Configuration
 from sluice.model.keys import GROUP, PLURALS, VERSION, Kind
 from sluice.ports import Clock
 from sluice.runtime.intake import Intake
+from sluice.runtime.relists import Relists
 from sluice.runtime.store import key_of, uid_of
 from sluice.telemetry.log import logger
 
+Listed = Callable[[Kind], None]
+"""Hears of the kind of each object that came with a list."""
 BEAT_SECONDS: Final = 1.0
 TLS_GOODBYE: Final = 0.25
 _log = logger(__name__)
+
+
+def _nobody(_kind: Kind) -> None:
+    """Hear nothing."""
 
 
 class NothingKept(kopf.DiffBaseStorage):
@@ -68,7 +75,9 @@ def settings() -> kopf.OperatorSettings:
     return result
 
 
-def registry(intake: Intake, login: Callable[[], Configuration]) -> kopf.OperatorRegistry:
+def registry(
+    intake: Intake, login: Callable[[], Configuration], *, listed: Listed = _nobody
+) -> kopf.OperatorRegistry:
     """Return kopf's registry with one event handler per kind and our way to the cluster."""
     result = kopf.OperatorRegistry()
 
@@ -78,7 +87,7 @@ def registry(intake: Intake, login: Callable[[], Configuration]) -> kopf.Operato
 
     # By (group, version, plural): a bare `deployments` would be ambiguous with apps/v1.
     for kind, plural in PLURALS.items():
-        kopf.on.event(GROUP, VERSION, plural, registry=result, id=plural)(_handler(kind, intake))
+        kopf.on.event(GROUP, VERSION, plural, registry=result, id=plural)(_handler(kind, intake, listed))
     return result
 
 
@@ -110,9 +119,14 @@ class Informer:
         clock: Clock,
         on_end: Callable[[str], None],
         namespaces: Sequence[str] = (),
+        relisted: Callable[[str], None] = lambda _kind: None,
     ) -> None:
-        """Watch `namespaces` (none: all); call `on_end` when kopf ends without having been stopped."""
+        """Watch `namespaces` (none: all); call `on_end` when kopf ends without having been stopped.
+
+        `relisted(kind)` hears that a watch broke and everything of the kind was listed again.
+        """
         self._intake = intake
+        self._relists = Relists(clock, relisted)
         self._login = login
         self._clock = clock
         self._on_end = on_end
@@ -156,7 +170,7 @@ class Informer:
         )
         try:
             await kopf.operator(
-                registry=registry(self._intake, self._login),
+                registry=registry(self._intake, self._login, listed=self._relists.listed),
                 settings=settings(),
                 stop_flag=self._stop,
                 **scope,
@@ -173,7 +187,7 @@ class Informer:
             await asyncio.sleep(BEAT_SECONDS)
 
 
-def _handler(kind: Kind, intake: Intake) -> Any:  # noqa: ANN401 - kopf's decorator takes any callable
+def _handler(kind: Kind, intake: Intake, listed: Listed = _nobody) -> Any:  # noqa: ANN401 - kopf takes any
     async def heard(event: Mapping[str, Any], **_: Any) -> None:  # noqa: ANN401 - kopf's signature
         obj = event["object"]
         try:
@@ -181,6 +195,8 @@ def _handler(kind: Kind, intake: Intake) -> Any:  # noqa: ANN401 - kopf's decora
             if event["type"] == "DELETED":
                 intake.gone(key, uid_of(obj))
             else:  # None is an object of the initial list, or of the list after a 410
+                if event["type"] is None:
+                    listed(kind)
                 intake.seen(key, obj, listed=event["type"] is None)
         except Exception:  # noqa: BLE001 - kopf would log it and throttle the object
             _log.exception("event_crashed", kind=kind, type=event["type"])

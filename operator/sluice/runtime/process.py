@@ -195,6 +195,7 @@ class OperatorProcess:
             except Retryable as error:
                 _log.warning("sweep_failed", detail=str(error))
                 continue
+            self._parts.metrics.compared(time.time())
             if repaired:
                 self._parts.metrics.swept.inc(repaired)
                 _log.warning("sweep_repaired", objects=repaired)

@@ -132,7 +132,9 @@ class Reconciler:
             seconds = self._clock.monotonic() - started
             _log.debug("pass", outcome=outcome, lane=_LANE_NAMES[work.lane], seconds=round(seconds, 4))
         self._metrics.passes.labels(key.kind, outcome).inc()
-        self._metrics.pass_seconds.labels(key.kind).observe(seconds)
+        self._metrics.pass_seconds.labels(key.kind, _LANE_NAMES[work.lane]).observe(seconds)
+        if outcome == "ok" and obj is not None:
+            self._metrics.synced[key] = self._clock.now()
 
     def _succeeded(self, work: Work, result: Result, *, gone: bool) -> None:
         key = work.key

@@ -17,6 +17,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from sluice.model.keys import Key
+
 PASS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds of one pass: a pass without AWS calls takes milliseconds, one AWS call at most ten seconds."""
 WAIT_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300)
@@ -64,7 +66,7 @@ class RuntimeMetrics:
         self.pass_seconds = Histogram(
             "sluice_reconcile_duration_seconds",
             "Duration of one pass.",
-            ["kind"],
+            ["kind", "lane"],
             buckets=PASS_BUCKETS,
             registry=registry,
         )
@@ -94,6 +96,12 @@ class RuntimeMetrics:
             ["kind", "what"],
             registry=registry,
         )
+        self.relisted = Counter(
+            "sluice_watch_restarts",
+            "Times that the watch had to list everything again.",
+            ["kind"],
+            registry=registry,
+        )
         self.swept = Counter(
             "sluice_sweep_repairs",
             "Objects that the watch had missed and the sweep found.",
@@ -108,6 +116,33 @@ class RuntimeMetrics:
         self.leader = Gauge(
             "sluice_leader", "1 while this replica holds the Lease and writes.", registry=registry
         )
+        self.synced: dict[Key, float] = {}
+        """When the last pass of an object ended well, epoch seconds; whoever shows it drops what is gone."""
+        self._swept_at: float | None = None
+
+    def compared(self, now: float) -> None:
+        """Take note that store and API server were compared at `now` (epoch seconds)."""
+        self._swept_at = now
+
+    def watch_watch(self, silence: Callable[[], float]) -> None:
+        """Export how the informer is: `silence()` is for how long its event loop has not ticked."""
+
+        def families() -> Iterable[Metric]:
+            yield GaugeMetricFamily(
+                "sluice_watch_silence_seconds",
+                "For how long the watch's event loop has not ticked.",
+                value=silence(),
+            )
+            swept = GaugeMetricFamily(
+                "sluice_sweep_timestamp_seconds",
+                "When the store was last compared with the API server, epoch seconds.",
+                labels=(),
+            )
+            if self._swept_at is not None:
+                swept.add_metric((), self._swept_at)
+            yield swept
+
+        self.registry.register(Measured(families))
 
     def watch_queue(
         self,

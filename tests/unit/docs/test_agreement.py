@@ -70,9 +70,11 @@ def test_every_metric_is_explained() -> None:
 def _metrics() -> set[str]:
     registry: CollectorRegistry = new_registry("1")
     nothing: Callable[[], int] = lambda: 0  # noqa: E731 - a gauge's value
-    RuntimeMetrics(registry).watch_queue(
+    runtime = RuntimeMetrics(registry)
+    runtime.watch_queue(
         depth=lambda: {"user": 0}, delayed=nothing, failing=nothing, oldest=lambda: 0.0, running=nothing
     )
+    runtime.watch_watch(lambda: 0.0)
     RolloutMetrics(registry)
     AwsMetrics(registry).watch_budgets(lambda: ())
     objects: dict[Key, dict[str, Any]] = {
