@@ -53,6 +53,9 @@ class Clients:
             retries={"mode": "standard", "total_max_attempts": 1},
             user_agent_extra=f"sluice/{settings.version}" if settings.version else "sluice",
             tcp_keepalive=True,
+            # Cloud Map's discovery calls go to `data-<endpoint>`, a host that an endpoint of our own lacks.
+            # (With AWS_ENDPOINT_URL alone, AWS_DISABLE_HOST_PREFIX_INJECTION says the same.)
+            **({"inject_host_prefix": False} if settings.endpoint_url else {}),
         )
 
     def get(self, binding: Binding, service: str) -> Any:  # noqa: ANN401 - botocore generates the class

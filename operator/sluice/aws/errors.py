@@ -1,9 +1,9 @@
 """What an AWS error means for the next step, as data: codes and messages → AwsErrorKind.
 
-Codes are botocore's error shapes of ECS and Elastic Load Balancing and the common errors of every AWS
-API (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html). ECS puts most of its
-meaning into the message of ClientException and InvalidParameterException; those texts are from memory
-and from public issues (named beside them), so they are matched loosely, and what is not recognised
+Codes are botocore's error shapes of ECS, Elastic Load Balancing and Cloud Map, and the common errors of
+every AWS API (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html). ECS puts most
+of its meaning into the message of ClientException and InvalidParameterException; those texts are from
+memory and from public issues (named beside them), so they are matched loosely, and what is not recognised
 falls back to what the code alone says.
 """
 
@@ -66,12 +66,16 @@ _DENIED: Final = frozenset(
 )
 _NOT_FOUND: Final = frozenset(
     {
+        "InstanceNotFound",
         "ListenerNotFound",
         "LoadBalancerNotFound",
+        "NamespaceNotFound",
+        "OperationNotFound",
         "ResourceNotFound",
         "ResourceNotFoundException",
         "RuleNotFound",
         "ServiceDeploymentNotFoundException",
+        "ServiceNotFound",
         "ServiceNotFoundException",
         "TargetGroupNotFound",
     }
@@ -79,11 +83,15 @@ _NOT_FOUND: Final = frozenset(
 _CONFLICT: Final = frozenset(
     {
         "ConflictException",
+        "CustomHealthNotFound",
         "DuplicateListener",
+        "DuplicateRequest",
         "DuplicateTargetGroupName",
+        "NamespaceAlreadyExists",
         "PriorityInUse",
         "ResourceInUse",
         "ResourceInUseException",
+        "ServiceAlreadyExists",
         "ServiceNotActiveException",
         "UpdateInProgressException",
     }
@@ -93,6 +101,7 @@ _QUOTA: Final = frozenset(
         "AttributeLimitExceededException",
         "LimitExceeded",
         "LimitExceededException",
+        "ResourceLimitExceeded",
         "ServiceQuotaExceededException",
         "TargetGroupAssociationLimit",
     }

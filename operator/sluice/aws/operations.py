@@ -5,8 +5,14 @@ ECS https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling
 https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html (an ELB call
 passes the bucket of its category and the account's). CloudWatch's are its quotas of transactions a second
 (GetMetricData 500, DescribeAlarms 9; https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html),
-of which gates may use a tenth of the large one. The bucket of other services is an assumption, small enough
-to be harmless.
+of which gates may use a tenth of the large one. Cloud Map publishes DiscoverInstances (2,000 and 1,000 a
+second) and DiscoverInstancesRevision (3,000;
+https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html, cloud-map-limits.html). Everything else of
+it is an assumption: writes and reads of operations and instances as the Cloud Map controller for Kubernetes
+limits itself (aws/aws-cloud-map-mcs-controller-for-k8s: RegisterInstance 50 and 100, GetOperation 100 and
+200, ListServices 2 and 10), reads of single things below the 50 a second that users report
+(kubernetes-sigs/external-dns#2505). The bucket of other services is an assumption, too, small enough to be
+harmless.
 """
 
 from __future__ import annotations
@@ -54,6 +60,7 @@ SHAPES: Final = _shapes(
     BucketShape(name="ecs/cluster-resource-read", burst=100, rate=20),
     BucketShape(name="ecs/cluster-modify", burst=20, rate=1),
     BucketShape(name="ecs/cluster-read", burst=50, rate=20),
+    BucketShape(name="ecs/task-protection", burst=200, rate=80),
     # Ten rule writes of a rollback pass the account bucket as well, and so do their read-backs.
     BucketShape(name="elbv2/account", burst=40, rate=10, reserve=20),
     BucketShape(name="elbv2/read", burst=40, rate=10, reserve=10),
@@ -62,6 +69,14 @@ SHAPES: Final = _shapes(
     BucketShape(name="elbv2/resource-intensive", burst=10, rate=0.2),
     BucketShape(name="cloudwatch/metric-data", burst=50, rate=50),
     BucketShape(name="cloudwatch/alarms", burst=9, rate=9),
+    BucketShape(name="servicediscovery/discover", burst=2000, rate=1000),
+    BucketShape(name="servicediscovery/discover-revision", burst=3000, rate=3000),
+    BucketShape(name="servicediscovery/list", burst=10, rate=2),
+    BucketShape(name="servicediscovery/read", burst=50, rate=20),
+    BucketShape(name="servicediscovery/operations", burst=200, rate=100),
+    # A rollback takes a candidate's entries out of the answers (rollout.md §5).
+    BucketShape(name="servicediscovery/instances", burst=100, rate=50, reserve=20),
+    BucketShape(name="servicediscovery/write", burst=10, rate=2),
 )
 
 _ECS: Final = {
@@ -92,8 +107,21 @@ _ECS: Final = {
     "DeleteCluster": "cluster-modify",
     "DescribeClusters": "cluster-read",
     "ListClusters": "cluster-read",
+    "UpdateTaskProtection": "task-protection",
+    "GetTaskProtection": "task-protection",
 }
 _CLOUDWATCH: Final = {"GetMetricData": "metric-data", "DescribeAlarms": "alarms"}
+_CLOUD_MAP: Final = {
+    "DiscoverInstances": "discover",
+    "DiscoverInstancesRevision": "discover-revision",
+    "ListNamespaces": "list",
+    "ListServices": "list",
+    "GetOperation": "operations",
+    "ListOperations": "operations",
+    "RegisterInstance": "instances",
+    "DeregisterInstance": "instances",
+    "UpdateInstanceCustomHealthStatus": "instances",
+}
 _ELB_REGISTRATION: Final = frozenset({"RegisterTargets", "DeregisterTargets"})
 _ELB_INTENSIVE: Final = frozenset({"CreateLoadBalancer", "SetSubnets", "DeleteLoadBalancer"})
 
@@ -112,6 +140,9 @@ def buckets(service: str, operation: str) -> tuple[BucketShape, ...]:
         return (SHAPES[f"ecs/{_ECS[operation]}"],)
     if service == "cloudwatch" and operation in _CLOUDWATCH:
         return (SHAPES[f"cloudwatch/{_CLOUDWATCH[operation]}"],)
+    if service == "servicediscovery":
+        category = _CLOUD_MAP.get(operation) or ("write" if is_write(operation) else "read")
+        return (SHAPES[f"servicediscovery/{category}"],)
     if service == "elbv2":
         return SHAPES[f"elbv2/{_elb_category(operation)}"], SHAPES["elbv2/account"]
     other = _OTHER_WRITE if is_write(operation) else _OTHER_READ

@@ -29,6 +29,18 @@ WRITES = [
     ("elbv2", "DeleteRule"),
     ("elbv2", "AddTags"),
     ("elbv2", "RemoveTags"),
+    ("ecs", "UpdateTaskProtection"),
+    ("servicediscovery", "CreateHttpNamespace"),
+    ("servicediscovery", "CreatePrivateDnsNamespace"),
+    ("servicediscovery", "CreatePublicDnsNamespace"),
+    ("servicediscovery", "DeleteNamespace"),
+    ("servicediscovery", "CreateService"),
+    ("servicediscovery", "UpdateService"),
+    ("servicediscovery", "DeleteService"),
+    ("servicediscovery", "RegisterInstance"),
+    ("servicediscovery", "DeregisterInstance"),
+    ("servicediscovery", "UpdateInstanceCustomHealthStatus"),
+    ("servicediscovery", "TagResource"),
 ]
 
 
@@ -40,6 +52,7 @@ def model(service: str) -> Any:
 def test_every_operation_of_the_bucket_table_exists() -> None:
     """A misspelt operation would fall into the bucket of unknown ones."""
     assert set(operations._ECS) <= set(model("ecs").operation_names)
+    assert set(operations._CLOUD_MAP) <= set(model("servicediscovery").operation_names)
     assert set(model("elbv2").operation_names) >= operations._ELB_REGISTRATION | operations._ELB_INTENSIVE
 
 
@@ -47,7 +60,7 @@ def test_every_bucket_of_the_table_is_used() -> None:
     """A bucket that no call passes limits nothing."""
     used = {
         shape.name
-        for service in ("ecs", "elbv2", "cloudwatch")
+        for service in ("ecs", "elbv2", "cloudwatch", "servicediscovery")
         for operation in model(service).operation_names
         for shape in operations.buckets(service, operation)
     }
@@ -64,6 +77,7 @@ def test_every_error_of_our_writes_has_a_meaning_of_its_own(service: str, operat
         if "NotFound" in shape.error_code and shape.error_code not in {
             "ClusterNotFoundException",  # of a write: the spec names a cluster that does not exist
             "NamespaceNotFoundException",  # the spec names a Cloud Map namespace that does not exist
+            "CustomHealthNotFound",  # the service is another one than was seen: look again
             "TrustStoreNotFound",  # tags of trust stores: never ours
         }:
             assert kind == "not-found"
