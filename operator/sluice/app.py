@@ -10,11 +10,13 @@ settings ─► API server ─► store ◄─ intake ◄─ kopf (watch)
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import socket
 import threading
 import uuid
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -46,7 +48,7 @@ from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE
 from sluice.observe.expected import ExpectedServices, service_arns
 from sluice.observe.facts import AwsFacts
 from sluice.observe.source import FactsSettings
-from sluice.ports import World
+from sluice.ports import Object, World
 from sluice.runtime.apiserver import ApiServer, KubernetesFailure, configuration
 from sluice.runtime.clock import SystemClock
 from sluice.runtime.health import HealthServer, within
@@ -60,6 +62,7 @@ from sluice.runtime.queue import Lane, WorkQueue
 from sluice.runtime.recorder import EventRecorder
 from sluice.runtime.store import ObjectStore
 from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
+from sluice.telemetry import rollout_spans
 from sluice.telemetry.log import logger
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import object_metrics
@@ -102,7 +105,43 @@ def run(settings: Settings) -> int:
     """
     settings = with_region(settings)
     _log.info("starting", version=version(), python=platform.python_version(), settings=settings.shown())
-    return assemble(settings).run()
+    stop_tracing = _trace(settings)
+    try:
+        return assemble(settings).run()
+    finally:
+        stop_tracing()
+
+
+def _trace(settings: Settings) -> Callable[[], None]:
+    """Begin to trace where the settings say so; return what ends it. Off, OpenTelemetry is not imported."""
+    chosen = settings.tracing
+    if not chosen.enabled:
+        return lambda: None
+    try:
+        otlp = importlib.import_module("sluice.telemetry.otlp")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"tracing.enabled: {error.name} is not installed; install sluice-operator[tracing]"
+        ) from error
+    in_cluster = _NAMESPACE_FILE.exists()
+    options = otlp.TracingOptions(
+        endpoint=chosen.endpoint,
+        ratio=chosen.sample_ratio,
+        rest_ratio=chosen.rest_sample_ratio,
+        resource={
+            "service.name": "sluice",
+            "service.version": version(),
+            "service.instance.id": str(uuid.uuid4()),
+            "host.name": socket.gethostname(),
+            "k8s.pod.name": socket.gethostname() if in_cluster else "",
+            "k8s.namespace.name": _NAMESPACE_FILE.read_text(encoding="utf-8").strip() if in_cluster else "",
+            "cloud.provider": "aws",
+            "cloud.region": settings.region,
+            "sluice.installation": settings.installation_id,
+        },
+    )
+    stop: Callable[[], None] = otlp.start(options).stop
+    return stop
 
 
 def assemble(settings: Settings) -> OperatorProcess:
@@ -118,7 +157,7 @@ def assemble(settings: Settings) -> OperatorProcess:
         store,
         queue,
         heard=lambda kind, what: metrics.heard.labels(kind, what).inc(),
-        written=RolloutMetrics(registry).written,
+        written=_both(RolloutMetrics(registry).written, rollout_spans.written),
     )
     kubernetes = KubernetesApi(server, clock=clock, journal=intake)
     _check_installed(kubernetes)
@@ -189,6 +228,16 @@ def assemble(settings: Settings) -> OperatorProcess:
         informer,
         life,
     )
+
+
+def _both(*hear: Callable[[Object | None, Object], None]) -> Callable[[Object | None, Object], None]:
+    """Return who tells all of them of an own write."""
+
+    def written(before: Object | None, after: Object) -> None:
+        for one in hear:
+            one(before, after)
+
+    return written
 
 
 def _check_installed(kubernetes: KubernetesApi) -> None:

@@ -19,6 +19,7 @@ from sluice.model.actions import Action, Applied, Ref
 from sluice.model.binding import Binding, CallContext
 from sluice.model.errors import AwsFailure, SluiceError
 from sluice.model.keys import Key
+from sluice.telemetry import tracing
 
 _NOTHING_LEARNT: Final = frozenset({"throttled", "denied", "quota"})
 """After these the world is as it was seen; after any other failure it may not be."""
@@ -72,6 +73,17 @@ class PlanExecutor:
         Raises ApplyFailed with the outputs so far and the cause. A snapshot that went stale is no
         failure: `superseded` is set and the tokens are given back.
         """
+        with tracing.span("apply", begin=lambda: {tracing.ACTIONS: len(actions)}):
+            return self._run(actions, key=key, binding=binding, still_current=still_current)
+
+    def _run(
+        self,
+        actions: Sequence[Action],
+        *,
+        key: Key,
+        binding: Binding,
+        still_current: Callable[[], bool],
+    ) -> Applied:
         outputs: dict[str, Any] = {}
         failures: list[SluiceError] = []
         before = 0
@@ -106,7 +118,9 @@ class PlanExecutor:
     ) -> bool:
         """Apply one action and add its outputs; False when the snapshot is stale."""
         params = resolved(action.params, outputs)
-        context = CallContext(binding=binding, priority=action.priority, key=key, reason=action.reason)
+        context = CallContext(
+            binding=binding, priority=action.priority, key=key, reason=action.reason, subject=action.subject
+        )
         permit = self._gateway.reserve(action.service, action.operation, context=context)
         if not still_current():
             self._gateway.release(permit)

@@ -57,9 +57,14 @@ def audit(
     context: CallContext,
     outcome: str,
     detail: str = "",
+    request_id: str = "",
     seconds: float = 0.0,
 ) -> None:
-    """Log one write; `outcome` is ok, dry-run or the kind of the failure, `detail` AWS's words."""
+    """Log one write; `outcome` is ok, dry-run or the kind of the failure, `detail` AWS's words.
+
+    `request_id` is what CloudTrail calls the call, '' where no answer came. Namespace, name, uid, reconcile
+    id and rollout id stand beside it, as in every line of a pass.
+    """
     write = _log.info if outcome in ("ok", "dry-run") else _log.warning
     write(
         "aws_write",
@@ -67,11 +72,13 @@ def audit(
         operation=operation,
         params=shown(params),
         key=str(context.key),
+        subject=context.subject,
         reason=context.reason,
         priority=context.priority.name.lower(),
         account=context.binding.account,
         region=context.binding.region,
         outcome=outcome,
         seconds=round(seconds, 4),
+        **({"request_id": request_id} if request_id else {}),
         **({"detail": detail} if detail else {}),
     )

@@ -44,7 +44,7 @@ class Boto3Transport:
     def send(
         self, service: str, operation: str, params: Mapping[str, Any], binding: Binding, *, write: bool
     ) -> Mapping[str, Any]:
-        """Return the response without ResponseMetadata; see `transport.Transport`."""
+        """Return the response with ResponseMetadata; see `transport.Transport`."""
         del write  # one client for both: it never repeats
         try:
             client = self._clients.get(binding, service)
@@ -61,15 +61,20 @@ class Boto3Transport:
             raise NoAnswer("the response could not be read as AWS's") from error
         except (raised.HTTPClientError, raised.BotoCoreError) as error:
             raise NoAnswer(str(error)) from error
-        response.pop("ResponseMetadata", None)
         return dict(response)
 
 
 def _answered(error: raised.ClientError, operation: str) -> Answered:
     told = error.response.get("Error", {})
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    answer = error.response.get("ResponseMetadata", {})
+    status = answer.get("HTTPStatusCode", 400)
     message = told.get("Message") or told.get("message") or ""
     # Assuming the binding's role fails inside another call: say which call it was.
     made = error.operation_name
     where = f"{made}: " if made and made != operation else ""
-    return Answered(told.get("Code", "Unknown"), f"{where}{message}", status=int(status))
+    return Answered(
+        told.get("Code", "Unknown"),
+        f"{where}{message}",
+        status=int(status),
+        request_id=str(answer.get("RequestId", "")),
+    )

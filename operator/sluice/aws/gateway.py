@@ -19,15 +19,30 @@ from sluice.aws.budget import Budgets
 from sluice.aws.errors import WriteWithheld, failure
 from sluice.aws.metrics import AwsMetrics
 from sluice.aws.operations import is_write
-from sluice.aws.transport import Transport, TransportError
+from sluice.aws.transport import Answered, Transport, TransportError
 from sluice.model.binding import CallContext
 from sluice.model.errors import AwsFailure, Deferred, LeadershipLost
 from sluice.ports import Clock
+from sluice.telemetry import tracing
 
 CALL_SECONDS: Final = 10.0
 """The longest a single call takes: connect 2 s and read 8 s (decision 10)."""
 READ_ATTEMPTS: Final = 3
 _READ_DEADLINE_SECONDS: Final = 10.0  # no further attempt starts later than this after the first
+_API_NAMES: Final = {
+    "ecs": "ECS",
+    "elbv2": "Elastic Load Balancing v2",
+    "servicediscovery": "ServiceDiscovery",
+    "cloudwatch": "CloudWatch",
+    "logs": "CloudWatch Logs",
+    "application-autoscaling": "Application Auto Scaling",
+    "ecr": "ECR",
+    "sts": "STS",
+    "secretsmanager": "Secrets Manager",
+    "sns": "SNS",
+    "sqs": "SQS",
+}
+"""botocore's serviceId, which is what other SDKs' spans call the service."""
 
 
 class LeaseGuard(Protocol):
@@ -141,26 +156,66 @@ class AwsGateway:
         return self._send(permit, params, write=write)
 
     def _send(self, permit: Permit, params: Mapping[str, Any], *, write: bool) -> Mapping[str, Any]:
+        service, operation = permit.service, permit.operation
+        with tracing.span(
+            f"{_API_NAMES.get(service, service)}.{operation}",
+            kind="client",
+            begin=lambda: _attributes(permit),
+        ) as span:
+            started = self._clock.monotonic()
+            failed: AwsFailure | None = None
+            response: dict[str, Any] = {}
+            try:
+                binding = permit.context.binding
+                response = dict(self._transport.send(service, operation, params, binding, write=write))
+            except TransportError as error:
+                failed = failure(service, operation, error, write=write)
+                failed.__cause__ = error
+            request_id = _request_id(response.pop("ResponseMetadata", None), failed)
+            seconds = self._clock.monotonic() - started
+            outcome = failed.kind if failed else "ok"
+            if span.recording:
+                span.put({tracing.OUTCOME: outcome, tracing.REQUEST_ID: request_id})
+            self._told(
+                permit,
+                params,
+                write=write,
+                failed=failed,
+                outcome=outcome,
+                request_id=request_id,
+                seconds=seconds,
+            )
+            if failed is not None:
+                span.failed(failed.code, failed.message)
+                raise failed
+            return response
+
+    def _told(
+        self,
+        permit: Permit,
+        params: Mapping[str, Any],
+        *,
+        write: bool,
+        failed: AwsFailure | None,
+        outcome: str,
+        request_id: str,
+        seconds: float,
+    ) -> None:
+        """Count a call that was made, write the line of a write, and slow down where AWS asked for it."""
         service, operation, context = permit.service, permit.operation, permit.context
-        started = self._clock.monotonic()
-        failed: AwsFailure | None = None
-        response: Mapping[str, Any] = {}
-        try:
-            response = self._transport.send(service, operation, params, context.binding, write=write)
-        except TransportError as error:
-            failed = failure(service, operation, error, write=write)
-            failed.__cause__ = error
-        seconds = self._clock.monotonic() - started
-        outcome = failed.kind if failed else "ok"
         self._metrics.called(service, operation, outcome=outcome, binding=context.binding, seconds=seconds)
         if write:
-            detail = f"{failed.code}: {failed.message}" if failed else ""
             audit(
-                service, operation, params, context=context, outcome=outcome, detail=detail, seconds=seconds
+                service,
+                operation,
+                params,
+                context=context,
+                outcome=outcome,
+                detail=f"{failed.code}: {failed.message}" if failed else "",
+                request_id=request_id,
+                seconds=seconds,
             )
-        if failed is None:
-            return response
-        if failed.kind == "throttled":
+        if failed is not None and failed.kind == "throttled":
             self._budgets.throttled(
                 service,
                 operation,
@@ -168,4 +223,29 @@ class AwsGateway:
                 region=context.binding.region,
                 now=self._clock.monotonic(),
             )
-        raise failed
+
+
+def _request_id(metadata: object, failed: AwsFailure | None) -> str:
+    """Return AWS's id of the request, '' where no answer came."""
+    if failed is not None:
+        return failed.__cause__.request_id if isinstance(failed.__cause__, Answered) else ""
+    return str(metadata.get("RequestId", "")) if isinstance(metadata, Mapping) else ""
+
+
+def _attributes(permit: Permit) -> dict[str, str]:
+    """Return what the span of a call begins with (semantic conventions for AWS SDK spans)."""
+    context = permit.context
+    found = {
+        tracing.SYSTEM: "aws-api",
+        tracing.SERVICE: _API_NAMES.get(permit.service, permit.service),
+        tracing.METHOD: permit.operation,
+        tracing.REGION: context.binding.region,
+        tracing.ACCOUNT: context.binding.account,
+        tracing.PRIORITY: context.priority.name.lower(),
+        tracing.NAMESPACE: context.key.namespace,
+        tracing.OBJECT_KIND: context.key.kind,
+        tracing.OBJECT_NAME: context.key.name,
+        tracing.SUBJECT: context.subject,
+        tracing.REASON: context.reason,
+    }
+    return {name: value for name, value in found.items() if value}

@@ -20,6 +20,8 @@ class Transport(Protocol):
     ) -> Mapping[str, Any]:
         """Return the response, timestamps as aware datetimes, as boto3 gives it.
 
+        It may hold boto3's ResponseMetadata: the gateway takes it away.
+
         Raises Answered, NotSent or NoAnswer. Blocks for connect 2 s + read 8 s at most.
         """
 
@@ -31,12 +33,13 @@ class TransportError(Exception):
 class Answered(TransportError):  # noqa: N818 - what happened, not what went wrong
     """AWS refused: its code, message and HTTP status as they came."""
 
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
-        """Keep AWS's words; `status` decides what an unknown code means."""
+    def __init__(self, code: str, message: str, *, status: int = 400, request_id: str = "") -> None:
+        """Keep AWS's words; `status` decides what an unknown code means, support asks for `request_id`."""
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.request_id = request_id
 
 
 class NotSent(TransportError):  # noqa: N818

@@ -31,6 +31,7 @@ from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.state import State
 from sluice.plan.permit import permit_adoption, permit_place
 from sluice.ports import Result, World
+from sluice.telemetry import tracing
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,9 @@ class DeploymentController:
                 return self._remover.remove(record)
             fresh = FINALIZER not in record.finalizers
             record.hold()
-            return self._converge(self._look(record, fresh=fresh))
+            with tracing.span("observe"):
+                work = self._look(record, fresh=fresh)
+            return self._converge(work)
         except WriteConflict:
             raise
         except ApplyFailed as failed:
@@ -208,10 +211,18 @@ class DeploymentController:
         return result
 
     def _plan(self, work: _Pass, state: State, observed: Observed, *, again: bool = False) -> DeploymentPlan:
-        if work.progressive:
-            return self._progressives.plan(work.progressive, state, observed, again=again)
-        routes = self._world.store.routes_to(work.record.key)
-        return plan(work.desired, observed, state, now=self._world.clock.now(), routes=routes)
+        with tracing.span("plan") as span:
+            if work.progressive:
+                planned = self._progressives.plan(work.progressive, state, observed, again=again)
+            else:
+                routes = self._world.store.routes_to(work.record.key)
+                now = self._world.clock.now()
+                planned = plan(work.desired, observed, state, now=now, routes=routes)
+            if span.recording:
+                span.put({tracing.ACTIONS: len(planned.actions)})
+        rollout = planned.status.get("rollout") or {}
+        tracing.in_rollout((work.record.uid, str(rollout.get("id") or "")))
+        return planned
 
     def _finish(self, work: _Pass, done: DeploymentPlan, notes: tuple[Note, ...]) -> Result:
         """Keep the revision, write the outcome, tell, and collect old revisions."""

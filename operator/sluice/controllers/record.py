@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice.model.keys import FINALIZER, Key
 from sluice.ports import Object, World
+from sluice.telemetry import tracing
 
 
 class Record:
@@ -29,6 +30,11 @@ class Record:
         return int(self.obj["metadata"]["generation"])
 
     @property
+    def uid(self) -> str:
+        """Return the object's uid."""
+        return str(self.obj["metadata"].get("uid", ""))
+
+    @property
     def finalizers(self) -> Sequence[str]:
         """Return the finalizers as last read or written."""
         return self.obj["metadata"].get("finalizers") or ()
@@ -37,7 +43,8 @@ class Record:
         """Write the status if it differs; tell whether it did."""
         if dict(status) == dict(self.status):
             return False
-        self._keep(self._world.kubernetes.patch_status(self.obj, status))
+        with tracing.span("write status"):
+            self._keep(self._world.kubernetes.patch_status(self.obj, status))
         return True
 
     def hold(self) -> None:

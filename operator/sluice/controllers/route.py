@@ -28,6 +28,7 @@ from sluice.plan.route.proof import Proof, acknowledgements, verify
 from sluice.plan.route.status import is_ready, parents_status, summary, with_conditions
 from sluice.plan.route.twins import with_headers
 from sluice.ports import Result, World
+from sluice.telemetry import tracing
 
 _REWRITE_SECONDS: Final = 1.0
 """How soon to look again at rules that are not as they were written."""
@@ -54,7 +55,9 @@ class RouteController:
             if "deletionTimestamp" in obj["metadata"]:
                 return self._remover.remove(record)
             record.hold()
-            return self._converge(self._looks.look(record))
+            with tracing.span("observe"):
+                now_seen = self._looks.look(record)
+            return self._converge(now_seen)
         except WriteConflict:
             raise
         except SluiceError as error:
@@ -66,15 +69,19 @@ class RouteController:
         plain, problems = desired_rules(now_seen.key, now_seen.intent, parents=parents, backends=backends)
         desired, untwinned = with_headers(plain, now_seen.intent, parents=parents, backends=backends)
         self._world.requests.watch(now_seen.context, watched(backends))
-        plan = plan_rules(
-            now_seen.key,
-            installation=self._settings.installation_id,
-            desired=desired,
-            parents=parents,
-            # Rules of a listener that is to be left go last, and not while another one is missing.
-            former=() if now_seen.lost or problems else now_seen.former,
-            memory=now_seen.memory,
-        )
+        with tracing.span("plan") as span:
+            plan = plan_rules(
+                now_seen.key,
+                installation=self._settings.installation_id,
+                desired=desired,
+                parents=parents,
+                # Rules of a listener that is to be left go last, and not while another one is missing.
+                former=() if now_seen.lost or problems else now_seen.former,
+                memory=now_seen.memory,
+            )
+            if span.recording:
+                span.put({tracing.ACTIONS: len(plan.actions)})
+        tracing.in_rollout(*_served(now_seen))
         problem = next(iter((*now_seen.lost, *problems, *plan.problems, *untwinned)), None)
         if self._settings.suspended:
             return self._report_only(now_seen, plan)
@@ -145,8 +152,9 @@ class RouteController:
         # Without the proof a rollback is not over: its reads may take the reserve, as its writes do.
         priority = Priority.ROLLBACK if now_seen.rollback else Priority.VERIFY
         context = replace(now_seen.context, priority=priority)
-        seen = self._world.facts.rules_by_arn(context, [rule.arn for rule in rules if rule.arn])
-        return verify(rules, seen, at=at)
+        with tracing.span("prove"):
+            seen = self._world.facts.rules_by_arn(context, [rule.arn for rule in rules if rule.arn])
+            return verify(rules, seen, at=at)
 
     def _report_only(self, now_seen: RoutePass, plan: RulePlan) -> Result:
         for action in plan.actions:
@@ -231,3 +239,16 @@ class RouteController:
             problem=problem,
         )
         record.save(status)
+
+
+def _served(now_seen: RoutePass) -> list[tuple[str, str]]:
+    """Return uid and rollout of each backend that has published what this route has not acknowledged yet."""
+    known = {
+        entry.get("name"): (entry.get("rolloutId"), entry.get("seq"))
+        for entry in now_seen.previous.get("backends", ())
+    }
+    return [
+        (facts.traffic.uid, facts.traffic.rollout_id)
+        for name, facts in now_seen.backends.items()
+        if facts.traffic and known.get(name) != (facts.traffic.rollout_id, facts.traffic.seq)
+    ]

@@ -43,3 +43,5 @@ class CallContext:
     key: Key
     reason: str = ""
     """Why, for the audit line of a write."""
+    subject: str = ""
+    """What it is about, for the same line."""

@@ -37,6 +37,7 @@ from sluice.model.errors import AwsFailure, Deferred, LeadershipLost, Refused, S
 from sluice.model.keys import Key, Kind
 from sluice.ports import Clock, Controller, Object, Result
 from sluice.runtime.queue import Lane, Work, WorkQueue
+from sluice.telemetry import tracing
 from sluice.telemetry.log import logger
 from sluice.telemetry.metrics import RuntimeMetrics
 
@@ -45,6 +46,8 @@ CONFLICT_LIMIT: Final = 30.0
 CONFLICTS_BEFORE_READ: Final = 3
 SLOW_KINDS: Final = frozenset({"denied", "rejected", "quota"})
 SLOW_SECONDS: Final = 30.0
+_NO_FAILURES: Final = frozenset({"ok", "conflict", "deferred", "refused", "withheld"})
+"""Outcomes of a pass that did what it should: waiting and refusing are told elsewhere."""
 _LANE_NAMES: Final = {lane: lane.name.lower() for lane in Lane}
 
 # Unique enough across replicas and restarts, without the system call of a random number in each pass.
@@ -114,27 +117,40 @@ class Reconciler:
         obj = self._sources.peek(key)
         started = self._clock.monotonic()
         self._metrics.wait_seconds.labels(_LANE_NAMES[work.lane]).observe(work.waited)
-        with structlog.contextvars.bound_contextvars(**_context(key, obj)):
-            try:
-                result = self._controllers[key.kind].reconcile(key)
-            except SluiceError as error:
-                outcome = self._failed(work, error.cause if isinstance(error, ApplyFailed) else error)
-            except Exception:  # noqa: BLE001 - one object's defect must not end the thread that serves all
-                delay = self._queue.retry(key, work.lane)
-                _log.exception("pass_crashed", retry_seconds=round(delay, 1))
-                self._report(
-                    obj, "InternalError", "a defect of Sluice stopped the pass; see the operator's log"
-                )
-                outcome = "error"
-            else:
-                self._succeeded(work, result, gone=obj is None)
-                outcome = "ok"
+        context = _context(key, obj)
+        with (
+            structlog.contextvars.bound_contextvars(**context),
+            tracing.span("reconcile", begin=lambda: _attributes(work, context)) as span,
+        ):
+            if tracing.on() and context.get("rollout_id"):
+                tracing.link(context.get("uid", ""), context["rollout_id"])
+            outcome = self._outcome(work, obj)
+            if outcome not in _NO_FAILURES:
+                span.failed(outcome)
+            if span.recording:
+                span.put({tracing.OUTCOME: outcome})
             seconds = self._clock.monotonic() - started
             _log.debug("pass", outcome=outcome, lane=_LANE_NAMES[work.lane], seconds=round(seconds, 4))
+        structlog.contextvars.unbind_contextvars("rollout_id")  # bound in the middle of the pass it begins in
         self._metrics.passes.labels(key.kind, outcome).inc()
         self._metrics.pass_seconds.labels(key.kind, _LANE_NAMES[work.lane]).observe(seconds)
         if outcome == "ok" and obj is not None:
             self._metrics.synced[key] = self._clock.now()
+
+    def _outcome(self, work: Work, obj: Object | None) -> str:
+        """Run the pass, see to its key's next one, and return the outcome's name."""
+        key = work.key
+        try:
+            result = self._controllers[key.kind].reconcile(key)
+        except SluiceError as error:
+            return self._failed(work, error.cause if isinstance(error, ApplyFailed) else error)
+        except Exception:  # noqa: BLE001 - one object's defect must not end the thread that serves all
+            delay = self._queue.retry(key, work.lane)
+            _log.exception("pass_crashed", retry_seconds=round(delay, 1))
+            self._report(obj, "InternalError", "a defect of Sluice stopped the pass; see the operator's log")
+            return "error"
+        self._succeeded(work, result, gone=obj is None)
+        return "ok"
 
     def _succeeded(self, work: Work, result: Result, *, gone: bool) -> None:
         key = work.key
@@ -248,3 +264,16 @@ def _context(key: Key, obj: Object | None) -> dict[str, str]:
         if rollout.get("id"):
             context["rollout_id"] = str(rollout["id"])
     return context
+
+
+def _attributes(work: Work, context: Mapping[str, str]) -> dict[str, str | float]:
+    """Return what a pass's span begins with; sampling looks at the lane."""
+    return {
+        tracing.NAMESPACE: work.key.namespace,
+        tracing.OBJECT_KIND: work.key.kind,
+        tracing.OBJECT_NAME: work.key.name,
+        tracing.OBJECT_UID: context.get("uid", ""),
+        tracing.RECONCILE_ID: context["reconcile_id"],
+        tracing.LANE: _LANE_NAMES[work.lane],
+        tracing.WAITED: round(work.waited, 4),
+    }

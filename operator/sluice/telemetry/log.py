@@ -1,8 +1,9 @@
 """Logging: structlog for our own lines, the standard library's loggers through the same renderer.
 
 One line per outcome, JSON on standard error, with what is bound to the pass (namespace, name, uid,
-reconcile_id, rollout_id). kopf's and urllib3's lines look the same. Values are what the caller hands over:
-nobody hands over a secret or an environment value, and the fields named below are blanked should it happen.
+reconcile_id, rollout_id) and, while tracing is on, with the ids of its trace and span. kopf's and urllib3's
+lines look the same. Values are what the caller hands over: nobody hands over a secret or an environment
+value, and the fields named below are blanked should it happen.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, Final, Literal, TextIO
 
 import structlog
+
+from sluice.telemetry import tracing
 
 _NEVER: Final = frozenset(
     {"authorization", "environment", "external_id", "externalid", "password", "secret", "secrets", "token"}
@@ -29,6 +32,7 @@ def configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _traced,
         _blank,
     ]
     renderer: Any = (
@@ -45,6 +49,7 @@ def configure(
                 structlog.stdlib.add_logger_name,
                 _kopf_reference,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+                _traced,
             ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -86,6 +91,18 @@ def _blank(
     for name in event:
         if name.lower() in _NEVER:
             event[name] = "(withheld)"
+    return event
+
+
+def _traced(
+    _logger: Any,  # noqa: ANN401 - structlog's processor signature
+    _method: str,
+    event: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    """Name the present span, so that a line leads to its trace and a trace to its lines."""
+    found = tracing.ids()
+    if found is not None:
+        event["trace_id"], event["span_id"] = found
     return event
 
 

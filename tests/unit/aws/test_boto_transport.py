@@ -53,6 +53,7 @@ class Endpoint:
                 status, payload = answer
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(payload)))
+                self.send_header("x-amzn-RequestId", "r-1")
                 self.end_headers()
                 self.wfile.write(payload)
 
@@ -87,13 +88,14 @@ def transport(url: str, **settings: Any) -> Iterator[Boto3Transport]:
     clients.close()
 
 
-def test_a_response_has_no_metadata_and_parsed_times(endpoint: Endpoint) -> None:
-    """What callers get is AWS's structure alone, with aware datetimes."""
+def test_a_response_has_parsed_times_and_the_request_id(endpoint: Endpoint) -> None:
+    """The gateway gets AWS's structure with aware datetimes, and what CloudTrail calls the call."""
     service = {"serviceName": "a", "createdAt": 1700000000.5}
     endpoint.answer = lambda _h, _b: (200, json.dumps({"services": [service], "failures": []}).encode())
     with transport(endpoint.url) as boto:
         got = boto.send("ecs", "DescribeServices", {"services": ["a"]}, OWN, write=False)
-    assert set(got) == {"services", "failures"}
+    assert set(got) == {"services", "failures", "ResponseMetadata"}
+    assert got["ResponseMetadata"]["RequestId"] == "r-1"
     assert got["services"][0]["createdAt"].isoformat() == "2023-11-14T22:13:20.500000+00:00"
 
 
@@ -118,6 +120,7 @@ def test_a_refusal_is_sent_once_and_told_in_aws_words(endpoint: Endpoint, status
         "broken",
         status,
     )
+    assert refused.value.request_id == "r-1"
     assert len(endpoint.requests) == 1
 
 

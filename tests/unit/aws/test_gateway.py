@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,21 @@ def test_every_write_leaves_one_line_without_secrets(rig: Build) -> None:
     assert lines[0]["params"] == {"family": "checkout"}
     assert (lines[0]["key"], lines[0]["reason"]) == ("Deployment/shop/checkout", "because")
     assert "s3cr3t" not in str(lines)
+
+
+def test_the_audit_line_names_the_request_and_its_subject(rig: Build) -> None:
+    """CloudTrail finds the call by it, whether AWS accepted or refused; callers never see it."""
+    accepted = {"service": {}, "ResponseMetadata": {"RequestId": "r-1", "HTTPStatusCode": 200}}
+    refusal = Answered("AccessDeniedException", "no", status=403, request_id="r-2")
+    world = rig(accepted, refusal, NoAnswer("reset"))
+    context = dataclasses.replace(world.context(), subject="ECS service checkout")
+    with structlog.testing.capture_logs() as lines:
+        assert world.gateway.call("ecs", "UpdateService", {}, context=context) == {"service": {}}
+        for _ in range(2):
+            with pytest.raises(AwsFailure):
+                world.gateway.call("ecs", "UpdateService", {}, context=context)
+    assert [line.get("request_id") for line in lines] == ["r-1", "r-2", None]
+    assert {line["subject"] for line in lines} == {"ECS service checkout"}
 
 
 def test_the_audit_line_of_a_rule_shows_its_weights(rig: Build) -> None:

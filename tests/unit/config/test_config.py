@@ -103,6 +103,14 @@ def test_external_ids_are_not_shown(tmp_path: Path) -> None:
             "first <= last",
             id="priorities",
         ),
+        pytest.param("tracing: {endpoint: collector}", MINIMAL, "is no URL like http", id="endpoint"),
+        pytest.param(
+            "tracing: {endpoint: 'http://me:s3cret@collector:4318'}",
+            MINIMAL,
+            "tracing.endpoint: holds credentials",
+            id="endpoint-with-credentials",
+        ),
+        pytest.param("tracing: {sampleRatio: 2}", MINIMAL, "tracing.sampleRatio", id="ratio"),
         pytest.param("- a", MINIMAL, "no mapping", id="not-a-mapping"),
         pytest.param("a: [", MINIMAL, "is no YAML", id="not-yaml"),
         pytest.param(

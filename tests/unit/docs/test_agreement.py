@@ -138,6 +138,9 @@ def test_the_defaults_of_switches_and_numbers() -> None:
         ("objectMetrics", str(settings.object_metrics).lower()),
         ("log.level", settings.log.level),
         ("log.format", settings.log.format),
+        ("tracing.enabled", str(settings.tracing.enabled).lower()),
+        ("tracing.sampleRatio", f"{settings.tracing.sample_ratio:g}"),
+        ("tracing.restSampleRatio", f"{settings.tracing.rest_sample_ratio:g}"),
     ):
         assert rows[path] == shown, path
 
