@@ -25,6 +25,10 @@ ROUTE_ATTRIBUTE: Final = "SLUICE_ROUTE"
 instances have no tags)."""
 REVISION_ATTRIBUTE: Final = "revision"
 SLOT_ATTRIBUTE: Final = "slot"
+PROPAGATION: Final = 30.0
+"""Seconds for which an answer may still be on its way after Cloud Map says UNHEALTHY or gone: changes of
+Route 53 records reach its servers, and clients of DiscoverInstances read again. An assumption: AWS publishes
+no figure (Route 53 says that changes "generally" propagate within 60 seconds)."""
 ZONE_ATTRIBUTE: Final = "AVAILABILITY_ZONE"
 """The name under which ECS itself registers the zone (Cloud Map documentation, "Amazon ECS")."""
 
@@ -143,6 +147,12 @@ class SeenTask:
     started_at: float = 0.0
     protected_until: float = 0.0
     """Epoch seconds until which ECS does not end it by itself; 0: not protected."""
+    deployment: str = ""
+    """Id of the ECS deployment that started it (`startedBy` of a service's task); '' where it is not known.
+    With `SlotWish.deployment` it tells former tasks apart where the revision is the same (a forced one)."""
+    backend: str = ""
+    """Deployment that it belongs to; '' is the intent's. Those of the backend that the route had before are
+    given along, so that they leave in order and not as if they were gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +167,11 @@ class SlotWish:
     minimum_healthy: int
     """How many healthy tasks the service keeps while ECS replaces tasks: minimumHealthyPercent of desired,
     rounded up."""
+    maximum: int | None = None
+    """How many tasks the service may have: maximumPercent of desired, rounded down. None: not known, and old
+    tasks give way without regard to the room that new ones have."""
+    deployment: str = ""
+    """Id of the PRIMARY ECS deployment; '' where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +213,10 @@ class DiscoveryFacts:
     """The route is being deleted, or its discovery was taken out of the spec: everything of it goes."""
     suspended_until_seen: bool = False
     """This process has just begun: nothing is removed before both views were read."""
+    keep_protected: bool = False
+    """Another place of the route answers with these tasks, too: they are not given back to ECS from here."""
+    propagation: float = PROPAGATION
+    """Seconds, see `PROPAGATION`; a setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

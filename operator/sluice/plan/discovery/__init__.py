@@ -1,0 +1,1 @@
+"""Deciding what a ServiceRoute's `discovery` writes to AWS Cloud Map."""
