@@ -118,6 +118,49 @@ class Executor(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovered:
+    """What clients of Cloud Map's API get for one service, whatever the health (DiscoverInstances, ALL)."""
+
+    instances: Mapping[str, Object]
+    """Instance id → HttpInstanceSummary."""
+    revision: int | None
+    """InstancesRevision; None where AWS knows no such service yet."""
+    complete: bool = True
+    """False when there may be more instances than one answer holds."""
+
+
+class CloudMap(Protocol):
+    """What is true in AWS Cloud Map. `observe.cloud_map.CloudMapFacts`; rules as for `Facts`.
+
+    Namespaces and services have `Tags` as a mapping.
+    """
+
+    def namespaces(self, context: CallContext, name: str, *, max_age: float) -> Sequence[Object]:
+        """Return every namespace of that name: one of each type, and a private one per VPC."""
+
+    def namespace(self, context: CallContext, namespace_id: str, *, max_age: float) -> Object | None:
+        """Return a namespace by its id."""
+
+    def service(
+        self, context: CallContext, *, namespace_id: str, name: str, service_id: str, max_age: float
+    ) -> Object | None:
+        """Return a service of a namespace by its name; `service_id` is what the status knows, or ''."""
+
+    def instances(
+        self, context: CallContext, service_id: str, *, revision: int | None, max_age: float
+    ) -> Mapping[str, Object]:
+        """Return instance id → InstanceSummary; listed again when `revision` is not the list's."""
+
+    def discovered(self, context: CallContext, *, namespace: str, service: str, max_age: float) -> Discovered:
+        """Return what clients get; `namespace` is its HTTP name, `service` the service's name."""
+
+    def operations(
+        self, context: CallContext, ids: Sequence[str], *, service_id: str
+    ) -> Mapping[str, Object]:
+        """Return operation id → Operation of those that AWS still knows; failed ones with their error."""
+
+
 class Facts(Protocol):
     """What is true in AWS: batched, cached reads. `observe.facts.AwsFacts`.
 
@@ -146,6 +189,15 @@ class Facts(Protocol):
         self, context: CallContext, *, cluster: str, service: str, status: str, max_age: float
     ) -> Sequence[Object]:
         """Return the tasks of a service; `status` is desired status RUNNING or STOPPED."""
+
+    def protected(
+        self, context: CallContext, *, cluster: str, tasks: Sequence[str], max_age: float
+    ) -> Mapping[str, float]:
+        """Return task ARN → epoch seconds until which ECS does not end it by itself, 0 for not protected."""
+
+    @property
+    def cloud_map(self) -> CloudMap:
+        """Return what is true in Cloud Map."""
 
     def load_balancer(self, context: CallContext, name_or_arn: str) -> Object | None:
         """Return a load balancer."""

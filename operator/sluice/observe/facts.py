@@ -14,12 +14,14 @@ from sluice.model.binding import Binding, CallContext
 from sluice.model.errors import AwsFailure
 from sluice.observe.arns import listener_of
 from sluice.observe.balancers import BalancerFacts
+from sluice.observe.cloud_map import CloudMapFacts, is_cloud_map_write
 from sluice.observe.definitions import DefinitionFacts
 from sluice.observe.deployments import DeploymentFacts
 from sluice.observe.elb_tags import ElbTagFacts
 from sluice.observe.expected import ExpectedServices
 from sluice.observe.logs import last_lines
 from sluice.observe.own_writes import OwnWrites
+from sluice.observe.protection import ProtectionFacts
 from sluice.observe.rules import RuleFacts
 from sluice.observe.services import ServiceFacts
 from sluice.observe.source import FactsSettings, Source
@@ -60,6 +62,19 @@ class AwsFacts:
         self._balancers = BalancerFacts(source)
         self._rules = RuleFacts(source, self._tags)
         self._groups = TargetGroupFacts(source, self._tags)
+        self._protection = ProtectionFacts(source)
+        self._cloud_map = CloudMapFacts(source)
+
+    @property
+    def cloud_map(self) -> CloudMapFacts:
+        """See `ports.Facts`."""
+        return self._cloud_map
+
+    def protected(
+        self, context: CallContext, *, cluster: str, tasks: Sequence[str], max_age: float
+    ) -> Mapping[str, float]:
+        """See `ports.Facts`; what we wrote ourselves is known at once."""
+        return self._protection.protected(context, cluster=cluster, tasks=tasks, max_age=max_age)
 
     def service(self, context: CallContext, *, cluster: str, name: str, max_age: float) -> Object | None:
         """See `ports.Facts`; a cluster that does not exist has no services."""
@@ -132,12 +147,17 @@ class AwsFacts:
             self._rules.forget(binding, subject)
             self._groups.forget(binding, subject)
             self._tags.forget(binding, subject)
+            self._cloud_map.forget(binding, subject)
 
     def wrote(
         self, binding: Binding, operation: str, params: Mapping[str, Any], response: Mapping[str, Any]
     ) -> None:
         """Learn from a write that AWS accepted."""
-        if operation in _SERVICE_WRITES:
+        if is_cloud_map_write(operation, params):
+            self._cloud_map.wrote(binding, params)
+        elif operation == "UpdateTaskProtection":
+            self._protection.wrote(binding, params, response)
+        elif operation in _SERVICE_WRITES:
             self._services.wrote(binding, operation, params, response)
         elif operation in _DEFINITION_WRITES:
             self._definitions.wrote(binding, params, response)
@@ -156,6 +176,10 @@ class AwsFacts:
         """Learn that a write failed, or may have happened: nothing about its subject is known."""
         if params.get("serviceName") or params.get("service"):
             self._services.failed(binding, params)
+        if {"InstanceId", "NamespaceId", "Id", "ResourceARN"} & params.keys():
+            self._cloud_map.wrote(binding, params)
+        if "protectionEnabled" in params:
+            self._protection.forget(binding, *params["tasks"])
         rules = [entry["RuleArn"] for entry in params.get("RulePriorities", [])]
         named = ("resourceArn", "taskDefinition", "TargetGroupArn", "Name", "ListenerArn", "RuleArn")
         subjects = [
