@@ -8,11 +8,14 @@ ids; for hooks these are the idempotency keys.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import structlog
 
 from sluice.analysis import alarms
 from sluice.analysis.scheduler import Scheduler
@@ -23,6 +26,7 @@ from sluice.model.rollout import HookRequest, MetricRequest
 from sluice.model.situation import GateFacts, HookAnswer, Sample
 from sluice.model.strategy import MetricKind
 from sluice.ports import Aws, Clock, GateScene
+from sluice.telemetry import tracing
 
 ALARM_INTERVAL: Final = 10.0
 HOOK_INTERVAL: Final = 5.0
@@ -159,7 +163,8 @@ class GateKeeper:
             return
         now = self._clock.now()
         try:
-            sample = self._asked.sources[request.metric.kind].measure(scene, request, now=now)
+            with _asking(scene, request.id):
+                sample = self._asked.sources[request.metric.kind].measure(scene, request, now=now)
         except Deferred:
             self._scheduler.later(RETRY, self._metric_job(key, request))
             return
@@ -183,7 +188,8 @@ class GateKeeper:
         hook = scene.hooks.get(request.hook)
         kind = "webhook" if hook and hook.webhook is not None else "runTask"
         try:
-            answer = self._asked.hooks[kind].attempt(scene, request)
+            with _asking(scene, request.id):
+                answer = self._asked.hooks[kind].attempt(scene, request)
         except Deferred:
             self._scheduler.later(RETRY, self._hook_job(key, request))
             return
@@ -210,7 +216,8 @@ class GateKeeper:
             scene = desk.scene
         now, found, error = self._clock.now(), None, ""
         try:
-            found = alarms.states(self._asked.aws, scene.context, scene.alarms)
+            with _asking(scene, "alarms"):
+                found = alarms.states(self._asked.aws, scene.context, scene.alarms)
         except SluiceError as failure:
             error = str(failure)
         except Exception as failure:  # noqa: BLE001 - the watch must go on
@@ -225,3 +232,25 @@ class GateKeeper:
         self._scheduler.later(ALARM_INTERVAL, lambda: self._watch_alarms(key, rollout_id))
         if news:
             (self._hurry if "ALARM" in (found or {}).values() else self._wake)(key)
+
+
+@contextlib.contextmanager
+def _asking(scene: GateScene, question: str) -> Iterator[None]:
+    """Name the object and its rollout in the lines and the span of a question: no pass stands around it."""
+    key = scene.context.key
+    about = {"kind": key.kind, "namespace": key.namespace, "name": key.name, "uid": scene.uid}
+    with (
+        structlog.contextvars.bound_contextvars(**about, rollout_id=scene.rollout_id),
+        tracing.span(
+            "gate",
+            begin=lambda: {
+                tracing.NAMESPACE: key.namespace,
+                tracing.OBJECT_KIND: key.kind,
+                tracing.OBJECT_NAME: key.name,
+                tracing.OBJECT_UID: scene.uid,
+                tracing.SUBJECT: question,
+            },
+        ),
+    ):
+        tracing.link(scene.uid, scene.rollout_id)
+        yield
