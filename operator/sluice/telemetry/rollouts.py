@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from sluice.telemetry.ended import ended
+
 ROLLBACK_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 """Goal: two seconds for ten rules; what takes minutes had to mend a slot or wait for AWS."""
 DURATION_BUCKETS: Final = (10, 30, 60, 180, 600, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
@@ -46,13 +48,15 @@ class RolloutMetrics:
         decided = _number(now.get("decidedAt"))
         if verified and decided and now.get("shown") and not _same_proof(old, new, was, now):
             reason = str((new.get("rollout") or {}).get("reason", ""))
-            self.rollback_seconds.labels(PLANE, reason).observe(max(0.0, verified - decided))
-        if before is None:
-            return
-        for entry in _added(old.get("history"), new.get("history")):
-            seconds = _number(entry.get("durationSeconds"))
-            if seconds is not None:
-                self.duration_seconds.labels(str(entry.get("outcome", ""))).observe(seconds)
+            exemplar = of_rollout((new.get("rollout") or {}).get("id"))
+            self.rollback_seconds.labels(PLANE, reason).observe(max(0.0, verified - decided), exemplar)
+        for over in ended(before, after):
+            self.duration_seconds.labels(over.outcome).observe(over.seconds, of_rollout(over.id))
+
+
+def of_rollout(id_: Any) -> dict[str, str] | None:  # noqa: ANN401 - raw JSON
+    """Return the exemplar that leads from a number to its rollout; OpenMetrics allows 128 characters."""
+    return {"rollout_id": id_[:64]} if isinstance(id_, str) and id_ else None
 
 
 def _same_proof(
@@ -60,15 +64,6 @@ def _same_proof(
 ) -> bool:
     same = (old.get("rollout") or {}).get("id") == (new.get("rollout") or {}).get("id")
     return same and was.get("verifiedAt") == now.get("verifiedAt")
-
-
-def _added(old: Any, new: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - raw JSON
-    """Return the entries in front of the last newest one; history is newest first."""
-    entries = [entry for entry in new if isinstance(entry, Mapping)] if isinstance(new, list) else []
-    newest = old[0] if isinstance(old, list) and old else None
-    if newest in entries:
-        return entries[: entries.index(newest)]
-    return entries[:1]
 
 
 def _memory(status: Mapping[str, Any]) -> Mapping[str, Any]:

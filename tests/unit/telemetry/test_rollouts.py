@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from sluice.telemetry.rollouts import RolloutMetrics
 
+AT = "2026-11-21T12:00:00Z"
 BACK = {"plane": "load-balancer", "reason": "Analysis"}
 
 
@@ -52,8 +53,8 @@ def test_a_rollback_that_no_request_had_met_is_none_of_the_load_balancer(registr
 def test_a_rollout_is_counted_when_history_has_it(registry: CollectorRegistry) -> None:
     """Once, with how it ended."""
     metrics = RolloutMetrics(registry)
-    first = {"id": "r1", "outcome": "Succeeded", "durationSeconds": 60}
-    second = {"id": "r2", "outcome": "RolledBack", "durationSeconds": 30}
+    first = {"id": "r1", "outcome": "Succeeded", "startedAt": AT, "durationSeconds": 60}
+    second = {"id": "r2", "outcome": "RolledBack", "startedAt": AT, "durationSeconds": 30}
     metrics.written(obj(), obj(history=[first]))
     metrics.written(obj(history=[first]), obj(history=[second, first]))
     metrics.written(obj(history=[second, first]), obj(history=[second, first], memory={}, id_="r3"))
@@ -66,7 +67,7 @@ def test_a_rollout_is_counted_when_history_has_it(registry: CollectorRegistry) -
 def test_a_process_that_takes_over_counts_no_old_rollouts(registry: CollectorRegistry) -> None:
     """What it only heard of is another replica's."""
     metrics = RolloutMetrics(registry)
-    entry = {"id": "r1", "outcome": "Succeeded", "durationSeconds": 60}
+    entry = {"id": "r1", "outcome": "Succeeded", "startedAt": AT, "durationSeconds": 60}
     metrics.written(None, obj(history=[entry]))
     metrics.written(obj(history=[entry]), obj(history=[entry]))
     assert (
