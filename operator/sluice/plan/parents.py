@@ -131,11 +131,17 @@ def backend_ports(route: Mapping[str, Any], deployment: str) -> tuple[str, ...]:
 
 
 def deployments_of(routes: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Return the names of the Deployments that raw routes send traffic to."""
+    """Return the names of the Deployments that raw routes send traffic to, or give a name in Cloud Map."""
     return frozenset(
         backend["name"]
         for route in routes
-        for rule in route.get("spec", {}).get("rules") or ()
-        for backend in rule.get("backendRefs") or ()
+        for backend in (
+            *(
+                backend
+                for rule in route.get("spec", {}).get("rules") or ()
+                for backend in rule.get("backendRefs") or ()
+            ),
+            (route.get("spec", {}).get("discovery") or {}).get("backendRef") or {},
+        )
         if backend.get("name")
     )

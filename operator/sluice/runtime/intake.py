@@ -13,7 +13,9 @@ swallows what an event handler raises and a thousand events a second pass here a
 | abort or undo asked for and not handled            | itself                      | rollback, fresh   |
 | object deleted                                     | itself                      | user              |
 | Deployment appeared, vanished, published traffic   | the routes that refer to it | user              |
-| route appeared, vanished, changed, acknowledged    | the Deployments it names    | user              |
+| Deployment's services or their counts changed      | of them, those with discovery | user            |
+| route appeared, vanished, changed, acknowledged,   | the Deployments it names    | user              |
+| told of its names in Cloud Map                     |                             |                   |
 | own write                                          | the other side only         | user              |
 
 An own write wakes the other side of the traffic contract at once (rollout.md §7 point 9); the watch's
@@ -37,6 +39,7 @@ from sluice.runtime.store import (
     ObjectStore,
     Seen,
     backends,
+    discovery_of,
     older,
     uid_of,
     version_of,
@@ -126,11 +129,13 @@ class Intake:
         self, key: Key, before: Object | None, after: Object | None, *, lane: Lane = Lane.USER
     ) -> None:
         if key.kind == DEPLOYMENT:
-            if _uid(before) != _uid(after) or _part(before, "traffic") != _part(after, "traffic"):
-                for route in self._store.routes_of(key):
+            told = _uid(before) != _uid(after) or _part(before, "traffic") != _part(after, "traffic")
+            moved = _part(before, "slots") != _part(after, "slots")
+            for route in self._store.routes_of(key) if told or moved else ():
+                if told or _discovers(self._store.peek(route)):
                     self._queue.add(route, lane)
             return
-        if _identity(before) != _identity(after) or _part(before, "backends") != _part(after, "backends"):
+        if _identity(before) != _identity(after) or _told(before) != _told(after):
             named = set(self._store.targets_of(key))
             if before is not None:
                 named |= backends(before)
@@ -228,6 +233,19 @@ def _uid(obj: Object | None) -> str | None:
 
 def _identity(obj: Object | None) -> tuple[str, object] | None:
     return None if obj is None else (uid_of(obj), obj["metadata"].get("generation"))
+
+
+def _discovers(route: Object | None) -> bool:
+    """Tell whether a route gives tasks a name: it follows them, not only weights."""
+    return route is not None and bool(discovery_of(route))
+
+
+def _told(route: Object | None) -> tuple[object, ...]:
+    """Return what a route's status tells the Deployments that it names."""
+    named = _part(route, "discovery")
+    entry: Mapping[str, Any] = named if isinstance(named, Mapping) else {}
+    left = bool(entry.get("instances") or entry.get("pendingOperations"))
+    return _part(route, "backends"), entry.get("acknowledgement"), entry.get("registryArn"), left
 
 
 def _part(obj: Object | None, name: str) -> object:

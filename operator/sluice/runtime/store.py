@@ -226,7 +226,14 @@ def backends(route: Object) -> frozenset[Key]:
     names: set[str] = set()
     for rule in _dicts(route.get("spec"), "rules"):
         names.update(str(ref.get("name")) for ref in _dicts(rule, "backendRefs") if ref.get("name"))
+    ref = _dict(discovery_of(route), "backendRef")
+    names |= {str(ref["name"])} if ref.get("name") else set()
     return frozenset(Key(DEPLOYMENT, namespace, name) for name in names)
+
+
+def discovery_of(route: Object) -> Mapping[str, Any]:
+    """Return `spec.discovery` of a raw ServiceRoute, {} where there is none or it is malformed."""
+    return _dict(route.get("spec"), "discovery")
 
 
 def key_of(kind: Kind, obj: Object) -> Key:
@@ -255,6 +262,11 @@ def without_managed_fields(obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return the object without what only server-side apply reads: a third of its size."""
     metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
     return {**obj, "metadata": metadata}
+
+
+def _dict(parent: object, name: str) -> Mapping[str, Any]:
+    value = parent.get(name) if isinstance(parent, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 def _dicts(parent: object, name: str) -> list[Mapping[str, Any]]:

@@ -105,3 +105,4 @@ def test_backends_of_a_route() -> None:
     assert backend_ports(route(rules=rules), "web") == ("http", "9090")
     assert backend_ports(route(rules=rules), "api") == ("",)
     assert deployments_of([route(rules=rules), route()]) == {"web", "api"}
+    assert deployments_of([route(discovery={"backendRef": {"name": "ledger", "port": 80}})]) == {"ledger"}

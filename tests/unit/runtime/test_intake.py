@@ -118,6 +118,45 @@ def test_an_acknowledgement_wakes_the_deployments_at_once(desk: Desk) -> None:
     assert desk.work() == {CHECKOUT: Lane.USER, CART: Lane.USER}
 
 
+def _named(status: dict[str, Any], version: int) -> dict[str, Any]:
+    found = route("web", version=version, status={"discovery": status} if status else None)
+    return found | {"spec": {"discovery": {"backendRef": {"name": "checkout"}}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "woken"),
+    [
+        pytest.param({}, {"acknowledgement": {"seq": 1}}, True, id="acknowledged"),
+        pytest.param({}, {"registryArn": "arn"}, True, id="registry"),
+        pytest.param({"instances": 2}, {"instances": 0}, True, id="nothing left"),
+        pytest.param({"instances": 1, "pendingOperations": 1}, {"instances": 1}, False, id="one still there"),
+        pytest.param({"instances": 2}, {"instances": 3, "healthy": 1}, False, id="counts"),
+    ],
+)
+def test_what_discovery_tells_wakes_the_deployment(
+    desk: Desk,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    woken: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    """An acknowledgement, a registry and the last instance's end are what a Deployment waits for."""
+    desk.intake.seen(WEB, _named(before, 1))
+    desk.work()
+    desk.intake.wrote(WEB, _named(after, 2))
+    assert desk.work() == ({CHECKOUT: Lane.USER} if woken else {})
+
+
+def test_changed_services_wake_the_routes_that_give_names_to_tasks(desk: Desk) -> None:
+    """New counts or revisions of a Deployment's services are news for a name, not for rules."""
+    other = Key(SERVICE_ROUTE, "shop", "admin")
+    desk.intake.seen(WEB, _named({}, 1))
+    desk.intake.seen(other, route("admin", "checkout", uid="r2"))
+    desk.intake.seen(CHECKOUT, deployment(version=1))
+    desk.work()
+    desk.intake.wrote(CHECKOUT, deployment(version=2, status={"slots": [{"name": "a", "running": 1}]}))
+    assert desk.work() == {WEB: Lane.USER}
+
+
 def test_a_changed_route_wakes_former_and_present_deployments(desk: Desk) -> None:
     """A Deployment that a route no longer names has to know."""
     desk.intake.seen(WEB, route("web", "checkout"))

@@ -155,10 +155,24 @@ def test_routes_are_found_by_their_deployments(store: ObjectStore) -> None:
     assert store.keys(SERVICE_ROUTE) == [WEB]
 
 
+def test_a_route_with_discovery_refers_to_its_backend(store: ObjectStore) -> None:
+    """`discovery.backendRef` counts like a rule's, with rules or without."""
+    named = {"discovery": {"backendRef": {"name": "checkout"}}}
+    store.put(WEB, route("web") | {"spec": named})
+    assert [obj["metadata"]["name"] for obj in store.routes_to(KEY)] == ["web"]
+    assert backends(route("web", "cart") | {"spec": route("web", "cart")["spec"] | named}) == {
+        KEY,
+        Key(DEPLOYMENT, "shop", "cart"),
+    }
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         pytest.param(None, id="no-spec"),
+        pytest.param({"discovery": 1}, id="discovery-no-object"),
+        pytest.param({"discovery": {"backendRef": []}}, id="ref-no-object"),
+        pytest.param({"discovery": {"backendRef": {}}}, id="ref-without-name"),
         pytest.param({"rules": "x"}, id="rules-no-list"),
         pytest.param({"rules": [1, {"backendRefs": None}]}, id="no-refs"),
         pytest.param({"rules": [{"backendRefs": [{}, "a"]}]}, id="no-names"),
