@@ -143,7 +143,7 @@ class DeploymentController:
                 progressive=work,
             )
         desired = self._wishes.effective(wish, state, key, rule=tenant.rule)
-        desired = dataclasses.replace(desired, backends=self._wishes.backends(context, key, tenant.rule))
+        desired = self._wishes.routed(desired, context, tenant.rule)
         looks = Looks(self._world.facts, context, self._settings, mood)
         return _Pass(
             record=record,

@@ -26,6 +26,7 @@ from sluice.model.names import family_name
 from sluice.model.strategy import Progressive
 from sluice.model.tenancy import TenancyRule
 from sluice.plan import permit
+from sluice.plan.deployment import discovery
 from sluice.plan.deployment import revision as revisions
 from sluice.plan.deployment.desired import Identity, build
 from sluice.plan.deployment.state import State
@@ -132,7 +133,23 @@ class Wishes:
         )
         return wish, tenant
 
-    def backends(self, context: CallContext, key: Key, rule: TenancyRule) -> tuple[Backend, ...]:
+    def routed(self, desired: Desired, context: CallContext, rule: TenancyRule) -> Desired:
+        """Return the wish with what routes ask of the Deployment: target groups, entries in Cloud Map.
+
+        A registry is handed over to ECS only with one service: with slots it would put the candidate into
+        the name at once. The route tells so.
+        """
+        found = discovery.listings(self._world.store.routes_to(desired.key), desired.key.name)
+        revision, rolling = desired.revision, desired.strategy.type != "Progressive"
+        awsvpc = revision.definition.get("networkMode") == "awsvpc"
+        return dataclasses.replace(
+            desired,
+            backends=self._backends(context, desired.key, rule),
+            listed=discovery.listed(found),
+            registry=discovery.registry(found, revision.ports, awsvpc=awsvpc) if rolling else None,
+        )
+
+    def _backends(self, context: CallContext, key: Key, rule: TenancyRule) -> tuple[Backend, ...]:
         """Return where routes send to this Deployment.
 
         A route that may not use a listener, or whose listener does not exist, tells so itself; here

@@ -128,11 +128,8 @@ class Progressives:
         begun = rollout.stage_since if (rollout := motion_of(state).rollout) else float("-inf")
         just_begun = self._world.clock.now() < begun + STALE_READS
         mood = dataclasses.replace(mood, look_now=heard.look_now, just_begun=just_begun)
-        desired = dataclasses.replace(
-            wish.desired,
-            spec_revision=wish.wanted,
-            backends=self._wishes.backends(context, key, tenant.rule),
-        )
+        desired = dataclasses.replace(wish.desired, spec_revision=wish.wanted)
+        desired = self._wishes.routed(desired, context, tenant.rule)
         revisions = self._revisions(key, wish, state, heard.person)
         desired = dataclasses.replace(desired, revision=self._asked(wish, revisions, key))
         if desired.hold is None:
@@ -346,7 +343,7 @@ class Progressives:
             strategy=work.strategy,
             snapshot=snapshot,
             replicas=desired.replicas,
-            slots=facts.slot_facts(desired, state, look),
+            slots=facts.slot_facts(desired, state, look, routes),
             traffic=facts.traffic_facts(state, routes, key.name),
             gates=self._world.gates.answers(key),
             group=group_facts(self._world.store, key, group) if group else None,

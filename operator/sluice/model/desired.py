@@ -70,6 +70,21 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """The Cloud Map service in which ECS itself registers the tasks (ServiceRoute discovery, mode ECS)."""
+
+    arn: str
+    container_name: str = ""
+    container_port: int = 0
+    """0: no port is given; ECS refuses one where the records have none."""
+
+    def member(self) -> dict[str, Any]:
+        """Return CreateService's ServiceRegistry."""
+        port = {"containerName": self.container_name, "containerPort": self.container_port}
+        return {"registryArn": self.arn} | (port if self.container_port else {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
     """An ECS service that is there already and is to be taken over."""
 
@@ -133,6 +148,10 @@ class Desired:
     """None: somebody else owns the count."""
     strategy: Strategy = field(default_factory=Strategy)
     backends: tuple[Backend, ...] = ()
+    listed: bool = False
+    """A ServiceRoute lists its tasks in Cloud Map (mode Tasks)."""
+    registry: Registry | None = None
+    """Not part of the revision, as target groups are not: it follows the routes."""
     history_limit: int = 10
     paused: bool = False
     suspended: bool = False

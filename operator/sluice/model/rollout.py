@@ -129,7 +129,9 @@ class Rollout:
     decided_at: float = 0.0
     """When the rollback was decided."""
     verified_at: float = 0.0
-    """When the rollback's last rule was verified."""
+    """When the rollback's last rule was verified; 0 where it has none to write."""
+    discovered_at: float = 0.0
+    """When the last name was seen to answer without the revision that was left; 0: not yet, or no name."""
     reason: str = ""
     """Why it is rolled back, one word: Analysis, Alarm, Hook, Deadline, CrashLoop, Person, Superseded,
     Unhealthy, Group."""
@@ -145,6 +147,11 @@ class Rollout:
     strategy: Mapping[str, Any] = field(default_factory=dict)
     """`spec.strategy.progressive` at the start."""
     gates: tuple[Gate, ...] = ()
+
+    @property
+    def returned_at(self) -> float:
+        """Return when requests went back: by the rules, by the names where there are no rules; 0: not yet."""
+        return self.verified_at or self.discovered_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,17 +38,31 @@ class SlotFacts:
     carries_weight: bool | None = None
     """Whether any rule of its load balancers gives weight to it, read in this pass; None: not read.
     The proof before every shrink (rollout.md §7 point 3)."""
-    quiet: bool | None = None
-    """Its target groups count no requests any more; None when not known."""
+    listed: str = ""
+    """What may still answer with its tasks (a ServiceRoute's discovery), in words; '' when nothing does.
+    Like weight, it keeps tasks from going."""
     drain_seconds: float = 0.0
     """Deregistration delay, plus the cookie's duration where a route keeps sessions."""
+
+    @property
+    def free(self) -> bool:
+        """Tell whether it is proved that neither a rule nor a name leads to it: its tasks may go."""
+        return self.carries_weight is False and not self.listed
+
+
+Plane = Literal["rules", "discovery"]
+"""Where requests are moved: listener rules, within seconds, or names that clients keep for their TTL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteFacts:
-    """A ServiceRoute that refers to the Deployment and is not being deleted."""
+    """One plane of a ServiceRoute that refers to the Deployment and is not being deleted.
+
+    A route with rules and discovery is two of them: each is proved by itself.
+    """
 
     name: str
+    plane: Plane = "rules"
     proven: bool
     """Its acknowledgement proves the traffic that is published now."""
     verified_at: float = 0.0
@@ -57,6 +71,11 @@ class RouteFacts:
     problem: str = ""
     """Why the route can't carry the weights at the moment (its condition's message)."""
     problem_reason: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return how people are told of it."""
+        return self.name if self.plane == "rules" else f"{self.name} (discovery)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +98,24 @@ class TrafficFacts:
         """Return the routes that must prove: those that once did, all while none has.
 
         A new route joins once it is verified (rollout.md §6, "route added"), so that one that cannot be
-        made holds nothing up; what AWS itself shows of its rules still keeps tasks from going.
+        made holds nothing up; what AWS itself shows of its rules still keeps tasks from going, and so do
+        entries that are there.
         """
         return tuple(route for route in self.routes if route.verified_at) or self.routes
 
-    @property
-    def proven_at(self) -> float | None:
-        """Return when the last route proved what is published; None while one has not."""
-        if not self.routes or not all(route.proven for route in self.provers):
+    def provers_of(self, plane: Plane | None) -> tuple[RouteFacts, ...]:
+        """Return those of one plane, all for None."""
+        return tuple(route for route in self.provers if plane in (None, route.plane))
+
+    def proven_at(self, plane: Plane | None = None) -> float | None:
+        """Return when the last route of the plane proved what is published; None while one has not.
+
+        None, too, where the plane has no route.
+        """
+        provers = self.provers_of(plane)
+        if not provers or not all(route.proven for route in provers):
             return None
-        return max(route.verified_at for route in self.provers)
+        return max(route.verified_at for route in provers)
 
 
 GateState = Literal["Running", "Succeeded", "Failed", "Error"]

@@ -84,6 +84,7 @@ def _again(rollout: Rollout, now: float) -> dict[str, object]:
         "verify_after": min(rollout.verify_after, now),
         "decided_at": min(rollout.decided_at, now),
         "verified_at": min(rollout.verified_at, now),
+        "discovered_at": min(rollout.discovered_at, now),
         "samples_after": min(rollout.samples_after, now),
         "metrics": tuple(
             dataclasses.replace(run, since=min(run.since, now), last_at=min(run.last_at, now))

@@ -19,9 +19,9 @@ must be written and proved first: a weight, a header or test route, running task
 | PostTraffic | hooks are through | Baking | RollingBack |
 | Baking | its time is over | PostBake | RollingBack |
 | PostBake | hooks, healthy targets, metrics, alarms, the group | Draining | RollingBack |
-| Draining | time, quiet, proved again after it, rules read | at rest: Succeeded | RollingBack |
+| Draining | time, proved again after it, rules read, names left | at rest: Succeeded | RollingBack |
 | RollingBack | every route proved the source alone | CleaningUp | |
-| CleaningUp | told, collected, drained, rules read | at rest | |
+| CleaningUp | told, collected, drained, rules read, names left | at rest | |
 
 A first rollout goes Starting … Stepping (everything at once) … PostTraffic and is done; what fails has
 nothing to go back to. An undo goes Starting, ScalingUp, Stepping (everything at once), Draining.

@@ -1,7 +1,8 @@
 """What each slot shall run, derived from the memory and the present facts.
 
-A slot's revision changes only while a reading of this pass shows that no rule gives weight to it, and it
-loses tasks only then too (rollout.md §6, "never swap a slot that carries weight"; §7 point 3).
+A slot's revision changes only while a reading of this pass shows that no rule gives weight to it and no
+name answers with it, and it loses tasks only then too (rollout.md §6, "never swap a slot that carries
+weight"; §7 point 3).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _idle(work: Work, name: str) -> SlotOrder:
         return SlotOrder(
             slot=name, revision=_revision(work, name, standby.revision), count=count, reason="standby"
         )
-    if work.motion.live is None and (slot.carries_weight is not False or work.motion.rejected):
+    if work.motion.live is None and (not slot.free or work.motion.rejected):
         return SlotOrder(slot=name, revision=None, count=None, reason="left as it is")
     return SlotOrder(slot=name, revision=None, count=_count(work, name, 0), reason="not needed")
 
@@ -86,7 +87,7 @@ def _source(work: Work) -> SlotOrder:
 def _revision(work: Work, name: str, revision: str) -> str | None:
     """Return the revision if the slot runs it or may be changed now, None to leave what it runs."""
     slot = facts(work.situation, name)
-    if slot.revision == revision or slot.carries_weight is False:
+    if slot.revision == revision or slot.free:
         return revision
     if slot.carries_weight is None:
         work.needs.add("proof")
@@ -96,7 +97,7 @@ def _revision(work: Work, name: str, revision: str) -> str | None:
 def _count(work: Work, name: str, count: int) -> int | None:
     """Return the count, or None while fewer tasks are not yet proved to be safe."""
     slot = facts(work.situation, name)
-    if not slot.exists or count >= slot.desired or slot.carries_weight is False:
+    if not slot.exists or count >= slot.desired or slot.free:
         return count
     if slot.carries_weight is None:
         work.needs.add("proof")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from sluice.model.conditions import STALLED_REASONS
 from sluice.model.rollout import TrafficOrder
+from sluice.model.situation import Plane
 from sluice.model.strategy import FULL
 from sluice.rollout import scaling
 from sluice.rollout.work import Work, other
@@ -44,17 +45,22 @@ def order(work: Work) -> TrafficOrder:
 def _urgent(work: Work) -> bool:
     """Tell whether these weights are written before anything else: a rollback that was ordered.
 
-    Not while it is held (the slots must be mended then), nor where no route has anything to write.
+    Not while it is held (the slots must be mended then), nor where no route has anything to write, nor any
+    more once requests went back: names that follow the rules take minutes, and have no need of the budget
+    that is kept for rollbacks.
     """
-    rollout = work.rollout
-    if not work.situation.traffic.routes or not rollout.shown:
+    rollout, traffic = work.rollout, work.situation.traffic
+    if not traffic.routes or not rollout.shown or rollout.returned_at:
         return False
-    back = rollout.stage == "RollingBack" and not rollout.weight
-    return back or (rollout.kind == "Undo" and rollout.stage == "Stepping" and bool(rollout.weight))
+    if rollout.stage == "RollingBack":
+        return not rollout.weight
+    if rollout.stage == "CleaningUp":
+        return not traffic.provers_of("rules")
+    return rollout.kind == "Undo" and rollout.stage == "Stepping" and bool(rollout.weight)
 
 
-def proven_at(work: Work) -> float | None:
-    """Return when the last route proved the present order, None while one has not.
+def proven_at(work: Work, *, plane: Plane | None = None) -> float | None:
+    """Return when the last route (of one plane) proved the present order, None while one has not.
 
     Without routes there is nothing to write: the numbers of running tasks are the proof where weights
     are shares of tasks, else it is proved at once.
@@ -67,10 +73,29 @@ def proven_at(work: Work) -> float | None:
         and published.test == wanted.test
         and published.header == wanted.header
     )
-    at = published.proven_at
+    at = published.proven_at(plane)
     if not same or at is None or at < wanted.verify_after:
         return None
     return at
+
+
+def note_return(work: Work) -> None:
+    """Remember when each plane proved the way back, and tell; the names' comes minutes after the rules'."""
+    rollout = work.rollout
+    if not rollout.decided_at or not rollout.shown or not work.situation.traffic.routes:
+        return
+    to = rollout.candidate if rollout.kind == "Undo" and not rollout.reason else rollout.source
+    rules, names = proven_at(work, plane="rules"), proven_at(work, plane="discovery")
+    if rules is not None and not rollout.verified_at:
+        at = max(rules, rollout.decided_at)
+        text = f"every route sends to {to} alone again, after {at - rollout.decided_at:.1f} s"
+        work.note("RollbackVerified", text)
+        work.change(verified_at=at)
+    if names is not None and not rollout.discovered_at:
+        at = max(names, rollout.decided_at)
+        text = f"every name answers with {to} alone again, after {at - rollout.decided_at:.1f} s"
+        work.note("RollbackVerified", text)
+        work.change(discovered_at=at)
 
 
 def _counted(work: Work) -> float | None:
@@ -87,28 +112,28 @@ def _counted(work: Work) -> float | None:
     return work.now
 
 
-def await_proof(work: Work, *, what: str) -> float | None:
+def await_proof(work: Work, *, what: str, plane: Plane | None = None) -> float | None:
     """Return when the present order was proved; if it is not yet, say which route is missing."""
-    at = proven_at(work)
+    at = proven_at(work, plane=plane)
     if at is not None:
         return at
     verify_after = work.rollout.verify_after
     if verify_after > work.now:
         work.wakes.append(verify_after)
-    missing = [route for route in work.situation.traffic.provers if not route.proven]
+    routes = work.situation.traffic.provers_of(plane)
+    missing = [route for route in routes if not route.proven]
     troubled = next((route for route in missing if route.problem), None)
     counts = work.rollout.kind != "First"  # its routes say themselves what is wrong; the tasks are not
     if troubled:
         reason = (
             troubled.problem_reason if troubled.problem_reason in STALLED_REASONS else "WaitingForTargets"
         )
-        work.wait(reason, f"{what}: route {troubled.name}: {troubled.problem}", counts=counts)
+        work.wait(reason, f"{what}: route {troubled.label}: {troubled.problem}", counts=counts)
         return None
     if work.shares:
         text = f"{work.candidate.running} tasks of the candidate and {work.source.running} of the source run"
     elif missing:
-        routes = work.situation.traffic.provers
-        names = ", ".join(route.name for route in missing[:3])
+        names = ", ".join(route.label for route in missing[:3])
         text = f"{len(routes) - len(missing)} of {len(routes)} routes have proved it; waiting for {names}"
     else:
         text = "the weights are being published and verified"

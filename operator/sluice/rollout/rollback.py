@@ -5,10 +5,18 @@ decides it orders the source alone, unless the source could not take the request
 unhealthy the weights are held and nothing moves (an ALB fails open, and a person is needed). Then, each
 only after the one before:
 
-1. every route proves the source alone (`verified_at`; the header went with that write)
-2. the test rules go; OnRollback hooks tell, evidence is collected; connections drain
-3. a fresh reading shows that no rule gives weight to the candidate: its tasks go
+1. every route's rules prove the source alone (`verified_at`; the header went with that write)
+2. the test rules go; OnRollback hooks tell, evidence is collected; connections drain; names leave
+   (`discovered_at`: minutes after the rules, or never, which holds up nothing but step 3)
+3. a fresh reading shows that no rule gives weight to the candidate, and no name answers with it: its
+   tasks go
 4. history, and the revision is rejected, unless a newer spec superseded it
+
+| when | then |
+|---|---|
+| the source's target health cannot be read for `HEALTH_PATIENCE` | back, if half its tasks are known to run |
+| entries of the candidate stay in Cloud Map, whatever the cause | its tasks stay; Draining tells whose |
+| that route, or its discovery, is taken away while AWS denies it | its entries are not waited for any more |
 """
 
 from __future__ import annotations
@@ -23,6 +31,9 @@ from sluice.rollout.work import Work, drain
 
 EVIDENCE_PATIENCE: Final = 60.0
 """Seconds that the clean-up waits for evidence: it must not keep a broken candidate for ever."""
+HEALTH_PATIENCE: Final = 30.0
+"""Seconds that a rollback waits for the source's target health: requests reach a candidate that failed, and
+a source whose tasks run and whose health nobody can read is the better guess."""
 
 
 def fall_back(work: Work, reason: str, message: str, *, outcome: Outcome = "RolledBack") -> bool:
@@ -37,6 +48,8 @@ def fall_back(work: Work, reason: str, message: str, *, outcome: Outcome = "Roll
         message=message,
         outcome=outcome,
         decided_at=work.now,
+        verified_at=0.0,
+        discovered_at=0.0,
         held="",
         paused=False,
         barrier_since=None,
@@ -73,7 +86,7 @@ def rolling_back(work: Work) -> bool:
     """Stage RollingBack: order the source alone, and wait until every route has proved it."""
     rollout = work.rollout
     if rollout.weight or rollout.header is not None or rollout.verify_after < rollout.decided_at:
-        enough = scaling.source_takes_back(work) if rollout.weight else True
+        enough = _source_takes_back(work) if rollout.weight else True
         if enough is None:
             text = "the source's target health could not be read yet"
             return work.wait("WaitingForTargets", f"rollback ({rollout.reason}): {text}", counts=True)
@@ -86,27 +99,39 @@ def rolling_back(work: Work) -> bool:
                 "weights stay as they are until a slot is mended",
             )
         work.change(weight=0, header=None, verify_after=work.now)
-    at = proof.await_proof(work, what=f"rollback ({rollout.reason}) to {rollout.source}")
+    proof.note_return(work)
+    traffic = work.situation.traffic
+    if traffic.routes and not traffic.provers_of("rules"):
+        return work.enter("CleaningUp", proven=0)  # names take minutes: tell and collect meanwhile
+    at = proof.await_proof(work, what=f"rollback ({rollout.reason}) to {rollout.source}", plane="rules")
     if at is None:
         return False
-    at = max(at, rollout.decided_at)
-    seconds = at - rollout.decided_at
-    work.note("RollbackVerified", f"every route sends to {rollout.source} alone again, after {seconds:.1f} s")
-    return work.enter("CleaningUp", verified_at=at, proven=0)
+    if not work.rollout.verified_at:  # no route: shares of tasks
+        seconds = max(0.0, at - rollout.decided_at)
+        work.note("RollbackVerified", f"{rollout.source} has everything again, after {seconds:.1f} s")
+        work.change(verified_at=max(at, rollout.decided_at))
+    return work.enter("CleaningUp", proven=0)
+
+
+def _source_takes_back(work: Work) -> bool | None:
+    """Tell whether the source can take the requests; None: not known yet."""
+    enough = scaling.source_takes_back(work)
+    if enough is not None or not work.situation.blocked:
+        return enough
+    late = work.rollout.decided_at + HEALTH_PATIENCE
+    if work.now < late:
+        work.wakes.append(late)
+        return None
+    return True if 2 * work.source.running >= scaling.full_size(work) else None
 
 
 def cleaning_up(work: Work) -> bool:
     """Stage CleaningUp: tell, collect, drain, prove, and let the candidate's tasks go."""
     rollout, slot = work.rollout, work.candidate
+    proof.note_return(work)
     told = hooks.gate(work, "OnRollback", inform=True) is True
     collected = _collect(work)
-    drained = True
-    if rollout.shown and not work.shares:
-        ends = rollout.verified_at + drain(work, slot)
-        drained = work.now >= ends
-        if not drained:
-            work.wakes.append(ends)
-            work.wait("Draining", f"rolled back to {rollout.source}; connections to {slot.name} drain")
+    drained = _drained(work, slot) if rollout.shown and not work.shares else True
     if not (told and collected and drained):
         return work.wait("Draining", f"rolled back to {rollout.source}; evidence is collected")
     if rollout.shown and proof.await_proof(work, what="the test rules go") is None:
@@ -114,13 +139,33 @@ def cleaning_up(work: Work) -> bool:
     return _end(work) if gone(work, slot) else False
 
 
+def _drained(work: Work, slot: SlotFacts) -> bool:
+    """Tell whether connections to the candidate had their time since requests went back."""
+    source = work.rollout.source
+    since = work.rollout.returned_at
+    if not since:
+        at = proof.await_proof(work, what=f"rolled back to {source}; the names follow")
+        if at is None:
+            return False
+        since = max(at, work.rollout.decided_at)
+        work.change(verified_at=since)  # the last route is gone: nothing leads to the candidate
+    ends = since + drain(work, slot)
+    if work.now < ends:
+        work.wakes.append(ends)
+        return work.wait("Draining", f"rolled back to {source}; connections to {slot.name} drain")
+    return True
+
+
 def gone(work: Work, slot: SlotFacts) -> bool:
-    """Tell whether a reading of this pass shows that no rule gives weight to a slot (§7 point 3)."""
-    if slot.carries_weight is False or not slot.exists or slot.tasks + slot.desired == 0:
+    """Tell whether a reading of this pass shows that nothing leads to a slot (§7 point 3)."""
+    if slot.free or not slot.exists or slot.tasks + slot.desired == 0:
         return True
     if slot.carries_weight is None:
         work.needs.add("proof")
         return work.wait("Draining", f"reading the rules before the tasks of slot {slot.name} go")
+    if not slot.carries_weight:
+        text = f"tasks of slot {slot.name} stay until their entries left Cloud Map: {slot.listed}"
+        return work.wait("Draining", text, counts=True)
     return work.wait(
         "Draining", f"a rule still gives weight to slot {slot.name}; its tasks stay", counts=True
     )

@@ -101,8 +101,8 @@ def candidate_ready(work: Work, permille: int) -> bool:
         where = f"{place(work)}: weight {percent(permille)}: {where}"
     if not slot.exists or slot.revision != rollout.candidate:
         text = f"{where}: {slot.running} of {need} tasks run, waiting for the revision to be there alone"
-        if _busy(work):
-            text = f"{where}: a rule still gives weight to the slot, so its revision is not changed"
+        if busy := _busy(work):
+            text = f"{where}: {busy}, so the slot's revision is not changed"
         return _unready(work, "RollingOut", text)
     if slot.healthy is None:
         work.needs.add("health")  # and what was known of it stays: a missing read is no transition
@@ -128,11 +128,14 @@ def _unready(work: Work, reason: str, text: str) -> bool:
     return work.wait(reason, text, counts=True)
 
 
-def _busy(work: Work) -> bool:
+def _busy(work: Work) -> str:
+    """Return what still leads to the candidate's slot, '' when nothing is known to."""
     slot = work.candidate
     if slot.carries_weight is None and slot.revision != work.rollout.candidate:
         work.needs.add("proof")
-    return bool(slot.carries_weight)
+    if slot.carries_weight:
+        return "a rule still gives weight to it"
+    return f"names still answer with its old tasks ({slot.listed})" if slot.listed else ""
 
 
 def source_carries(work: Work, permille: int) -> bool:

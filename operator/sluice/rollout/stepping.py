@@ -46,7 +46,7 @@ def scaling_up(work: Work) -> bool:
     if not scaling.candidate_ready(work, scaling.coming(work)):
         return False
     if work.rollout.kind == "Undo":
-        return work.enter("Stepping", shown=True)
+        return work.enter("Stepping", shown=True, decided_at=work.rollout.started_at)
     return work.enter("PostScaleUp")
 
 
@@ -94,6 +94,8 @@ def _set_weight(work: Work, permille: int) -> bool:
         text = f"{place(work)}: weight {percent(rollout.weight)} → {percent(permille)} on slot {rollout.slot}"
         work.note("WeightChanged", text)
         work.progress(weight=permille, step_since=None)
+    if rollout.kind == "Undo":
+        proof.note_return(work)
     at = proof.await_proof(work, what=f"{place(work)}: weight {percent(permille)}")
     if at is None:
         return False
@@ -175,11 +177,11 @@ def advance(work: Work, at: float) -> None:
 def _all_sent(work: Work) -> bool:
     rollout = work.rollout
     if rollout.kind == "Undo":
-        seconds = max(0.0, (rollout.step_since or work.now) - rollout.started_at)
-        work.note(
-            "RollbackVerified", f"every route sends to {rollout.candidate} alone, after {seconds:.1f} s"
-        )
-        work.change(decided_at=rollout.started_at, verified_at=rollout.step_since or work.now)
+        if not rollout.returned_at:  # no route: shares of tasks
+            at = rollout.step_since or work.now
+            seconds = max(0.0, at - rollout.started_at)
+            work.note("RollbackVerified", f"{rollout.candidate} has everything, after {seconds:.1f} s")
+            work.change(verified_at=at)
         return work.enter("Draining")
     if rollout.kind == "First":
         live = LiveRevision(slot=rollout.slot, revision=rollout.candidate, since=work.now)

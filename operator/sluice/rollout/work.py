@@ -140,7 +140,10 @@ class Work:
 
     @property
     def shares(self) -> bool:
-        """Tell whether weights are shares of tasks at the moment: no route from the start, and none now."""
+        """Tell whether weights are shares of tasks at the moment: no route from the start, and none now.
+
+        A route counts that only lists the tasks in Cloud Map: its names move requests, too.
+        """
         return self.rollout.shares and not self.situation.traffic.routes
 
 
@@ -158,9 +161,13 @@ def drain(work: Work, slot: SlotFacts) -> float:
     """Return how long a slot keeps its tasks after the routes stopped sending to it, seconds.
 
     Never shorter than a late rule write takes to land: the reading of the rules that lets the tasks go
-    comes after it (with a deregistration delay of 0 it would come before).
+    comes after it (with a deregistration delay of 0 it would come before). What clients may keep of a name
+    was waited for before its proof, so it is not counted here; the propagation delay is the rules'.
     """
-    return max(CALL_BUDGET, work.strategy.propagation_delay + slot.drain_seconds)
+    traffic = work.situation.traffic
+    names_only = bool(traffic.routes) and not traffic.provers_of("rules")
+    delay = 0.0 if names_only else work.strategy.propagation_delay
+    return max(CALL_BUDGET, delay + slot.drain_seconds)
 
 
 def other(slot: str) -> str:

@@ -16,8 +16,8 @@ from sluice.telemetry.ended import ended
 ROLLBACK_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 """Goal: two seconds for ten rules; what takes minutes had to mend a slot or wait for AWS."""
 DURATION_BUCKETS: Final = (10, 30, 60, 180, 600, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
-PLANE: Final = "load-balancer"
-"""Where requests are moved; other planes may come."""
+PLANES: Final = {"rules": "verifiedAt", "discovery": "discoveredAt"}
+"""Where requests are moved → when the machine's memory saw that they had gone back there."""
 
 
 class RolloutMetrics:
@@ -27,7 +27,8 @@ class RolloutMetrics:
         """Register on `registry`, once per process or test."""
         self.rollback_seconds = Histogram(
             "sluice_rollback_seconds",
-            "From the decision to roll back to the last rule that was read back as written.",
+            "From the decision to roll back, or to undo, until the last proof of the plane: listener rules "
+            "read back as written, names in Cloud Map seen to answer so.",
             ["plane", "reason"],
             buckets=ROLLBACK_BUCKETS,
             registry=registry,
@@ -44,12 +45,15 @@ class RolloutMetrics:
         """Take an object before and after an own write; never raises."""
         old, new = _status(before), _status(after)
         was, now = _memory(old), _memory(new)
-        verified = _number(now.get("verifiedAt"))
         decided = _number(now.get("decidedAt"))
-        if verified and decided and now.get("shown") and not _same_proof(old, new, was, now):
-            reason = str((new.get("rollout") or {}).get("reason", ""))
-            exemplar = of_rollout((new.get("rollout") or {}).get("id"))
-            self.rollback_seconds.labels(PLANE, reason).observe(max(0.0, verified - decided), exemplar)
+        known = _id(old) == _id(new)
+        for plane, member in PLANES.items():
+            proved = _number(now.get(member))
+            if proved and decided and now.get("shown") and not (known and was.get(member) == now.get(member)):
+                rollout = new["rollout"]  # the memory is its member
+                reason = str(rollout.get("reason") or ("Undo" if rollout.get("kind") == "Undo" else ""))
+                exemplar = of_rollout(rollout.get("id"))
+                self.rollback_seconds.labels(plane, reason).observe(max(0.0, proved - decided), exemplar)
         for over in ended(before, after):
             self.duration_seconds.labels(over.outcome).observe(over.seconds, of_rollout(over.id))
 
@@ -59,11 +63,9 @@ def of_rollout(id_: Any) -> dict[str, str] | None:  # noqa: ANN401 - raw JSON
     return {"rollout_id": id_[:64]} if isinstance(id_, str) and id_ else None
 
 
-def _same_proof(
-    old: Mapping[str, Any], new: Mapping[str, Any], was: Mapping[str, Any], now: Mapping[str, Any]
-) -> bool:
-    same = (old.get("rollout") or {}).get("id") == (new.get("rollout") or {}).get("id")
-    return same and was.get("verifiedAt") == now.get("verifiedAt")
+def _id(status: Mapping[str, Any]) -> object:
+    rollout = status.get("rollout")
+    return rollout.get("id") if isinstance(rollout, Mapping) else None
 
 
 def _memory(status: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -297,7 +297,6 @@ _slot = st.builds(
     zones=st.integers(0, 3),
     failed=st.booleans(),
     carries_weight=st.none() | st.booleans(),
-    quiet=st.none() | st.booleans(),
 )
 _route = st.builds(
     RouteFacts,

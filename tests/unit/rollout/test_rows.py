@@ -442,18 +442,6 @@ def test_nothing_more_is_sent_before_what_there_is_was_proved_again() -> None:
     assert world.now - took_over >= 10
 
 
-def test_the_source_stays_while_it_counts_requests() -> None:
-    """Where it is known that requests still arrive, time alone is not enough."""
-    world = at_quarter()
-    world.slots["a"].quiet = False
-    world.person = Person(promote=True)
-    world.until("Draining", limit=1000)
-    decision = world.run(300, tick=5)
-    assert (decision.reason, "still counts requests" in decision.message) == ("Draining", True)
-    world.slots["a"].quiet = True
-    world.until("", limit=60)
-
-
 def test_the_source_stays_while_the_candidate_lacks_a_target() -> None:
     """Before the live slot drains the candidate has all its healthy targets."""
     world = at_quarter()

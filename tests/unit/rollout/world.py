@@ -58,7 +58,6 @@ class Service:
     tasks: list[Task] = field(default_factory=list)
     zones: int = 0
     drain_seconds: float = 30.0
-    quiet: bool | None = None
 
 
 @dataclass(slots=True)
@@ -156,7 +155,6 @@ class World:
             failed=failing,
             failing=("exit code 1",) if failing else (),
             carries_weight=self.carries(name) if "proof" in looked else None,
-            quiet=service.quiet,
             drain_seconds=service.drain_seconds,
         )
 

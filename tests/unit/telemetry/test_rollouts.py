@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from sluice.telemetry.rollouts import RolloutMetrics
 
 AT = "2026-11-21T12:00:00Z"
-BACK = {"plane": "load-balancer", "reason": "Analysis"}
+BACK = {"plane": "rules", "reason": "Analysis"}
 
 
 def obj(
@@ -40,6 +40,30 @@ def test_a_rollback_is_counted_when_it_is_verified(registry: CollectorRegistry) 
     metrics.written(obj(memory=VERIFIED), obj(memory=VERIFIED | {"evidenceTaken": True}))
     assert registry.get_sample_value("sluice_rollback_seconds_count", BACK) == 1
     assert registry.get_sample_value("sluice_rollback_seconds_sum", BACK) == 1.5
+
+
+def test_names_are_told_apart_from_rules(registry: CollectorRegistry) -> None:
+    """They follow minutes later; each plane is counted once."""
+    metrics = RolloutMetrics(registry)
+    named = VERIFIED | {"discoveredAt": 190.0}
+    metrics.written(obj(memory=DECIDED), obj(memory=VERIFIED))
+    metrics.written(obj(memory=VERIFIED), obj(memory=named))
+    metrics.written(obj(memory=named), obj(memory=named | {"evidenceTaken": True}))
+    for plane, seconds in (("rules", 1.5), ("discovery", 90.0)):
+        labels = BACK | {"plane": plane}
+        assert registry.get_sample_value("sluice_rollback_seconds_count", labels) == 1
+        assert registry.get_sample_value("sluice_rollback_seconds_sum", labels) == seconds
+
+
+def test_an_undo_is_a_rollback_by_a_person(registry: CollectorRegistry) -> None:
+    """Its reason says so; the machine's word is for what failed."""
+    metrics = RolloutMetrics(registry)
+    before, after = obj(memory=DECIDED), obj(memory=VERIFIED)
+    for entry in (before, after):
+        entry["status"]["rollout"] |= {"kind": "Undo", "reason": ""}
+    metrics.written(before, after)
+    labels = {"plane": "rules", "reason": "Undo"}
+    assert registry.get_sample_value("sluice_rollback_seconds_sum", labels) == 1.5
 
 
 def test_a_rollback_that_no_request_had_met_is_none_of_the_load_balancer(registry: CollectorRegistry) -> None:

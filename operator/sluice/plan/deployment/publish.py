@@ -1,8 +1,10 @@
 """What routes are told: `status.traffic`, and who has proved it (rollout.md §7).
 
 A target group is published once it has a healthy target, and from then on until it is gone: health is
-the load balancer's business after that, and a route must not lose its rule over a bad minute. seq
-rises exactly when the hash changes, so a rolling deployment does not wake the routes.
+the load balancer's business after that, and a route must not lose its rule over a bad minute. Where a route
+lists the tasks in Cloud Map there is traffic without any group. seq rises exactly when the hash changes, so
+a rolling deployment does not wake the routes, and once more when a replaced service is about to go: the
+names must have been seen to answer without its tasks first.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sluice.model.conditions import parse_timestamp
 from sluice.model.desired import Desired
 from sluice.model.observed import Observed
 from sluice.model.traffic import SlotTarget, Traffic, acknowledged
+from sluice.plan.deployment import discovery
 from sluice.plan.deployment.state import State, TargetGroup
 from sluice.plan.deployment.targets import wanted
+from sluice.plan.parents import backend_ports
 
 
 def unpublished(state: State, groups: Sequence[TargetGroup]) -> tuple[str, ...]:
@@ -48,19 +53,28 @@ def publish(
             group.target(),
         )
     targets = tuple(places[place] for place in sorted(places))
-    if not targets:
-        return state.traffic
+    before = state.traffic
+    if not targets and not desired.listed:
+        return before
+    if not targets and before:
+        targets = before.targets
     traffic = Traffic(
         uid=desired.uid,
         rollout_id=rollout_id,
-        seq=state.traffic.seq + 1 if state.traffic else 1,
+        seq=before.seq + 1 if before else 1,
         weights={slot: 100},
         targets=targets,
         verify_after=float(int(now)),
     )
-    before = state.traffic
     same = before is not None and before.hash == traffic.hash and before.uid == traffic.uid
-    return before if same else traffic
+    return before if same and not _moved(desired, state) else traffic
+
+
+def _moved(desired: Desired, state: State) -> bool:
+    """Tell whether a service that was replaced waits for names that were last proved before it was."""
+    if not desired.listed or not state.retiring or state.rollout or not state.history or not state.traffic:
+        return False
+    return parse_timestamp(state.history[0]["startedAt"]) > state.traffic.verify_after
 
 
 def acknowledgements(
@@ -73,17 +87,18 @@ def acknowledgements(
     if traffic is None:
         return ()
     before = {entry["name"]: entry for entry in state.routes}
+    listings = {entry.route: entry for entry in discovery.listings(routes, name)}
     found: list[Mapping[str, Any]] = []
     for route in routes:
-        proof = acknowledged(route.get("status", {}).get("backends") or (), name)
         metadata = route["metadata"]
-        if proof is None or not proof.proves(traffic, route_generation=int(metadata.get("generation", 0))):
+        at = _proven_at(route, name, listings.get(metadata["name"]), traffic)
+        if at is None:
             continue
         entry = {
             "name": metadata["name"],
             "uid": metadata.get("uid", ""),
             "seq": traffic.seq,
-            "verifiedAt": proof.verified_at,
+            "verifiedAt": at,
         }
         old = before.get(entry["name"])
         if old and (old.get("uid"), old.get("seq")) == (entry["uid"], entry["seq"]):
@@ -91,3 +106,22 @@ def acknowledgements(
         else:
             found.append(entry)
     return tuple(found)
+
+
+def _proven_at(
+    route: Mapping[str, Any], name: str, listing: discovery.Listing | None, traffic: Traffic
+) -> float | None:
+    """Return when a route proved `traffic` in every plane in which it refers to the Deployment."""
+    times: list[float] = []
+    names = listing is not None and listing.wanted
+    if backend_ports(route, name) or not names:
+        proof = acknowledged((route.get("status") or {}).get("backends") or (), name)
+        generation = int(route["metadata"].get("generation", 0))
+        if proof is None or not proof.proves(traffic, route_generation=generation):
+            return None
+        times.append(proof.verified_at)
+    if listing and listing.wanted:
+        if listing.proof is None or not listing.proves(traffic):
+            return None
+        times.append(listing.proof.verified_at)
+    return max(times, default=None)

@@ -2,7 +2,8 @@
 
 A slot "runs a revision" only when nothing of the revision differs, its tag says so, and no task of
 another ECS deployment is left (rollout.md §3.3). "Carries weight" is read from the rules themselves,
-never from status (§7 point 3).
+never from status (§7 point 3); whether names may still answer with a slot is told by the routes, which
+see it in Cloud Map's own answers.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from sluice.model.observed import ServiceId, Structure
 from sluice.model.ownership import REVISION
 from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts
 from sluice.model.traffic import Traffic, acknowledged
+from sluice.plan.deployment import discovery
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.anchor import is_anchor
 from sluice.plan.deployment.progress import epoch, stopped_reasons
 from sluice.plan.deployment.slots import NAMES
 from sluice.plan.deployment.state import Slot, State, TargetGroup
+from sluice.plan.parents import backend_ports
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import motion_of
 from sluice.plan.progressive.slot import body_of
@@ -32,10 +35,19 @@ CRASHES: Final = 3
 _CRASH_CODES: Final = frozenset({"EssentialContainerExited", "TaskFailedToStart"})
 
 
-def slot_facts(desired: Desired, state: State, look: Look) -> Mapping[str, SlotFacts]:
-    """Return what is known of both slots."""
+def slot_facts(
+    desired: Desired, state: State, look: Look, routes: Sequence[Structure] = ()
+) -> Mapping[str, SlotFacts]:
+    """Return what is known of both slots; `routes` are the raw ones that refer to the Deployment."""
     known = {slot.name: slot for slot in state.slots}
-    return {name: _slot(desired, state, look, name, known.get(name)) for name in NAMES}
+    listings = discovery.listings(routes, desired.key.name)
+    return {
+        name: dataclasses.replace(
+            _slot(desired, state, look, name, known.get(name)),
+            listed="; ".join(discovery.holders(listings, state.traffic, slot=name)),
+        )
+        for name in NAMES
+    }
 
 
 def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | None) -> SlotFacts:
@@ -203,9 +215,11 @@ def traffic_facts(state: State, routes: Sequence[Structure], name: str) -> Traff
     """Return what is published and what routes say of it."""
     told = state.traffic
     live = [route for route in routes if not route["metadata"].get("deletionTimestamp")]
+    planes = [_rules(route, name, told) for route in live if backend_ports(route, name)]
+    planes += [_names(listing, told) for listing in discovery.listings(routes, name) if listing.wanted]
+    found = tuple(sorted(planes, key=lambda entry: (entry.name, entry.plane)))
     if told is None:
-        found = tuple(_route(route, name, None) for route in live)
-        return TrafficFacts(routes=tuple(sorted(found, key=lambda entry: entry.name)))
+        return TrafficFacts(routes=found)
     total = sum(told.weights.values()) or 1
     return TrafficFacts(
         seq=told.seq,
@@ -214,11 +228,23 @@ def traffic_facts(state: State, routes: Sequence[Structure], name: str) -> Traff
         header=(told.header.name, told.header.value) if told.header else None,
         verify_after=told.verify_after,
         published_slots=frozenset(target.slot for target in told.targets),
-        routes=tuple(sorted((_route(route, name, told) for route in live), key=lambda entry: entry.name)),
+        routes=found,
     )
 
 
-def _route(route: Structure, name: str, told: Traffic | None) -> RouteFacts:
+def _names(listing: discovery.Listing, told: Traffic | None) -> RouteFacts:
+    """Return what the names of a route prove."""
+    return RouteFacts(
+        name=listing.route,
+        plane="discovery",
+        proven=listing.proves(told),
+        verified_at=listing.proof.verified_at if listing.proof else 0.0,
+        problem=listing.problem,
+        problem_reason=listing.problem_reason,
+    )
+
+
+def _rules(route: Structure, name: str, told: Traffic | None) -> RouteFacts:
     metadata, status = route["metadata"], route.get("status") or {}
     entries = status.get("backends") or ()
     proof = acknowledged(entries, name)

@@ -27,7 +27,7 @@ def compose(
     used = {slot for slot, parts in order.weights.items() if parts}
     used |= {slot for slot in (order.test, order.header_slot if order.header else "") if slot}
     targets = tuple(group.target() for group in _chosen(desired, state, seen, used))
-    if not targets and before is None:
+    if not targets and before is None and not desired.listed:
         return None
     header = (
         HeaderRoute(name=order.header[0], value=order.header[1], slot=order.header_slot)
