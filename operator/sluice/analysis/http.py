@@ -53,8 +53,13 @@ class HttpClient:
         body: bytes | None = None,
         tls: Mapping[str, Any] | None = None,
         timeout: float,
+        shown: str = "",
     ) -> Reply:
-        """Return the answer; raises NoReply, and whatever reading a Secret raises."""
+        """Return the answer; raises NoReply, and whatever reading a Secret raises.
+
+        `shown` stands for the URL in what NoReply says, where its path is a secret.
+        """
+        named = shown or _bare(url)
         sent = {"User-Agent": "sluice", **(more or {})}
         sent |= {entry["name"]: self._value(namespace, entry) for entry in headers}
         try:
@@ -65,20 +70,21 @@ class HttpClient:
                     if not exchange.over:
                         raise
                 if exchange.over:
-                    raise NoReply(f"{method} {_bare(url)}: no answer in time")
+                    raise NoReply(f"{method} {named}: no answer in time")
                 return reply
         except AddressRefused as error:
-            raise NoReply(f"{method} {_bare(url)}: {error}") from error
+            raise NoReply(f"{method} {named}: {error}") from error
         except urllib3.exceptions.HTTPError as error:
-            raise NoReply(f"{method} {_bare(url)}: {_reason(error)}") from error
+            raise NoReply(f"{method} {named}: {_reason(error)}") from error
         except (ValueError, OSError) as error:
-            raise NoReply(f"{method} {_bare(url)}: {type(error).__name__}") from error
+            raise NoReply(f"{method} {named}: {type(error).__name__}") from error
 
     def _value(self, namespace: str, header: Mapping[str, Any]) -> str:
         reference = header.get("secretKeyRef")
-        return self._secret(namespace, reference) if reference else str(header.get("value", ""))
+        return self.secret(namespace, reference) if reference else str(header.get("value", ""))
 
-    def _secret(self, namespace: str, reference: Mapping[str, str]) -> str:
+    def secret(self, namespace: str, reference: Mapping[str, str]) -> str:
+        """Return the value of a reference (`name`, `key`); raises NoReply where it leads nowhere."""
         found = self._kubernetes.secret(namespace, reference["name"])
         encoded = ((found or {}).get("data") or {}).get(reference["key"])
         if encoded is None:
@@ -91,7 +97,7 @@ class HttpClient:
         reference = tls.get("caSecretKeyRef")
         if not reference:
             return {"cert_reqs": "CERT_REQUIRED"}
-        context = ssl.create_default_context(cadata=self._secret(namespace, reference))
+        context = ssl.create_default_context(cadata=self.secret(namespace, reference))
         return {"ssl_context": context}
 
 

@@ -4,14 +4,16 @@ Status is written before anything is told, so it is the first half of the outbox
 after a crash or as the next leader, derives the same moments with the same ids. Pure, total (a malformed
 status has fewer moments) and cheap, because it runs for each status that changes.
 
-| moment | the status says it by | ends with | id after uid and rollout |
-|---|---|---|---|
-| Started | a rollout beyond the gates of its start; a history entry | stands in history | |
-| Paused | a step waits for a promotion; spec.paused or the verb holds a rollout | the pause | step, or what pauses |
-| Promoted | every route proved 100 % | the rollout | |
-| RollingBack | the rollout's stage, unless a newer spec took its place | the rollout | |
-| Succeeded, RolledBack, Failed, Aborted, Superseded | a history entry | stands in history | |
-| Stalled | the condition, unless one of the outcomes above tells the same; or both slots are unhealthy | the condition | reason, since |
+| moment | the status says it by | in the id after uid, rollout and event |
+|---|---|---|
+| Started | a rollout beyond the gates of its start; a history entry | |
+| Paused | a step waits for a promotion; spec.paused or the verb holds a rollout | the step, or which |
+| Promoted | every route proved 100 % | |
+| RollingBack | the rollout's stage, unless a newer spec took its place | |
+| Succeeded, RolledBack, Failed, Aborted, Superseded | a history entry | |
+| Stalled | the condition, unless an outcome tells the same; both slots unhealthy | reason, since when |
+
+What a history entry tells has a time in the status; the rest stands as long as the status says it.
 
 Drift has no place in status: it is told when its Event is recorded (`notifier`).
 """
@@ -62,7 +64,7 @@ def news(before: Object | None, after: Object, *, now: float) -> tuple[Sequence[
     An object that was not known before brings no news: what its status tells of happened in another life
     (a restore, an object of a namespace that was not watched).
     """
-    if before is None or before.get("status") == after.get("status"):
+    if before is None or _told_by(before) == _told_by(after):
         return (), ()
     old = {moment.id: moment for moment in moments(before, now=now)}
     new = {moment.id: moment for moment in moments(after, now=now)}
@@ -72,7 +74,7 @@ def news(before: Object | None, after: Object, *, now: float) -> tuple[Sequence[
 
 
 def drift(obj: Object, *, reason: str, message: str, now: float) -> Moment:
-    """Return the moment of drift that was found or repaired; the same again within the hour has the same id."""
+    """Return the moment of drift that was found or repaired; the same within one hour has the same id."""
     about = _About(obj, now)
     status = _mapping(obj.get("status"))
     rollout = str(_mapping(status.get("rollout")).get("id") or _newest(status).get("id") or "")
@@ -80,6 +82,11 @@ def drift(obj: Object, *, reason: str, message: str, now: float) -> Moment:
     return about.moment(
         "Drift", rollout, digest, str(int(now) // _HOUR), reason=reason, message=message[:LONGEST]
     )
+
+
+def _told_by(obj: Object) -> tuple[object, object]:
+    """Return the parts of an object that moments are derived from."""
+    return obj.get("status"), _mapping(obj.get("spec")).get("paused")
 
 
 class _About:
@@ -119,7 +126,7 @@ def _past(about: _About, status: Mapping[str, Any]) -> Iterator[Moment]:
         started = _time(entry.get("startedAt"))
         if not rollout or event is None or started is None:
             continue
-        shared = {"revision": str(entry.get("revision", "")), "by": str(entry.get("by", ""))}
+        shared: dict[str, Any] = {"revision": str(entry.get("revision", "")), "by": str(entry.get("by", ""))}
         yield about.moment("Started", rollout, at=started, **shared)
         ended = started + (_number(entry.get("durationSeconds")) or 0.0)
         reason = str(entry.get("reason", ""))
@@ -132,7 +139,7 @@ def _present(about: _About, obj: Object, status: Mapping[str, Any]) -> Iterator[
     rollout, stage = str(moving.get("id") or ""), str(moving.get("stage") or "")
     if not rollout or stage == _WAITS_TO_START:
         return
-    shared = {
+    shared: dict[str, Any] = {
         "revision": str(moving.get("candidate", "")),
         "source": str(moving.get("source", "")),
         "step": str(moving.get("step", "")),

@@ -1,0 +1,1 @@
+"""AWS's own word that something changed: ECS events through EventBridge and SQS, as a hint to look now."""
