@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: what each panel asks and why; `tools/dashboards.py` writes the JSON."""
