@@ -1,1 +1,1 @@
-"""Deciding what a ServiceRoute's `discovery` writes to AWS Cloud Map."""
+"""A ServiceRoute's discovery: whose tasks a name answers with, and how entries come and go. Pure."""
