@@ -59,15 +59,19 @@ class Intake:
         *,
         heard: Callable[[str, str], None] = lambda _kind, _what: None,
         written: Callable[[Object | None, Object], None] = lambda _before, _after: None,
+        changed: Callable[[Object | None, Object], None] = lambda _before, _after: None,
     ) -> None:
         """Feed `store` and `queue`; `heard(kind, new|changed|echo|deleted)` counts.
 
-        `written(before, after)` hears of own writes.
+        `written(before, after)` hears of own writes, `changed(before, after)` of everything that is news,
+        whoever wrote it (the answer to an own write may be lost, and the watch tells it). Neither may wait
+        or raise.
         """
         self._store = store
         self._queue = queue
         self._heard = heard
         self._written = written
+        self._changed = changed
         self._lock = threading.Lock()
         self._being_written: dict[Key, tuple[Mapping[str, Any], bool] | None] = {}
 
@@ -100,6 +104,7 @@ class Intake:
         fresh = before is None or _identity(before) != _identity(stripped)
         self._queue.add(key, _lane(stripped, listed=first), fresh=fresh)
         self._wake_others(key, before, stripped, lane=Lane.RESYNC if first else Lane.USER)
+        self._changed(before, stripped)
 
     def wrote(self, key: Key, obj: Object) -> None:
         """Take the answer to an own write."""
@@ -112,6 +117,7 @@ class Intake:
         else:
             self._wake_others(key, change.before, stripped)
             self._written(change.before, stripped)
+            self._changed(change.before, stripped)
 
     def gone(self, key: Key, uid: str) -> None:
         """Take the news that the object with `uid` does not exist any more."""

@@ -63,6 +63,8 @@ class Cadence:
 
     drift_interval: float = 60.0
     """Seconds; each wait is between 0.8 and 1 of it, so that objects spread out."""
+    stretch: Callable[[Key], float] = lambda _key: 1.0
+    """By how much longer this object may wait at the moment: 1 or more (`aws_events.flow`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Sources:
     """Reads the object from the API server into the store."""
     report: Callable[[Object, str, str], None] = lambda _obj, _reason, _message: None
     """Tells people of a failure that no controller could put into conditions: (object, reason, message)."""
+    passed: Callable[[Key], None] = lambda _key: None
+    """Hears of each pass that ended well."""
 
 
 class Reconciler:
@@ -134,8 +138,8 @@ class Reconciler:
         structlog.contextvars.unbind_contextvars("rollout_id")  # bound in the middle of the pass it begins in
         self._metrics.passes.labels(key.kind, outcome).inc()
         self._metrics.pass_seconds.labels(key.kind, _LANE_NAMES[work.lane]).observe(seconds)
-        if outcome == "ok" and obj is not None:
-            self._metrics.synced[key] = self._clock.now()
+        if outcome == "ok":
+            self._sources.passed(key)
 
     def _outcome(self, work: Work, obj: Object | None) -> str:
         """Run the pass, see to its key's next one, and return the outcome's name."""
@@ -162,7 +166,7 @@ class Reconciler:
         if result.wake_at is not None:
             self._queue.add_after(key, min(result.wake_at - self._clock.now(), self._drift()), lane)
         elif not gone:
-            self._queue.add_after(key, self._drift(), Lane.RESYNC)
+            self._queue.add_after(key, self._drift() * self._cadence.stretch(key), Lane.RESYNC)
 
     def _failed(self, work: Work, error: SluiceError) -> str:
         key, lane = work.key, work.lane

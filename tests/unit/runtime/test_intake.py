@@ -284,3 +284,21 @@ def test_a_deletion_during_a_write_is_heard_at_once(desk: Desk) -> None:
         desk.intake.gone(CHECKOUT, "u1")
         desk.intake.wrote(CHECKOUT, deployment(version=2))
     assert desk.store.get(CHECKOUT) is None
+
+
+def test_whoever_wrote_it_a_change_is_told_once(desk: Desk) -> None:
+    """Own writes and what the watch delivers are told with what was there before; echoes are not."""
+    told: list[tuple[object, object]] = []
+    intake = Intake(
+        desk.store, desk.queue, changed=lambda before, after: told.append((version(before), version(after)))
+    )
+    intake.seen(CHECKOUT, deployment(version=1), listed=True)
+    intake.wrote(CHECKOUT, deployment(version=2))
+    intake.seen(CHECKOUT, deployment(version=2))
+    intake.seen(CHECKOUT, deployment(version=3))
+    assert told == [(None, "1"), ("1", "2"), ("2", "3")]
+
+
+def version(obj: Mapping[str, Any] | None) -> object:
+    """Return an object's resourceVersion."""
+    return None if obj is None else obj["metadata"]["resourceVersion"]

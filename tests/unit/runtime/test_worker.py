@@ -19,7 +19,7 @@ from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.ports import Object, Result
 from sluice.runtime.clock import SystemClock
 from sluice.runtime.queue import Lane, WorkQueue
-from sluice.runtime.worker import Reconciler, Sources, WorkerPool
+from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
 from sluice.telemetry.metrics import RuntimeMetrics
 
 KEY = Key(DEPLOYMENT, "shop", "checkout")
@@ -240,3 +240,19 @@ def test_workers_stop_when_their_passes_end() -> None:
     release.set()
     assert pool.stop(5)
     assert pool.alive() == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "first", "last"),
+    [
+        pytest.param(Result(), 240, 300, id="rest"),
+        pytest.param(Refused("InvalidSpec", "m"), 48, 60, id="refused"),
+        pytest.param(Result(wake_at=1_700_099_999.0), 48, 60, id="in-motion"),
+    ],
+)
+def test_only_rest_is_stretched(desk: Desk, outcome: Result | Exception, first: float, last: float) -> None:
+    """While events flow an object at rest waits five times as long; whatever is in motion does not."""
+    desk.reconciler._cadence = Cadence(drift_interval=60, stretch=lambda key: 5.0 if key == KEY else 1.0)
+    due = desk.run(outcome)
+    assert due is not None
+    assert first <= due <= last
