@@ -35,6 +35,7 @@ from sluice.telemetry.log import logger
 from sluice.telemetry.metrics import RuntimeMetrics
 
 DRAIN_SECONDS: Final = 20.0
+DUTY_SECONDS: Final = 3.0
 BARRIER_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 600.0
 _POLL: Final = 0.02
@@ -52,6 +53,16 @@ class Watch(Protocol):
         """End the watch."""
 
 
+class Duty(Protocol):
+    """Threads that run while this replica leads: `notify.notifier`, `aws_events.receiver`."""
+
+    def start(self) -> None:
+        """Begin; called once, before the workers start."""
+
+    def stop(self, timeout: float) -> None:
+        """End within some `timeout` seconds, after the last pass and before the Lease is given up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The pieces of a process, made by `sluice.app`."""
@@ -65,6 +76,8 @@ class Parts:
     recorder: EventRecorder
     health: HealthServer
     metrics: RuntimeMetrics
+    duties: Sequence[Duty] = ()
+    """What a leader does beside its passes: telling and listening."""
 
 
 class Life:
@@ -131,6 +144,8 @@ class OperatorProcess:
             threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
             if self._lead():
                 parts.metrics.leader.set(1)
+                for duty in parts.duties:
+                    duty.start()
                 parts.queue.open()
                 parts.pool.start()
                 self._life.working = True
@@ -210,6 +225,8 @@ class OperatorProcess:
         drained = parts.pool.stop(DRAIN_SECONDS) if self._life.working else True
         if not drained:
             _log.warning("passes_unfinished", running=parts.queue.running(), seconds=DRAIN_SECONDS)
+        for duty in parts.duties if life.working else ():
+            duty.stop(DUTY_SECONDS)
         self._give_up_lease(drained=drained)
         parts.metrics.leader.set(0)
         self._watch.stop(5.0)
