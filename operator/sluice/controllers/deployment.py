@@ -103,7 +103,7 @@ class DeploymentController:
 
     def _look_for(self, record: Record, state: State, wish: Wish, tenant: Tenant, *, fresh: bool) -> _Pass:
         key, now = record.key, self._world.clock.now()
-        progressive = wish.progressive is not None or bool(state.progressive.get("rollout"))
+        progressive = wish.progressive is not None or bool(state.moving)
         handled = verbs.Handled(state=state)
         if not progressive:
             handled = self._verbs(record, state, wish, now=now)
@@ -121,6 +121,13 @@ class DeploymentController:
                     "spec.adopt: goes with strategy type RollingUpdate at first; adopt the service so, and "
                     "change the type once the Deployment is Ready",
                 )
+        if progressive and state.registries:
+            raise Refused(
+                "InvalidSpec",
+                "spec.strategy.type: Progressive does not go with a ServiceRoute of discovery mode ECS: ECS "
+                "would put the candidate into the name at once. Keep RollingUpdate, change the route to mode "
+                "Tasks or take its discovery away, and change the type once the Deployment is Ready",
+            )
         mood = Mood(
             fresh=fresh and state.slot is None,
             lost=not fresh and state.slot is None,
@@ -180,6 +187,8 @@ class DeploymentController:
         self._keep(work, first)
         work.record.save(retrying(work.record, first.status))
         self._ask(work, first)
+        for note in first.notes:
+            self._world.ledger.planned(work.record.key, note.reason, note.message)
         try:
             applied = self._world.executor.run(
                 first.actions,

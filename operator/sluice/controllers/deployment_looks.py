@@ -210,7 +210,10 @@ class Looks:
             and deployment.get("rolloutState") in {"COMPLETED", "FAILED"}
         )
         attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
-        detached = given and any(group.arn and group.arn not in attached for group in state.target_groups)
+        attached |= {entry.get("registryArn") for entry in service.get("serviceRegistries") or ()}
+        routed = {group.arn for group in state.target_groups if group.arn}
+        routed |= {desired.registry.arn} if desired.registry else set()
+        detached = given and bool(routed - attached)
         if slot and (elsewhere or failed or forced or detached):
             observed = dataclasses.replace(
                 observed,

@@ -17,7 +17,7 @@ from sluice.model.errors import AwsFailure, Refused
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
 from sluice.model.names import family_name, service_name
 from sluice.model.observed import Observed, ServiceId, Structure
-from sluice.plan.deployment import delete, slots, summary
+from sluice.plan.deployment import delete, discovery, slots, summary
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
 from sluice.plan.permit import permit_place
@@ -114,6 +114,9 @@ class Remover:
                 rules={arn: rules for arn in sorted(listeners) if (rules := self._rules(context, arn))},
             ),
             defaults=defaults,
+            listed=discovery.holders(
+                discovery.listings(self._world.store.routes_to(key), key.name), state.traffic
+            ),
             definitions=tuple(
                 body["taskDefinitionArn"]
                 for body in facts.find_task_definitions(

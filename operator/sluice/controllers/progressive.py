@@ -137,7 +137,7 @@ class Progressives:
             self._permit(tenant, wish, revisions, state)
         looks = ProgressiveLooks(self._world.facts, context, self._settings, mood, revisions=revisions)
         untold = unpublished(state, {state.live.slot} if state.live else set())
-        moving = bool(state.progressive.get("rollout")) or not mood.resting or bool(untold)
+        moving = bool(state.moving) or not mood.resting or bool(untold)
         unseen: AwsFailure | Deferred | None = None
         try:
             look = looks.first(desired, state, moving=moving)
@@ -190,7 +190,7 @@ class Progressives:
         return _thawed(rollout.strategy if rollout else {}, wish.desired)
 
     def _revisions(self, key: Key, wish: Wish, state: State, person: Person) -> dict[str, Revision]:
-        rollout, standby = state.progressive.get("rollout") or {}, state.progressive.get("standby") or {}
+        rollout, standby = state.moving, state.progressive.get("standby") or {}
         names = {slot.revision for slot in state.slots} | {wish.wanted, standby.get("revision", "")}
         names |= {rollout.get("candidate", ""), rollout.get("source", "")}
         names |= {state.live.revision if state.live else "", person.undo or ""}
@@ -241,7 +241,7 @@ class Progressives:
         wall, steady = clock.now(), clock.monotonic()
         before = self._times.get(key)
         self._times[key] = (wall, steady)
-        rollout = str((state.progressive.get("rollout") or {}).get("id", ""))
+        rollout = str(state.moving.get("id", ""))
         resumed = bool(rollout) and self._seen.get(key) != rollout
         self._seen[key] = rollout
         jumped = before is not None and abs((wall - before[0]) - (steady - before[1])) > _JUMP

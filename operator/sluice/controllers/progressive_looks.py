@@ -101,12 +101,12 @@ class ProgressiveLooks(Looks):
 
     def _running_or_next(self, desired: Desired, state: State) -> tuple[Revision, ...]:
         names = {slot.revision for slot in state.slots}
-        rollout = state.progressive.get("rollout") or {}
+        rollout = state.moving
         names |= {rollout.get("candidate", ""), "" if rollout else desired.revision.name}
         return tuple(self._revisions[name] for name in sorted(names) if name and name in self._revisions)
 
     def _revision_of(self, desired: Desired, state: State, slot: str) -> Revision:
-        rollout = state.progressive.get("rollout") or {}
+        rollout = state.moving
         if rollout.get("slot") == slot and rollout.get("candidate") in self._revisions:
             return self._revisions[rollout["candidate"]]
         for entry in state.slots:

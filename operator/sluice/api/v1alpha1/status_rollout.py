@@ -32,6 +32,18 @@ class GateStatus(Typed):
     """Numbers and reasons."""
 
 
+class ReturnStatus(Typed):
+    """A way back that is under way, and how long each plane took."""
+
+    decided_at: Time
+    """When it was decided."""
+    rules_seconds: float | None = None
+    """From then to the last listener rule that was read back; absent: not yet, or there is none."""
+    discovery_seconds: float | None = None
+    """From then until every name in Cloud Map was seen to answer so, with what clients may keep of the old
+    answers; absent: not yet, or there is none."""
+
+
 class RolloutStatus(Typed):
     """A change that is under way."""
 
@@ -77,6 +89,8 @@ class RolloutStatus(Typed):
     """Why it is rolled back, in one word."""
     message: Annotated[str, Field(max_length=32768)] | None = None
     """What it waits for or why it is rolled back."""
+    rollback: ReturnStatus | None = None
+    """The way back, while it goes on."""
     gates: Annotated[list[GateStatus], atomic(most=128)] | None = None
     """What must say yes before it goes on."""
     leader_epoch: int | None = None

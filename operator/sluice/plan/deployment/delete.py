@@ -3,12 +3,14 @@
 | order | why |
 |---|---|
 | wait while any rule refers to our target groups | its requests would have nowhere to go (InUse) |
+| wait while names answer with our tasks | clients would call dead addresses (InUse); the routes let go |
 | anchors | nothing else holds the groups on the load balancer |
 | services, then wait until they are gone | tasks drain as in a scale to 0 |
 | target groups, task definitions | a group in use cannot go; an INACTIVE definition is no litter |
 | ControllerRevisions, finalizer | last, so that every step before can be done again |
 
-Whether rules refer to the groups is asked of AWS itself (rollout.md §7 point 3). An open intent, whose
+Whether rules refer to the groups is asked of AWS itself (rollout.md §7 point 3); whether names do, of the
+routes, which see it in Cloud Map's answers. An open intent, whose
 call may still come to light, is waited for 30 seconds. Nothing without our tags is touched.
 """
 
@@ -49,6 +51,8 @@ class Remains:
     """Listener ARN → its default actions."""
     definitions: tuple[str, ...] = ()
     """ARNs of ACTIVE task definitions of ours."""
+    listed: tuple[str, ...] = ()
+    """ServiceRoutes whose names may still answer with our tasks, in words."""
 
     def ours(self, tags: Mapping[str, str]) -> bool:
         """Tell whether tags prove that this Deployment owns something."""
@@ -108,6 +112,16 @@ def remove(remains: Remains, state: State, *, requested_at: float, now: float) -
                 reason="InUse",
                 message=f"{users[0]} still sends to this Deployment's target groups; "
                 "delete the ServiceRoute or its backendRef first",
+            ),
+            wake_at=now + _IN_USE_POLL,
+        )
+    if remains.listed and remains.services:
+        return Removal(
+            verdict=Verdict(
+                ready=False,
+                reason="InUse",
+                message=f"{remains.listed[0]}: entries of this Deployment's tasks are still in Cloud Map and "
+                "leave by themselves; where AWS denies that, take discovery out of the ServiceRoute",
             ),
             wake_at=now + _IN_USE_POLL,
         )

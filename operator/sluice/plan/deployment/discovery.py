@@ -120,10 +120,12 @@ def _listing(route: Mapping[str, Any], name: str) -> Listing | None:
     asked = (route.get("spec") or {}).get("discovery") or {}
     ref = asked.get("backendRef") or {}
     known = status.get("discovery") or {}
+    # Also where the name was before: a Cloud Map service that the spec does not ask for any more.
+    places = [place for place in (known, *(known.get("left") or ())) if place.get("backend") == name]
     raw = known.get("acknowledgement") or {}
     proof = Acknowledgement.from_status(raw) if raw.get("name") == name else None
     names = ref.get("name") == name
-    if not names and proof is None:
+    if not names and not places:
         return None
     stalled: Mapping[str, Any] = next(
         (entry for entry in status.get("conditions") or () if entry["type"] == STALLED), {}
@@ -138,7 +140,7 @@ def _listing(route: Mapping[str, Any], name: str) -> Listing | None:
         ),
         generation=int(metadata.get("generation", 0)),
         going=bool(metadata.get("deletionTimestamp")),
-        entries=any(int(known.get(member) or 0) for member in counts),
+        entries=any(int(place.get(member) or 0) for place in places for member in counts),
         proof=proof,
         registry=str(known.get("registryArn") or ""),
         problem=str(stalled.get("message", "")),

@@ -82,7 +82,7 @@ def protected(state: State, *names: str) -> frozenset[str]:
         found.add(state.live.revision)
     found |= {slot.revision for slot in state.slots}
     found.add(str((state.progressive.get("standby") or {}).get("revision", "")))
-    moving = state.progressive.get("rollout") or {}
+    moving = state.moving
     found |= {str(moving.get("candidate", "")), str(moving.get("source", ""))}
     if state.rollout:
         found |= {state.rollout.source, state.rollout.candidate}

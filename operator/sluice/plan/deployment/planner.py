@@ -22,7 +22,16 @@ from sluice.model.binding import Priority
 from sluice.model.desired import Desired, Revision
 from sluice.model.observed import Observed
 from sluice.model.rollout import Decision
-from sluice.plan.deployment import adoption, motion, publish, slots, summary, verbs
+from sluice.plan.deployment import (
+    adoption,
+    discovery,
+    motion,
+    publish,
+    registries,
+    slots,
+    summary,
+    verbs,
+)
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.register import Registration, register
 from sluice.plan.deployment.rolling import Work, changed, create, rejection, update
@@ -64,10 +73,14 @@ def plan(
     claim = adoption.claim(desired, state, observed)
     if claim:
         return _claimed(desired, state, claim, now=now)
-    warnings = (adoption.reminder(desired, state), *moving_ports(desired, state))
-    desired = dataclasses.replace(desired, warnings=(*desired.warnings, *filter(None, warnings)))
     state = adoption.learn(desired, state, observed)
     chosen = slots.choose(desired, state, observed)
+    warnings = (
+        adoption.reminder(desired, state),
+        *moving_ports(desired, state),
+        registries.warning(desired, state, chosen.service),
+    )
+    desired = dataclasses.replace(desired, warnings=(*desired.warnings, *filter(None, warnings)))
     replaced = (*chosen.retiring, *state.others)
     retiring, let_go = slots.remaining(desired, replaced, observed.services)
     before = state.slot.revision if state.slot else ""
@@ -79,6 +92,7 @@ def plan(
         state=dataclasses.replace(state, retiring=retiring, slot=chosen.slot, others=(), progressive={}),
         slot=chosen.slot,
         service=chosen.service,
+        listings=discovery.listings(routes, desired.key.name),
         notes=[*chosen.notes, *let_go],
     )
     work.state = motion.clock(desired, work.state, now=now)

@@ -26,6 +26,7 @@ ROLLBACK_STATUSES: Final = frozenset(
     {"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
 )
 _REASONS_SHOWN: Final = 2
+_LEAVING: Final = " once their entries left Cloud Map"
 _CLOCK_SKEW: Final = 5.0  # seconds between AWS's clock and ours that are taken for equal
 
 
@@ -37,6 +38,9 @@ class Progress:
     message: str
     ready_at: float | None = None
     """When minReadySeconds will be over, if only that is missing."""
+    leaving: bool = False
+    """The revision runs completely; only tasks are left that ECS keeps until their entries left Cloud Map
+    (they are protected until then). No time in which the revision makes no progress."""
 
 
 def evaluate(
@@ -73,10 +77,13 @@ def evaluate(
         if failing:
             text = _with(f"{text}, {failing} failed", reasons)
         elif not alone and updated >= want:
-            text = f"{text}; tasks of the old revision stop"
+            text = f"{text}; tasks of the old revision stop{_LEAVING if desired.listed else ''}"
+        elif finished and running > want:
+            text = f"{text}; {running - want} more stop{_LEAVING if desired.listed else ''}"
         elif updated >= want and desired.strategy.alarms.get("enable"):
             text = f"{text}; ECS watches {_named(desired.strategy.alarms.get('alarmNames') or ())}"
-        return Progress(state="Progressing", message=text)
+        leaving = desired.listed and not failing and updated >= want and running > want
+        return Progress(state="Progressing", message=text, leaving=leaving)
     since = epoch(deployment.get("updatedAt"))
     ready_at = since + desired.strategy.min_ready_seconds if since is not None else now
     if desired.strategy.min_ready_seconds and now < ready_at:
@@ -131,20 +138,25 @@ def with_alarms(why: str, alarms: Sequence[str]) -> str:
     return f"{why.rstrip('.')}: {_named(unnamed)}".removeprefix(": ")
 
 
-def balancers_rolled_back(
-    deployments: Sequence[Structure], balancers: Sequence[Mapping[str, Any]]
-) -> Structure | None:
-    """Return the newest service deployment if it tried exactly `balancers` and ECS rolled it back.
+ATTACHED: Final[Mapping[str, str]] = {"loadBalancers": "targetGroupArn", "serviceRegistries": "registryArn"}
+"""Members of a service that follow the routes → what names one of their entries."""
 
-    Attaching target groups is an ECS deployment of the same revision: when its tasks never become
-    healthy targets ECS detaches them again, and asking again would go on for ever.
+
+def detached_again(
+    deployments: Sequence[Structure], member: str, wanted: Sequence[Mapping[str, Any]]
+) -> Structure | None:
+    """Return the newest service deployment if it tried exactly `wanted` and ECS rolled it back.
+
+    Attaching target groups or a registry is an ECS deployment of the same revision: when its tasks never
+    become healthy ECS detaches them again, and asking again would go on for ever.
     """
+    name = ATTACHED[member]
     for deployment in deployments[:1]:
         target = deployment.get("targetServiceRevision")
         if not isinstance(target, Mapping) or deployment.get("status") not in ROLLBACK_STATUSES:
             return None
-        tried = {entry.get("targetGroupArn") for entry in target.get("loadBalancers") or ()}
-        if tried and tried == {entry["targetGroupArn"] for entry in balancers}:
+        tried = {entry.get(name) for entry in target.get(member) or ()}
+        if tried and tried == {entry[name] for entry in wanted}:
             return deployment
     return None
 

@@ -67,10 +67,10 @@ def publish(
         verify_after=float(int(now)),
     )
     same = before is not None and before.hash == traffic.hash and before.uid == traffic.uid
-    return before if same and not _moved(desired, state) else traffic
+    return before if same and not moved(desired, state) else traffic
 
 
-def _moved(desired: Desired, state: State) -> bool:
+def moved(desired: Desired, state: State) -> bool:
     """Tell whether a service that was replaced waits for names that were last proved before it was."""
     if not desired.listed or not state.retiring or state.rollout or not state.history or not state.traffic:
         return False

@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.model.actions import Action, Note, Ref
+from sluice.model.conditions import STALLED_REASONS
 from sluice.model.desired import Desired
 from sluice.model.observed import Observed, Structure
 from sluice.model.ownership import REVISION
-from sluice.plan.deployment import motion, retire, target
+from sluice.plan.deployment import motion, publish, registries, retire, target
 from sluice.plan.deployment import service as ecs
+from sluice.plan.deployment.discovery import Listing
 from sluice.plan.deployment.percentages import deployment_configuration
 from sluice.plan.deployment.progress import (
+    ATTACHED,
     Progress,
     alarms_of,
-    balancers_rolled_back,
+    detached_again,
     evaluate,
     rolled_back,
     stopped_reasons,
@@ -43,6 +46,8 @@ class Work:
     state: State
     slot: Slot
     service: Structure | None
+    listings: tuple[Listing, ...] = ()
+    """Routes that list the tasks in Cloud Map."""
     actions: list[Action] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     wakes: list[float] = field(default_factory=list)
@@ -64,12 +69,16 @@ class Work:
 def _body(
     work: Work, arn: str | Ref, balancers: list[dict[str, Any]], *, count: int | None, tasks: int
 ) -> dict[str, Any]:
+    given = registries.wanted(work.desired, work.state, work.service, work.listings)
+    kept = registries.remembered(work.state, work.service, given)
+    work.state = dataclasses.replace(work.state, registries=kept)
     return ecs.update_body(
         work.desired,
         task_definition=arn,
         load_balancers=balancers,
         deployment_configuration=deployment_configuration(work.desired.strategy, tasks),
         count=count,
+        registries=given,
     )
 
 
@@ -123,26 +132,33 @@ def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[
         work.slot = dataclasses.replace(work.slot, revision=desired.revision.name)
         work.state = dataclasses.replace(work.state, slot=work.slot)
     found = _with_count(work, service, found, body)
-    refused = _balancers_refused(work, found, balancers)
-    if refused:
-        found = tuple(entry for entry in found if entry.member != "loadBalancers")
+    refused = ""
+    for member in ATTACHED:
+        if why := _attaching_refused(work, found, member, body.get(member) or []):
+            found = tuple(entry for entry in found if entry.member != member)
+            refused = refused or why
     _send(work, service, found, body)
     _judge(work, service, found)
     if refused and work.verdict and work.verdict.ready:
         work.verdict = Verdict(ready=False, reason="RolledBack", message=refused)
 
 
-def _balancers_refused(work: Work, found: tuple[Difference, ...], balancers: list[dict[str, Any]]) -> str:
-    """Return why the target groups are not attached again, '' when they may be."""
+_WHAT = {"loadBalancers": "the target groups", "serviceRegistries": "the Cloud Map service"}
+
+
+def _attaching_refused(
+    work: Work, found: tuple[Difference, ...], member: str, wanted: list[dict[str, Any]]
+) -> str:
+    """Return why what routes attach is not attached again, '' when it may be."""
     settled = work.slot.revision == work.desired.revision.name and work.state.rollout is None
-    if not settled or not any(entry.member == "loadBalancers" for entry in found):
+    if not settled or not any(entry.member == member for entry in found):
         return ""
-    ended = balancers_rolled_back(work.observed.deployments, balancers)
+    ended = detached_again(work.observed.deployments, member, wanted)
     if ended is None:
         return ""
-    why = str(ended.get("statusReason") or "its tasks did not become healthy targets")
+    why = str(ended.get("statusReason") or "its tasks did not become healthy")
     return (
-        f"ECS detached the target groups of the ServiceRoutes again: {why}; fix the health check or the "
+        f"ECS detached {_WHAT[member]} of the ServiceRoutes again: {why}; fix the health check or the "
         "image (a new revision is tried at once)"
     )
 
@@ -218,7 +234,7 @@ def _send(work: Work, service: Structure, found: tuple[Difference, ...], body: M
     desired, rollout = work.desired, work.state.rollout
     if work.still:
         started = work.slot.revision == desired.revision.name and rollout is None and not work.rejected
-        blocked = {"loadBalancers"} if started else ecs.REVISION_MEMBERS | ecs.TRIGGERING
+        blocked = set(ATTACHED) if started else ecs.REVISION_MEMBERS | ecs.TRIGGERING
         found = tuple(entry for entry in found if entry.member not in blocked)
     force = bool(
         rollout and rollout.supersedes and rollout.supersedes == work.slot.deployment_id and not work.still
@@ -298,11 +314,14 @@ def _complete(work: Work, progress: Progress) -> None:
     if work.state.retiring:
         own = tuple(group for group in work.state.target_groups if group.slot == work.slot.name)
         proof = retire.carries_load(work.observed, own, running=int(work.slot.running))
-        ready_to_go = proof and not work.still
+        listed = _listed(work)
+        ready_to_go = proof and not work.still and not listed
         if ready_to_go:
             work.actions += retire.retire(work.state.retiring, work.observed, successor=successor)
         names = ", ".join(slot.service_name for slot in work.state.retiring)
-        what = "stops" if ready_to_go else "stays until the new tasks are healthy targets"
+        what = "stays until the new tasks are healthy targets"
+        if ready_to_go or listed:
+            what = f"stays until names answer without it ({listed})" if listed else "stops"
         work.verdict = Verdict(
             ready=False,
             reason="Draining",
@@ -318,10 +337,27 @@ def _complete(work: Work, progress: Progress) -> None:
     work.verdict = Verdict(ready=True, reason=reason, message=progress.message)
 
 
+def _listed(work: Work) -> str:
+    """Return whose names may still answer with tasks of a service that was replaced, '' when none does."""
+    traffic = work.state.traffic
+    seen = traffic is not None and not publish.moved(work.desired, work.state)
+    found = [
+        entry.route
+        for entry in work.listings
+        if entry.holds and not (seen and entry.wanted and entry.proves(traffic))
+    ]
+    return ", ".join(f"ServiceRoute {name}" for name in found)
+
+
 def _moving(work: Work, progress: Progress) -> Verdict:
     desired, rollout = work.desired, work.state.rollout
     if desired.hold and desired.hold.reason != "Paused":
         return Verdict(ready=False, reason=desired.hold.reason, message=desired.hold.message)
+    if progress.leaving:
+        stuck = next((entry for entry in work.listings if entry.holds and entry.problem), None)
+        reason = stuck.problem_reason if stuck and stuck.problem_reason in STALLED_REASONS else "RollingOut"
+        why = f"; ServiceRoute {stuck.route}: {stuck.problem}" if stuck else ""
+        return Verdict(ready=False, reason=reason, message=f"{progress.message}{why}")
     deadline = rollout.deadline_at if rollout else None
     if deadline is not None:
         if work.now > deadline:

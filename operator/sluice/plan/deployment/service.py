@@ -26,6 +26,7 @@ TRIGGERING: Final = frozenset(
         "networkConfiguration",
         "platformVersion",
         "loadBalancers",
+        "serviceRegistries",
         "serviceConnectConfiguration",
         "volumeConfigurations",
     }
@@ -142,6 +143,9 @@ def differences(service: Structure, body: Mapping[str, Any]) -> tuple[Difference
         elif member == "loadBalancers":
             if _balancers(value) != _balancers(service.get(member) or []):
                 found.append(Difference(member=member, text="loadBalancers changed"))
+        elif member == "serviceRegistries":
+            if _registries(value) != _registries(service.get(member) or []):
+                found.append(Difference(member=member, text="serviceRegistries changed"))
         elif member in _SCALARS:
             if value != service.get(member):
                 found.append(_plain(member, _short(service.get(member)), _short(value)))
@@ -166,8 +170,9 @@ def update_body(
     load_balancers: list[dict[str, Any]],
     deployment_configuration: Mapping[str, Any],
     count: int | None,
+    registries: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return the members of UpdateService that are ours to decide; `count` None leaves the count alone."""
+    """Return the members of UpdateService that are ours to decide; what is None is left alone."""
     body: dict[str, Any] = {
         **desired.revision.service,
         **desired.settings,
@@ -179,6 +184,8 @@ def update_body(
         body.pop("healthCheckGracePeriodSeconds", None)  # ECS refuses it without a load balancer
     if count is not None:
         body["desiredCount"] = count
+    if registries is not None:
+        body["serviceRegistries"] = registries
     return {member: value for member, value in body.items() if member not in _CREATE_ONLY}
 
 
@@ -309,6 +316,11 @@ def _balancers(entries: list[Mapping[str, Any]]) -> set[tuple[Any, Any, Any]]:
         (entry.get("targetGroupArn"), entry.get("containerName"), entry.get("containerPort"))
         for entry in entries
     }
+
+
+def _registries(entries: list[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    members = ("registryArn", "containerName", "containerPort", "port")
+    return {tuple(entry.get(member) for member in members) for entry in entries}
 
 
 def _holds_ref(value: Any) -> bool:  # noqa: ANN401 - any parameter

@@ -274,6 +274,8 @@ class State:
     traffic: Traffic | None = None
     target_groups: tuple[TargetGroup, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    registries: tuple[str, ...] = ()
+    """ARNs of the Cloud Map services that ECS was given on behalf of routes (one, two while it changes)."""
     routes: tuple[Mapping[str, Any], ...] = ()
     intents: Mapping[str, str] = field(default_factory=dict)
     rejected: Rejected | None = None
@@ -286,6 +288,12 @@ class State:
         """Return every slot of status.slots, by name."""
         found = (*((self.slot,) if self.slot else ()), *self.others)
         return tuple(sorted(found, key=lambda slot: slot.name))
+
+    @property
+    def moving(self) -> Mapping[str, Any]:
+        """Return `status.rollout` of a progressive Deployment, {} while none is in motion."""
+        found: Mapping[str, Any] = self.progressive.get("rollout") or {}
+        return found
 
     @property
     def arns(self) -> tuple[str, ...]:
@@ -336,6 +344,7 @@ class State:
             traffic=Traffic.from_status(status.get("traffic")),
             target_groups=tuple(TargetGroup.read(entry) for entry in status.get("targetGroups") or ()),
             anchors=tuple(Anchor.read(entry) for entry in status.get("anchors") or ()),
+            registries=tuple(status.get("registries") or ()),
             routes=tuple(status.get("routes") or ()),
             intents=dict(status.get("intents") or {}),
             rejected=Rejected(
@@ -379,6 +388,7 @@ class State:
             "traffic": self.traffic.to_status() if self.traffic else None,
             "targetGroups": [group.write() for group in self.target_groups],
             "anchors": [anchor.write() for anchor in self.anchors],
+            "registries": list(self.registries),
             "routes": [dict(route) for route in self.routes],
             "intents": dict(self.intents),
             "rejectedRevision": _dense(

@@ -30,7 +30,7 @@ _EMPTY: Final[tuple[Any, ...]] = (None, "", False, 0, 0.0, (), [], {})
 
 def motion_of(state: State) -> Motion:
     """Read what the machine remembers."""
-    rollout, standby = state.progressive.get("rollout"), state.progressive.get("standby")
+    rollout, standby = state.moving, state.progressive.get("standby")
     live, rejected = state.live, state.rejected
     return Motion(
         live=LiveRevision(slot=live.slot, revision=_serving(state, live), since=live.since) if live else None,
@@ -58,7 +58,7 @@ def motion_of(state: State) -> Motion:
 def _serving(state: State, live: Live) -> str:
     """Return what the live slot was given last: a rolling deployment may have begun before this strategy."""
     given = next((slot.revision for slot in state.slots if slot.name == live.slot), "")
-    return live.revision if state.progressive.get("rollout") else given or live.revision
+    return live.revision if state.moving else given or live.revision
 
 
 def with_motion(state: State, motion: Motion, *, steps: Sequence[str] = (), wake_at: float | None) -> State:
@@ -119,6 +119,7 @@ def write_rollout(rollout: Rollout, *, steps: Sequence[str] = (), wake_at: float
         "held": rollout.held,
         "reason": rollout.reason,
         "message": rollout.message,
+        "rollback": _way_back(rollout),
         "gates": [
             {
                 "name": gate.name,
@@ -137,6 +138,15 @@ def write_rollout(rollout: Rollout, *, steps: Sequence[str] = (), wake_at: float
         if value is not None and (name in always or value not in _EMPTY)
     }
     return {**kept, "memory": dump(rollout)}
+
+
+def _way_back(rollout: Rollout) -> dict[str, Any]:
+    """Return when a return was decided and how long each plane took; {} while none is under way."""
+    if not rollout.decided_at:
+        return {}
+    planes = {"rulesSeconds": rollout.verified_at, "discoverySeconds": rollout.discovered_at}
+    took = {name: round(at - rollout.decided_at, 3) for name, at in planes.items() if at}
+    return {"decidedAt": timestamp(rollout.decided_at), **took}
 
 
 def read_rollout(entry: Mapping[str, Any]) -> Rollout:

@@ -27,7 +27,7 @@ class Heard:
 
 def current_id(state: State) -> str:
     """Return the id that a verb must name: the running rollout's, else the last one's."""
-    rollout = state.progressive.get("rollout")
+    rollout = state.moving
     return str(rollout["id"]) if rollout else verbs.current_id(state)
 
 
@@ -37,7 +37,7 @@ def person_of(annotations: Mapping[str, str], state: State) -> Heard:
     notes: list[Note] = []
     look_now = False
     addressed = current_id(state)
-    step = str((state.progressive.get("rollout") or {}).get("stepIndex", ""))
+    step = str(state.moving.get("stepIndex", ""))
     for intent in verbs.unhandled(annotations, state.intents):
         state = dataclasses.replace(state, intents={**state.intents, intent.verb: intent.value})
         if intent.verb == verbs.RECONCILE_NOW:

@@ -21,7 +21,7 @@ from sluice.model.binding import Priority
 from sluice.model.conditions import RECONCILING_REASONS, timestamp
 from sluice.model.desired import Desired, Revision
 from sluice.model.observed import ServiceId, Structure
-from sluice.model.rollout import Decision, Finished, SlotOrder
+from sluice.model.rollout import Decision, Finished, Rollout, SlotOrder
 from sluice.plan.deployment import history, publish, retire, summary
 from sluice.plan.deployment import slots as services
 from sluice.plan.deployment.anchor import anchors
@@ -90,7 +90,7 @@ def plan(
         retiring, let_go = services.remaining(desired, retiring, look.observed.services)
         work.notes += let_go
         work.state = dataclasses.replace(work.state, retiring=retiring)
-        if decision.traffic.rollback and not _undo(decision):
+        if decision.traffic.rollback and _rules_first(decision):
             _remember(work)
         else:
             _run(work, orders)
@@ -99,9 +99,10 @@ def plan(
     return _conclude(work, steps=steps, before=state)
 
 
-def _undo(decision: Decision) -> bool:
+def _rules_first(decision: Decision) -> bool:
+    """Tell whether rules have to be written; where only names lead here, slots are looked after meanwhile."""
     rollout = decision.motion.rollout
-    return rollout is not None and rollout.kind == "Undo"
+    return rollout is not None and rollout.stage == "RollingBack"
 
 
 def _examine(work: _Work, name: str, order: SlotOrder | None, retiring: tuple[Slot, ...]) -> tuple[Slot, ...]:
@@ -326,7 +327,7 @@ def _as_moving(state: State, work: _Work) -> State:
 def _keep(work: _Work, before: State) -> Revision | None:
     """Return the candidate's body, to be kept before any status names it."""
     rollout = work.decision.motion.rollout
-    named = (before.progressive.get("rollout") or {}).get("candidate")
+    named = before.moving.get("candidate")
     if rollout is None or rollout.candidate == named:
         return None
     return work.look.revisions.get(rollout.candidate)
@@ -367,11 +368,15 @@ def _entry(done: Finished) -> dict[str, Any]:
         "outcome": done.outcome,
         "startedAt": timestamp(rollout.started_at),
         "durationSeconds": max(0, int(done.at - rollout.started_at)),
-        "rollbackSeconds": round(rollout.verified_at - rollout.decided_at, 3)
-        if rollout.decided_at and rollout.verified_at
-        else None,
+        "rollbackSeconds": _seconds(rollout, rollout.returned_at),
+        "rollbackDiscoverySeconds": _seconds(rollout, rollout.discovered_at),
         "reason": ": ".join(text for text in (rollout.reason, rollout.message) if text),
         "by": rollout.by,
         "evidence": list(rollout.evidence),
     }
     return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+
+def _seconds(rollout: Rollout, at: float) -> float | None:
+    """Return how long after the decision a plane had gone back; None where it never had to."""
+    return round(at - rollout.decided_at, 3) if rollout.decided_at and at else None
