@@ -59,9 +59,9 @@ def quick(count: int) -> Scope:
     )
 
 
-def run(scope: Scope, *, say: Callable[[str], None], profile: Path | None = None) -> dict[str, Any]:
-    """Take the figures of a scope; raises BenchFailed."""
-    results: dict[str, Any] = {
+def nothing() -> dict[str, Any]:
+    """Return the results of a run that has measured nothing yet."""
+    return {
         "machine": machine(),
         "firstWrite": [],
         "converge": [],
@@ -70,6 +70,12 @@ def run(scope: Scope, *, say: Callable[[str], None], profile: Path | None = None
         "budgeted": [],
         "rollbacks": [],
     }
+
+
+def run(
+    results: dict[str, Any], scope: Scope, *, say: Callable[[str], None], profile: Path | None = None
+) -> None:
+    """Take the figures of a scope and add each to `results` as it is taken; raises BenchFailed."""
     for latency in scope.single_latencies:
         heard = _prefixed(say, f"first write, {latency * 1000:g} ms")
         plan = Plan(latency_seconds=latency, profile=_named(profile, "first"))
@@ -94,7 +100,6 @@ def run(scope: Scope, *, say: Callable[[str], None], profile: Path | None = None
         heard = _prefixed(say, f"rollbacks, {scope.rollbacks} others")
         with World(Plan(budgets=True), say=heard) as world, _noted(results["rollbacks"], world, 0.0) as found:
             found.update(rollback.rollbacks(world, others=scope.rollbacks, say=heard))
-    return results
 
 
 def _afterwards(world: World, results: dict[str, Any], scope: Scope, *, say: Callable[[str], None]) -> None:
@@ -156,17 +161,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scope = Scope(singles=0, single_latencies=(), converge=(), budgeted=0, rollbacks=options.rollbacks)
     if options.profile:
         options.profile.mkdir(parents=True, exist_ok=True)
+    results = nothing()
     try:
-        results = run(scope, say=_say, profile=options.profile and options.profile.resolve())
-    except BenchFailed as failed:
-        print(f"bench: {failed}", file=sys.stderr)
-        return 1
+        run(results, scope, say=_say, profile=options.profile and options.profile.resolve())
+    except (BenchFailed, RuntimeError, OSError) as failed:
+        # What was measured until then took a quarter of an hour: it is kept and shown.
+        results["failed"] = f"{type(failed).__name__}: {failed}"
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / f"{time.strftime('%Y-%m-%dT%H%M%S')}.json"
     file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(table(results))
     print(f"everything else: {file}", file=sys.stderr)
-    return 0
+    if "failed" in results:
+        print(f"bench: {results['failed']}", file=sys.stderr)
+    return int("failed" in results)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ def rollbacks(world: World, *, others: int, say: Say) -> Figure:
 
 def _among(world: World, others: int, *, plan: Json, say: Say) -> list[Figure]:
     balancers = [_balancer(world, name) for name in _BALANCERS]
-    steps = [step for weight in range(1, 60) for step in ({"setWeight": weight}, {"pause": _seconds(2)})]
+    # As many as a strategy may have: long enough to be in motion until the last abort.
+    steps = [step for weight in range(1, 32) for step in ({"setWeight": weight}, {"pause": _seconds(3)})]
     names = [f"other-{number:02}" for number in range(others)]
     objects = []
     for number, name in enumerate(names):
