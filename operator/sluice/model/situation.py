@@ -46,8 +46,11 @@ class SlotFacts:
 
     @property
     def free(self) -> bool:
-        """Tell whether it is proved that neither a rule nor a name leads to it: its tasks may go."""
-        return self.carries_weight is False and not self.listed
+        """Tell whether it is proved that neither a rule nor a name leads to it: its tasks may go.
+
+        A slot without tasks has no entries, whatever names are not known yet to answer with.
+        """
+        return self.carries_weight is False and not (self.listed and self.tasks + self.desired)
 
 
 Plane = Literal["rules", "discovery"]

@@ -16,6 +16,7 @@ from sluice.model.situation import (
     GroupFacts,
     HookAnswer,
     Person,
+    Plane,
     RouteFacts,
     Sample,
     Situation,
@@ -62,9 +63,10 @@ class Service:
 
 @dataclass(slots=True)
 class Route:
-    """One ServiceRoute's rules, and what it says of them."""
+    """One ServiceRoute's rules, or its names (plane discovery), and what it says of them."""
 
     name: str
+    plane: Plane = "rules"
     delay: float = 2.0
     weights: dict[str, int] = field(default_factory=dict)
     seq: int = -1
@@ -136,7 +138,14 @@ class World:
 
     def carries(self, name: str) -> bool:
         """Tell whether any rule gives weight to a slot."""
-        return any(route.weights.get(name) for route in self.routes)
+        return any(route.weights.get(name) for route in self.routes if route.plane == "rules")
+
+    def listed(self, name: str) -> str:
+        """Return the routes whose names answer with a slot, or are not known not to."""
+        names = [route for route in self.routes if route.plane == "discovery"]
+        return ", ".join(
+            route.name for route in names if route.weights.get(name) or route.seq != self.traffic.seq
+        )
 
     def facts(self, name: str, looked: frozenset[str]) -> SlotFacts:
         """Return what is told about a slot when `looked` was read."""
@@ -155,6 +164,7 @@ class World:
             failed=failing,
             failing=("exit code 1",) if failing else (),
             carries_weight=self.carries(name) if "proof" in looked else None,
+            listed=self.listed(name),
             drain_seconds=service.drain_seconds,
         )
 
@@ -164,6 +174,7 @@ class World:
         proven = tuple(
             RouteFacts(
                 name=route.name,
+                plane=route.plane,
                 proven=route.seq == self.traffic.seq and route.verified_at >= self.traffic.verify_after,
                 verified_at=route.verified_at,
                 foreign=route.foreign,
@@ -282,7 +293,8 @@ class World:
             verify_after=order.verify_after,
         )
         for route in self.routes:
-            route.due = self.now + route.delay
+            same = route.plane == "discovery" and route.weights == self.traffic.weights
+            route.due = self.now + (2.0 if same else route.delay)
 
     def _need(self, permille: int) -> int:
         """Count the healthy targets that a weight takes, by rollout.md §3.3 and not by the machine."""
