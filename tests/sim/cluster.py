@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sim.schema import check_status
-from sluice.model.conditions import timestamp
+from sluice.model.conditions import UNSEEN, timestamp
 from sluice.model.errors import WriteConflict
 from sluice.model.keys import API_VERSION, Key
 
@@ -53,7 +53,7 @@ class Cluster:
                 "generation": 1,
                 "creationTimestamp": timestamp(self._now()),
             }
-            new.pop("status", None)
+            new["status"] = {"observedGeneration": UNSEEN}  # the API server's default
             self._store(key, new)
             return key
         new = copy.deepcopy(old)
@@ -95,7 +95,7 @@ class Cluster:
     def lose_status(self, key: Key) -> None:
         """Do what a restore from a backup does: same spec, new uid, no status."""
         new = copy.deepcopy(self.objects[key])
-        new.pop("status", None)
+        new["status"] = {"observedGeneration": UNSEEN}
         new["metadata"]["uid"] = f"uid-{next(self._uids)}"
         self._store(key, new)
 

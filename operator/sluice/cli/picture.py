@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sluice.cli import picture_routes
 from sluice.cli.picture_routes import RouteView
-from sluice.model.conditions import READY, WARNINGS
+from sluice.model.conditions import READY, UNSEEN, WARNINGS
 
 Json = Mapping[str, Any]
 Role = Literal["live", "candidate", "standby", "idle", "retiring"]
@@ -129,7 +129,8 @@ def picture(
     generation = int(metadata.get("generation", 0))
     ready = condition(obj, READY)
     history = status.get("history") or ()
-    seen = status.get("observedGeneration")
+    told = status.get("observedGeneration")
+    seen = None if told == UNSEEN else told
     return Picture(
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
@@ -139,7 +140,7 @@ def picture(
         phase=status.get("phase", ""),
         ready=ready.get("status") == "True" and ready.get("observedGeneration", seen) == generation,
         reason=ready.get("reason", ""),
-        message=ready.get("message", "") or ("" if status else "the operator has not looked at it yet"),
+        message=ready.get("message", "") or ("the operator has not looked at it yet" if seen is None else ""),
         warnings=condition(obj, WARNINGS).get("message", ""),
         paused=bool(spec.get("paused")),
         suspended=bool(spec.get("suspend")),

@@ -14,6 +14,10 @@ READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 WARNINGS: Final = "Warnings"
+UNSEEN: Final = -1
+"""observedGeneration of an object that the operator has not looked at: the API server's default. Without it
+kstatus, and so Helm and Flux, would take an object that was just applied for one that is as it should be
+(cli-utils, pkg/kstatus: a resource without conditions is Current). Flux's own kinds do the same."""
 
 AVAILABLE: Final = "Available"
 RECONCILING_REASONS: Final = frozenset(

@@ -12,6 +12,7 @@ from sluice.api.v1alpha1.deployment import DeploymentSpec
 from sluice.api.v1alpha1.route import ServiceRouteSpec
 from sluice.api.v1alpha1.schema import Cel, Typed
 from sluice.api.v1alpha1.status import DeploymentStatus, ServiceRouteStatus
+from sluice.model.conditions import UNSEEN
 from sluice.model.keys import DEPLOYMENT, GROUP, PLURALS, SERVICE_ROUTE, VERSION, Kind
 
 HEADER: Final = (
@@ -138,7 +139,7 @@ def _root(text: str, spec: Json, status: Json) -> Json:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec,
-            "status": status,
+            "status": {**status, "default": {"observedGeneration": UNSEEN}},
         },
     }
 
