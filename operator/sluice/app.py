@@ -15,6 +15,7 @@ import os
 import platform
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from importlib import metadata
@@ -63,10 +64,11 @@ from sluice.runtime.recorder import EventRecorder
 from sluice.runtime.store import ObjectStore
 from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
 from sluice.telemetry import rollout_spans
+from sluice.telemetry.cost import CostMeter
+from sluice.telemetry.ledger import Ledger, Surroundings
 from sluice.telemetry.log import logger
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
-from sluice.telemetry.objects import object_metrics
-from sluice.telemetry.rollouts import RolloutMetrics
+from sluice.telemetry.objects import Beside, object_metrics, team_of
 
 LOOP_SILENCE: Final = 30.0
 PASS_LIMIT: Final = 180.0
@@ -153,11 +155,12 @@ def assemble(settings: Settings) -> OperatorProcess:
     metrics = RuntimeMetrics(registry)
     server = ApiServer(configuration(settings.kubeconfig), pool=settings.workers + 4, metrics=metrics)
     store, queue = ObjectStore(clock), WorkQueue(clock)
+    ledger = _ledger(settings, registry, store, clock)
     intake = Intake(
         store,
         queue,
         heard=lambda kind, what: metrics.heard.labels(kind, what).inc(),
-        written=_both(RolloutMetrics(registry).written, rollout_spans.written),
+        written=_both(ledger.written, rollout_spans.written),
     )
     kubernetes = KubernetesApi(server, clock=clock, journal=intake)
     _check_installed(kubernetes)
@@ -174,9 +177,10 @@ def assemble(settings: Settings) -> OperatorProcess:
         recorder=recorder,
         lease=elector or SoleReplica(),
         registry=registry,
+        ledger=ledger,
     )
     pool = WorkerPool(
-        _reconciler(settings, world, queue, store, sweep, metrics), queue, size=settings.workers
+        _reconciler(settings, world, queue, store, sweep, metrics, ledger), queue, size=settings.workers
     )
     informer = Informer(
         intake,
@@ -213,7 +217,7 @@ def assemble(settings: Settings) -> OperatorProcess:
         },
     )
     _log.info("http_bound", address=settings.http.address, port=health.port)
-    _export(settings, registry, metrics, queue, store, life)
+    _export(settings, registry, metrics, queue, store, life, ledger)
     return OperatorProcess(
         Parts(
             store=store,
@@ -238,6 +242,18 @@ def _both(*hear: Callable[[Object | None, Object], None]) -> Callable[[Object | 
             one(before, after)
 
     return written
+
+
+def _ledger(
+    settings: Settings, registry: CollectorRegistry, store: ObjectStore, clock: SystemClock
+) -> Ledger:
+    around = Surroundings(
+        now=clock.now,
+        peek=store.peek,
+        routes_of=store.routes_of,
+        team=lambda obj: team_of(obj, settings.team_label),
+    )
+    return Ledger(registry, around)
 
 
 def _check_installed(kubernetes: KubernetesApi) -> None:
@@ -286,6 +302,7 @@ def _world(
     recorder: EventRecorder,
     lease: Elector | SoleReplica,
     registry: CollectorRegistry,
+    ledger: Ledger,
 ) -> World:
     clock = SystemClock()
     clients = Clients(
@@ -301,7 +318,7 @@ def _world(
         budgets=Budgets(share=settings.aws.budget_share, enabled=settings.aws.budgets),
         clock=clock,
         lease=lease,
-        metrics=AwsMetrics(registry),
+        metrics=AwsMetrics(registry, hurried=ledger.hurried),
         dry_run=settings.dry_run,
     )
     ages = FactsSettings(attributes=settings.drift_attributes_interval)
@@ -318,6 +335,7 @@ def _world(
         gates=_gates(gateway, kubernetes, queue, clock, scheduler),
         requests=RequestCounter(gateway, clock=clock, scheduler=scheduler),
         leader_epoch=lambda: lease.epoch,
+        ledger=ledger,
     )
 
 
@@ -355,6 +373,7 @@ def _reconciler(
     store: ObjectStore,
     sweep: Sweep,
     metrics: RuntimeMetrics,
+    ledger: Ledger,
 ) -> Reconciler:
     chosen = ControllerSettings(
         installation_id=settings.installation_id,
@@ -376,6 +395,7 @@ def _reconciler(
             report=lambda obj, reason, message: world.recorder.event(
                 obj, type_="Warning", reason=reason, message=message
             ),
+            passed=ledger.passed,
         ),
         metrics=metrics,
         cadence=Cadence(drift_interval=settings.drift_interval),
@@ -389,6 +409,7 @@ def _export(
     queue: WorkQueue,
     store: ObjectStore,
     life: Life,
+    ledger: Ledger,
 ) -> None:
     metrics.watch_queue(
         depth=lambda: {lane.name.lower(): count for lane, count in queue.depth().items()},
@@ -398,7 +419,13 @@ def _export(
         running=queue.running,
     )
     if settings.object_metrics:
-        registry.register(object_metrics(store.snapshot, shown=lambda: life.working))
+        beside = Beside(synced=ledger.synced, drifted=ledger.drift.drifted, team_label=settings.team_label)
+        registry.register(object_metrics(store.snapshot, shown=lambda: life.working, beside=beside))
+        cost = CostMeter(
+            store.snapshot, shown=lambda: life.working, now=time.monotonic, prices=settings.cost.prices
+        )
+        ledger.listen(cost.written)
+        registry.register(cost.collector)
 
 
 __all__ = ["KubernetesFailure", "NotInstalled", "assemble", "run", "version", "with_region"]

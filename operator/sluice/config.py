@@ -24,6 +24,7 @@ from sluice.config_section import Seconds
 from sluice.config_section import Section as _Section
 from sluice.model.binding import Binding
 from sluice.model.tenancy import ALL, PRIORITIES, ListenerGrant, Tenancy, TenancyRule
+from sluice.telemetry.cost import Price, Prices
 
 _PREFIX: Final = "SLUICE_"
 _WITHHELD: Final = "(set)"  # what is shown instead of a value that could open a door
@@ -101,6 +102,32 @@ class TracingSettings(_Section):
         if parts.username or parts.password:
             raise ValueError("holds credentials, and settings are logged; use OTEL_EXPORTER_OTLP_HEADERS")
         return value
+
+
+class PriceSettings(_Section):
+    """Prices of an hour; 0 is not known."""
+
+    vcpu_hour: float = Field(default=0, ge=0)
+    gb_hour: float = Field(default=0, ge=0)
+
+
+class CostSettings(_Section):
+    """What `sluice_deployment_cost_total` is made with; without a price there is no such series."""
+
+    currency: str = Field(default="USD", min_length=1, max_length=16)
+    fargate: PriceSettings = PriceSettings()
+    fargate_arm64: PriceSettings = PriceSettings()
+    fargate_spot: PriceSettings = PriceSettings()
+
+    @property
+    def prices(self) -> Prices:
+        """Return what the meter works with."""
+        return Prices(
+            currency=self.currency,
+            fargate=Price(**self.fargate.model_dump()),
+            fargate_arm64=Price(**self.fargate_arm64.model_dump()),
+            fargate_spot=Price(**self.fargate_spot.model_dump()),
+        )
 
 
 class AccountSettings(_Section):
@@ -194,6 +221,9 @@ class Settings(_Section):
     """Observe and report only; nothing is written to AWS."""
     object_metrics: bool = True
     """Series per custom resource (phase, readiness, weights)."""
+    team_label: str = Field(default="team", min_length=1, max_length=317)
+    """Key of the label of a Deployment whose value is the label `team` of metrics."""
+    cost: CostSettings = CostSettings()
     aws: AwsSettings = AwsSettings()
     lease: LeaseSettings = LeaseSettings()
     http: HttpSettings = HttpSettings()
@@ -278,6 +308,7 @@ OPTIONS: Final = (
     Option(("dryRun",), "Log AWS writes instead of making them.", is_bool=True),
     Option(("suspend",), "Observe and report only.", is_bool=True),
     Option(("objectMetrics",), "Metric series per custom resource.", is_bool=True),
+    Option(("teamLabel",), "Key of the Deployments' label whose value is the metrics' label team."),
     Option(("aws", "budgets"), "Keep below AWS's request rates.", is_bool=True),
     Option(("aws", "budgetShare"), "Part of each AWS request rate to use, above 0 to 1."),
     Option(("lease", "enabled"), "Leader election.", is_bool=True),

@@ -87,6 +87,26 @@ class Recorder(Protocol):
         """Record an Event about `obj`; never raises and never blocks."""
 
 
+class Ledger(Protocol):
+    """Counts what is decided. `telemetry.ledger.Ledger`. Never raises and never blocks."""
+
+    def planned(self, key: Key, reason: str, message: str) -> None:
+        """Take a decision that is about to be carried out, whatever becomes of it."""
+
+    def told(self, key: Key, reason: str, message: str) -> None:
+        """Take a decision that is told as an Event."""
+
+
+class NoLedger:
+    """A ledger of a world in which nobody counts."""
+
+    def planned(self, key: Key, reason: str, message: str) -> None:
+        """Count nothing."""
+
+    def told(self, key: Key, reason: str, message: str) -> None:
+        """Count nothing."""
+
+
 class Aws(Protocol):
     """The one gateway to AWS: budget, deadline, lease guard, metrics, audit, dry run. `aws.gateway`."""
 
@@ -326,6 +346,7 @@ class World:
     clock: Clock
     gates: Gates = field(default_factory=NoGates)
     requests: RequestCounts = field(default_factory=NoRequestCounts)
+    ledger: Ledger = field(default_factory=NoLedger)
     leader_epoch: Callable[[], int] = lambda: 0
     """The Lease's transitions, as this process took it over."""
 

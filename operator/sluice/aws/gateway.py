@@ -20,7 +20,7 @@ from sluice.aws.errors import WriteWithheld, failure
 from sluice.aws.metrics import AwsMetrics
 from sluice.aws.operations import is_write
 from sluice.aws.transport import Answered, Transport, TransportError
-from sluice.model.binding import CallContext
+from sluice.model.binding import CallContext, Priority
 from sluice.model.errors import AwsFailure, Deferred, LeadershipLost
 from sluice.ports import Clock
 from sluice.telemetry import tracing
@@ -204,6 +204,8 @@ class AwsGateway:
         """Count a call that was made, write the line of a write, and slow down where AWS asked for it."""
         service, operation, context = permit.service, permit.operation, permit.context
         self._metrics.called(service, operation, outcome=outcome, binding=context.binding, seconds=seconds)
+        if write and failed is None and context.priority is Priority.ROLLBACK:
+            self._metrics.hurried(context.key, service)
         if write:
             audit(
                 service,

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from sluice.aws.budget import BucketState
 from sluice.model.binding import Binding, Priority
+from sluice.model.keys import Key
 
 WAIT_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 """Seconds until a token; nobody is sent away for much more than a minute (aws.budget)."""
@@ -22,9 +23,15 @@ WAIT_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 class AwsMetrics:
     """What the gateway counts; `registry` is the process's or a test's own."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Register every metric."""
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        hurried: Callable[[Key, str], None] = lambda _key, _service: None,
+    ) -> None:
+        """Register every metric; `hurried(key, service)` hears of writes of rollbacks that AWS took."""
         self._registry = registry
+        self.hurried = hurried
         self.calls = Counter(
             "sluice_aws_calls",
             "AWS API calls by outcome: ok, or the kind of the failure.",

@@ -60,6 +60,7 @@ class Record:
     def note(self, *, type_: str, reason: str, message: str) -> None:
         """Record an Event about the object."""
         self._world.recorder.event(self.obj, type_=type_, reason=reason, message=message)
+        self._world.ledger.told(self.key, reason, message)
 
     def _keep(self, obj: Object) -> None:
         self.obj = obj

@@ -17,17 +17,15 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from sluice.model.keys import Key
-
 PASS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds of one pass: a pass without AWS calls takes milliseconds, one AWS call at most ten seconds."""
 WAIT_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300)
 REQUEST_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
 
-def new_registry(version: str) -> CollectorRegistry:
-    """Return a registry with the process's own metrics and `sluice_build_info`."""
-    registry = CollectorRegistry()
+def new_registry(version: str, registry: CollectorRegistry | None = None) -> CollectorRegistry:
+    """Return a registry (a new one) with the process's own metrics and `sluice_build_info`."""
+    registry = registry or CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
@@ -116,8 +114,6 @@ class RuntimeMetrics:
         self.leader = Gauge(
             "sluice_leader", "1 while this replica holds the Lease and writes.", registry=registry
         )
-        self.synced: dict[Key, float] = {}
-        """When the last pass of an object ended well, epoch seconds; whoever shows it drops what is gone."""
         self._swept_at: float | None = None
 
     def compared(self, now: float) -> None:

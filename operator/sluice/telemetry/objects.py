@@ -1,177 +1,113 @@
 """Metric series per custom resource, made from the store at each scrape.
 
 Nothing is kept: a deleted object's series are gone at the next scrape, and what is shown is what the
-status says. Only the leader shows them, so that sums over replicas count each object once. Cardinality:
-five series per Deployment, two per backend of a route and two (in a rollout three) per slot of that; in a
-progressive rollout three more per Deployment and one per gate.
+status says. Only the leader shows them, so that sums over replicas count each object once. How many
+series that makes is in docs/metrics.md, how long a scrape of 5,000 objects takes in docs/bench.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
-from sluice.model.conditions import READY
+from sluice.model.conditions import READY, STALLED
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
+from sluice.telemetry.deployments import DEPLOYMENT_SERIES, ROLLOUT_SERIES, deployment
 from sluice.telemetry.metrics import Measured
+from sluice.telemetry.raw import Raw, condition, member, number, status_of, text
+from sluice.telemetry.routes import DISCOVERY_SERIES, ROUTE_SERIES, route
+from sluice.telemetry.series import Families, Series
 
-_NAMED = ["kind", "namespace", "name"]
+_NAMED: Final = ("kind", "namespace", "name")
+COUNT: Final = Series("sluice_objects", "Custom resources by kind.", ("kind",))
+OBJECT_READY: Final = Series(
+    "sluice_object_ready",
+    "1 when the Ready condition is True for the present generation; reason as in the condition.",
+    (*_NAMED, "reason"),
+)
+OBJECT_STALLED: Final = Series(
+    "sluice_object_stalled",
+    "1 while the Stalled condition is True: waiting alone will not help; reason as in the condition.",
+    (*_NAMED, "reason"),
+)
+LAG: Final = Series(
+    "sluice_object_generation_lag",
+    "Generations of the spec that the status does not speak of yet; 0 at rest.",
+    _NAMED,
+)
+SYNCED: Final = Series(
+    "sluice_object_synced_timestamp_seconds",
+    "When this leader's last pass of the object ended well, epoch seconds.",
+    _NAMED,
+)
+DRIFTED: Final = Series(
+    "sluice_object_drifted_fields",
+    "Fields that somebody changed in AWS and that were not repaired yet; absent where there are none.",
+    _NAMED,
+)
+OBJECT_SERIES: Final = (COUNT, OBJECT_READY, OBJECT_STALLED, LAG, SYNCED, DRIFTED)
+EVERY_SERIES: Final = (
+    *OBJECT_SERIES, *DEPLOYMENT_SERIES, *ROLLOUT_SERIES, *ROUTE_SERIES, *DISCOVERY_SERIES,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is known of objects beside their status."""
+
+    synced: dict[Key, float] = field(default_factory=dict)
+    """When a pass last ended well, epoch seconds; what is gone is dropped from it at each scrape."""
+    drifted: Callable[[Key], int] = lambda _key: 0
+    """How many fields differ and are not repaired."""
+    team_label: str = "team"
+    """Key of the label whose value says whose a Deployment is."""
 
 
 def object_metrics(
-    objects: Callable[[], Mapping[Key, Mapping[str, Any]]], *, shown: Callable[[], bool]
+    objects: Callable[[], Mapping[Key, Raw]], *, shown: Callable[[], bool], beside: Beside | None = None
 ) -> Measured:
     """Return a collector over `objects()`; empty while `shown()` is false."""
+    known = beside or Beside()
 
-    def families() -> Iterable[Metric]:
+    def collect() -> Iterable[Metric]:
+        families = Families(EVERY_SERIES)
         everything = objects() if shown() else {}
-        yield from _all_objects(everything)
-        yield from _deployments({key: obj for key, obj in everything.items() if key.kind == DEPLOYMENT})
-        yield from _rollouts({key: obj for key, obj in everything.items() if key.kind == DEPLOYMENT})
-        yield from _routes(everything)
+        for kind in (DEPLOYMENT, SERVICE_ROUTE):
+            families.add(COUNT, (kind,), sum(key.kind == kind for key in everything))
+        for gone in [key for key in known.synced.copy() if key not in everything]:
+            known.synced.pop(gone, None)
+        for key, obj in everything.items():
+            _any(families, key, obj, known)
+            if key.kind == DEPLOYMENT:
+                deployment(families, key, obj, team=team_of(obj, known.team_label))
+            else:
+                route(families, key, obj, objects=everything)
+        return families
 
-    return Measured(families)
-
-
-def _all_objects(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
-    count = GaugeMetricFamily("sluice_objects", "Custom resources by kind.", labels=["kind"])
-    ready = GaugeMetricFamily(
-        "sluice_object_ready",
-        "1 when the Ready condition is True for the present generation; reason as in the condition.",
-        labels=[*_NAMED, "reason"],
-    )
-    for kind in (DEPLOYMENT, SERVICE_ROUTE):
-        count.add_metric([kind], sum(key.kind == kind for key in objects))
-    for key, obj in objects.items():
-        condition = next(
-            (c for c in _list(_status(obj).get("conditions")) if c.get("type") == READY),
-            {},
-        )
-        current = condition.get("observedGeneration") == obj["metadata"].get("generation")
-        ready.add_metric(
-            [key.kind, key.namespace, key.name, str(condition.get("reason", ""))],
-            float(condition.get("status") == "True" and current),
-        )
-    return (count, ready)
+    return Measured(collect)
 
 
-def _deployments(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
-    labels = ["namespace", "name"]
-    info = GaugeMetricFamily(
-        "sluice_deployment_info",
-        "1; phase and live revision as labels.",
-        labels=[*labels, "phase", "revision"],
-    )
-    counts = {
-        field: GaugeMetricFamily(f"sluice_deployment_{name}", text, labels=labels)
-        for field, name, text in (
-            ("replicas", "replicas", "Tasks that run or start."),
-            ("readyReplicas", "ready_replicas", "Tasks that run and are healthy."),
-            ("updatedReplicas", "updated_replicas", "Tasks of the present revision."),
-        )
-    }
-    for key, obj in objects.items():
-        status = _status(obj)
-        live = status.get("live") or {}
-        info.add_metric(
-            [key.namespace, key.name, str(status.get("phase", "")), str(live.get("revision", ""))], 1
-        )
-        for field, family in counts.items():
-            if isinstance(value := status.get(field), int):
-                family.add_metric([key.namespace, key.name], value)
-    return (info, *counts.values())
+def team_of(obj: Raw, label: str) -> str:
+    """Return whose a Deployment is: the value of a label of it, '' where it has none."""
+    return text(member(member(obj, "metadata"), "labels").get(label))
 
 
-def _rollouts(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
-    labels = ["namespace", "name"]
-    step = GaugeMetricFamily("sluice_rollout_step", "Steps that are done.", labels=labels)
-    steps = GaugeMetricFamily("sluice_rollout_steps", "Steps of it, presets expanded.", labels=labels)
-    stage = GaugeMetricFamily(
-        "sluice_rollout_stage_info",
-        "1 while a progressive rollout goes on; where it is, as labels.",
-        labels=[*labels, "kind", "stage", "slot"],
-    )
-    gates = GaugeMetricFamily(
-        "sluice_rollout_gate_info",
-        "1 for each thing that must say yes before the rollout goes on; how it stands, as a label.",
-        labels=[*labels, "gate", "state"],
-    )
-    for key, obj in objects.items():
-        rollout = _status(obj).get("rollout")
-        if not isinstance(rollout, Mapping) or not rollout.get("stage"):
-            continue
-        named = [key.namespace, key.name]
-        step.add_metric(named, float(rollout.get("stepIndex") or 0))
-        steps.add_metric(named, len(_list(rollout.get("steps"))))
-        stage.add_metric([*named, *(str(rollout.get(name, "")) for name in ("kind", "stage", "slot"))], 1)
-        for gate in {str(gate.get("name", "")): gate for gate in _list(rollout.get("gates"))}.values():
-            gates.add_metric([*named, str(gate.get("name", "")), str(gate.get("state", ""))], 1)
-    return (step, steps, stage, gates)
-
-
-def _routes(objects: Mapping[Key, Mapping[str, Any]]) -> Iterable[Metric]:
-    labels = ["namespace", "route", "backend"]
-    weight = GaugeMetricFamily(
-        "sluice_route_weight",
-        "Share of a backend's requests that a slot has, 0 to 1: desired by the Deployment, configured as read"
-        " back from the listener rules, observed by the load balancer's counts.",
-        labels=[*labels, "slot", "kind"],
-    )
-    verified = GaugeMetricFamily(
-        "sluice_route_verified_timestamp_seconds",
-        "When the rules of a backend were last read back as written, epoch seconds.",
-        labels=labels,
-    )
-    proven = GaugeMetricFamily(
-        "sluice_route_weights_proven",
-        "1 while the weights that the Deployment publishes now are those that were read back.",
-        labels=labels,
-    )
-    fits = GaugeMetricFamily(
-        "sluice_route_observed_as_configured",
-        "0 when the counted requests do not fit the weights by more than chance; absent while not known.",
-        labels=labels,
-    )
-    for key, obj in objects.items():
-        if key.kind != SERVICE_ROUTE:
-            continue
-        for backend in _list(_status(obj).get("backends")):
-            named = [key.namespace, key.name, str(backend.get("name", ""))]
-            for kind in ("desired", "configured", "observed"):
-                for slot, share in _shares(backend.get(kind)):
-                    weight.add_metric([*named, slot, kind], share)
-            if isinstance(at := backend.get("verifiedAt"), int | float):
-                verified.add_metric(named, at)
-            target = objects.get(Key(DEPLOYMENT, key.namespace, named[-1]))
-            if target is not None:
-                proven.add_metric(named, float(_proven(backend, obj, _status(target).get("traffic"))))
-            verdict = str(backend.get("observedVerdict") or "")
-            if verdict and not verdict.startswith("not comparable"):
-                fits.add_metric(named, float(verdict == "as configured"))
-    return (weight, verified, proven, fits)
-
-
-def _shares(parts: Any) -> list[tuple[str, float]]:  # noqa: ANN401 - raw JSON
-    if not isinstance(parts, Mapping):
-        return []
-    numbers = {str(slot): value for slot, value in parts.items() if isinstance(value, int | float)}
-    total = sum(numbers.values())
-    return [(slot, value / total if total else 0.0) for slot, value in sorted(numbers.items())]
-
-
-def _proven(backend: Mapping[str, Any], route: Mapping[str, Any], traffic: Any) -> bool:  # noqa: ANN401 - raw JSON
-    if not isinstance(traffic, Mapping):
-        return False
-    same = all(backend.get(member) == traffic.get(member) for member in ("uid", "rolloutId", "seq", "hash"))
-    return same and backend.get("routeGeneration") == route["metadata"].get("generation")
-
-
-def _status(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    status: Mapping[str, Any] = obj.get("status") or {}
-    return status
-
-
-def _list(value: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - raw JSON
-    return value if isinstance(value, list) else []
+def _any(families: Families, key: Key, obj: Raw, known: Beside) -> None:
+    status, named = status_of(obj), (key.kind, key.namespace, key.name)
+    generation = number(member(obj, "metadata").get("generation"))
+    ready, stalled = condition(status, READY), condition(status, STALLED)
+    current = number(ready.get("observedGeneration")) == generation
+    good = ready.get("status") == "True" and current
+    families.add(OBJECT_READY, (*named, text(ready.get("reason"))), float(good))
+    if stalled.get("status") == "True":
+        families.add(OBJECT_STALLED, (*named, text(stalled.get("reason"))), 1)
+    if generation is not None:
+        seen = number(status.get("observedGeneration")) or 0.0
+        families.add(LAG, named, max(0.0, generation - seen))
+    if (at := known.synced.get(key)) is not None:
+        families.add(SYNCED, named, at)
+    if drifted := known.drifted(key):
+        families.add(DRIFTED, named, drifted)

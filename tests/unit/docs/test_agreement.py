@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, get_args
 
 import boto3
 import pytest
-from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from sluice.aws.metrics import AwsMetrics
 from sluice.config import Settings
 from sluice.model import conditions
-from sluice.model.keys import DEPLOYMENT, GROUP, SERVICE_ROUTE, Key
+from sluice.model.events import DECISIONS, EVENTS
+from sluice.model.keys import GROUP
 from sluice.plan.deployment import verbs
-from sluice.telemetry.metrics import RuntimeMetrics, new_registry
-from sluice.telemetry.objects import object_metrics
-from sluice.telemetry.rollouts import RolloutMetrics
+from sluice.rollout.events import EventReason
 from sluice_sandbox.aws.calamities import CALAMITIES
 from sluice_sandbox.aws.faults import KINDS
 from sluice_sandbox.dataplane.behaviour import VARIABLES
@@ -43,51 +40,30 @@ def test_every_reason_is_explained(heading: str, reasons: frozenset[str]) -> Non
 
 
 def test_every_event_is_explained() -> None:
-    """The events' table has every reason that the code gives an Event, and none that no code has.
+    """The events' table has every decision of model/events.py, and nothing beside the closed list.
 
-    A rollout that ends badly is told by an Event of the condition's own reason, which is not repeated there.
+    A rollout that ends badly is told by an Event of the condition's own reason; few are repeated there.
     """
-    found = set()
+    documented = page("docs/conditions.md").first_column("## Events")
+    assert set(documented) >= DECISIONS
+    assert set(documented) <= EVENTS
+
+
+def test_no_event_is_told_that_is_not_in_the_closed_list() -> None:
+    """Reasons that the code names are in it, the machine's own list is, and each of it is named somewhere.
+
+    Reasons that come from a status are held against it in the simulation (sim.operator_process).
+    """
+    found = set(get_args(EventReason))
     for call in _calls():
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name in {"Note", "note"}:
+        if name in {"Note", "note", "event"}:
             found |= {_text(word.value) for word in call.keywords if word.arg == "reason"}
         elif name == "_report":
             found |= {_text(argument) for argument in call.args[1:2]}
-    documented = set(page("docs/conditions.md").first_column("## Events"))
-    assert found - {""} - conditions.STALLED_REASONS <= documented
-    assert documented <= _strings()
-
-
-def test_every_metric_is_explained() -> None:
-    """docs/metrics.md has exactly the series that the operator exports under its own prefix."""
-    documented = []
-    for heading in ("## The loop", "## Kubernetes", "## AWS", "## Custom resources", "## Rollouts"):
-        documented += page("docs/metrics.md").first_column(heading)
-    assert sorted(documented) == sorted(_metrics())
-
-
-def _metrics() -> set[str]:
-    registry: CollectorRegistry = new_registry("1")
-    nothing: Callable[[], int] = lambda: 0  # noqa: E731 - a gauge's value
-    runtime = RuntimeMetrics(registry)
-    runtime.watch_queue(
-        depth=lambda: {"user": 0}, delayed=nothing, failing=nothing, oldest=lambda: 0.0, running=nothing
-    )
-    runtime.watch_watch(lambda: 0.0)
-    RolloutMetrics(registry)
-    AwsMetrics(registry).watch_budgets(lambda: ())
-    objects: dict[Key, dict[str, Any]] = {
-        Key(DEPLOYMENT, "shop", "web"): {"metadata": {"generation": 1}, "status": {"replicas": 1}},
-        Key(SERVICE_ROUTE, "shop", "web"): {"metadata": {"generation": 1}, "status": {}},
-    }
-    registry.register(object_metrics(lambda: objects, shown=lambda: True))
-    suffix = {"counter": "_total", "info": "_info"}
-    return {
-        family.name + suffix.get(family.type, "")
-        for family in registry.collect()
-        if family.name.startswith("sluice_")
-    }
+    assert found - {""} <= EVENTS
+    deciding = [folder.name for folder in SOURCES.iterdir() if folder.is_dir() and folder.name != "model"]
+    assert _strings(*deciding) >= DECISIONS
 
 
 def test_every_setting_is_explained() -> None:

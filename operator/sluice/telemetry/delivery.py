@@ -1,0 +1,187 @@
+"""Figures of delivery from the resources themselves: how often, how fast, how often wrong, how soon mended.
+
+The four that DORA asks for (https://dora.dev/guides/dora-metrics-four-keys/), made from what the
+operator writes into `status.history`, so every strategy counts and nobody has to report anything:
+
+| figure | made of |
+|---|---|
+| deployment frequency | rollouts that succeeded; the way back to an older revision is no deployment |
+| lead time | the annotation `sluice.dev/commit-time` → the end of the rollout, everything on the revision |
+| change failure rate | rollouts rolled back, failed or aborted, and successes that were undone later |
+| time to restore | the start of the change that failed → the old revision proved alone, or the next success |
+
+A registry is not asked when an image was made: that would need its credentials and its rate limits, and
+says when something was built, not when it was committed. Restoring is counted from the start of the change,
+because nobody knows when users began to suffer; it is an upper bound. What follows the decision is in
+`sluice_rollback_seconds`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from sluice.model.keys import DEPLOYMENT, GROUP, Key
+from sluice.telemetry.ended import FAILED, Ended, ended, is_open
+from sluice.telemetry.log import logger
+from sluice.telemetry.raw import Raw, member, moment, status_of, text
+from sluice.telemetry.remembered import Remembered
+from sluice.telemetry.rollouts import of_rollout
+
+COMMIT_TIME: Final = f"{GROUP}/commit-time"
+"""Annotation of a Deployment: when the change was committed, RFC 3339."""
+LEAD_BUCKETS: Final = tuple(
+    hours * 3600 for hours in (1 / 12, 1 / 4, 1 / 2, 1, 2, 4, 8, 24, 48, 7 * 24, 30 * 24)
+)
+RESTORE_BUCKETS: Final = (1, 10, 30, 60, 180, 600, 1800, 3600, 4 * 3600, 24 * 3600)
+MOST_TEAMS: Final = 200
+"""Values of the team label that have series of their own; later ones are counted together."""
+OTHER_TEAMS: Final = "(other)"
+_LONGEST: Final = 365 * 86400.0  # a commit older than a year is a default that nobody changed
+_log = logger(__name__)
+
+
+class DeliveryMetrics:
+    """Counters and histograms per namespace and team; thread-safe."""
+
+    def __init__(
+        self, registry: CollectorRegistry, *, now: Callable[[], float], team: Callable[[Raw], str]
+    ) -> None:
+        """Register on `registry`; `team` tells whose a Deployment is."""
+        self._now = now
+        self._team = team
+        self._lock = threading.Lock()
+        self._teams: set[str] = set()
+        self._commits: Remembered[Key, tuple[str, str]] = Remembered()
+        self._delivered: Remembered[Key, str] = Remembered()
+        whose = ["namespace", "team"]
+        self.deployments = Counter(
+            "sluice_delivery_deployments",
+            "Rollouts that are over, by how they ended; the way back to an older revision is none.",
+            [*whose, "outcome"],
+            registry=registry,
+        )
+        self.failed = Counter(
+            "sluice_delivery_failed_changes",
+            "Changes that were rolled back, failed or aborted, or undone after they had succeeded.",
+            whose,
+            registry=registry,
+        )
+        self.lead_seconds = Histogram(
+            "sluice_delivery_lead_time_seconds",
+            "From the commit (annotation sluice.dev/commit-time) to everything on its revision.",
+            whose,
+            buckets=LEAD_BUCKETS,
+            registry=registry,
+        )
+        self.restore_seconds = Histogram(
+            "sluice_delivery_restore_seconds",
+            "From the start of a change that failed to the end of its consequences.",
+            whose,
+            buckets=RESTORE_BUCKETS,
+            registry=registry,
+        )
+
+    def written(self, key: Key, before: Raw | None, after: Raw) -> None:
+        """Take a Deployment before and after an own status write."""
+        if key.kind != DEPLOYMENT:
+            return
+        with self._lock:
+            self._note_commit(key, after)
+            for over in ended(before, after):
+                self._count(key, after, over)
+
+    # Inside the lock
+
+    def _note_commit(self, key: Key, obj: Raw) -> None:
+        """Keep the commit that a rollout began with: another may be annotated before it ends."""
+        id_ = text(member(status_of(obj), "rollout").get("id"))
+        if id_ and self._commits.get(key, ("", ""))[0] != id_:
+            self._commits[key] = (id_, _annotated(obj))
+
+    def _count(self, key: Key, obj: Raw, over: Ended) -> None:
+        whose = (key.namespace, self._bounded(self._team(obj)))
+        exemplar = of_rollout(over.id)
+        if not over.way_back:
+            self.deployments.labels(*whose, over.outcome).inc(exemplar=exemplar)
+        if over.outcome in FAILED and not over.way_back:
+            self.failed.labels(*whose).inc(exemplar=exemplar)
+        if over.way_back and over.outcome == "Succeeded" and _undoes_a_success(over):
+            self.failed.labels(*whose).inc(exemplar=exemplar)
+        restored = _restored(over)
+        if restored is not None:
+            self.restore_seconds.labels(*whose).observe(max(0.0, restored), exemplar)
+        if over.outcome == "Succeeded" and not over.way_back:
+            self._lead(key, obj, over, whose)
+
+    def _lead(self, key: Key, obj: Raw, over: Ended, whose: tuple[str, str]) -> None:
+        id_, noted = self._commits.get(key, ("", ""))
+        commit = noted if id_ == over.id else _annotated(obj)
+        if not commit or self._delivered.get(key) == commit:
+            return  # nothing is said, or another change of the same commit (replicas of it, a restart)
+        self._delivered[key] = commit
+        at = _instant(commit)
+        seconds = None if at is None else self._now() - at
+        if seconds is None or not 0 <= seconds <= _LONGEST:
+            _log.warning(
+                "commit_time_unusable",
+                namespace=key.namespace,
+                name=key.name,
+                detail=f"metadata.annotations[{COMMIT_TIME}]: {commit!r} is no RFC 3339 time of the last "
+                "year; this rollout has no lead time",
+            )
+            return
+        self.lead_seconds.labels(*whose).observe(seconds, of_rollout(over.id))
+
+    def _bounded(self, team: str) -> str:
+        if team in self._teams or len(self._teams) < MOST_TEAMS:
+            self._teams.add(team)
+            return team
+        return OTHER_TEAMS
+
+
+def _undoes_a_success(over: Ended) -> bool:
+    newest = next(iter(over.older), {})
+    return newest.get("outcome") == "Succeeded"
+
+
+def _restored(over: Ended) -> float | None:
+    """Return the seconds from the start of a failed change to the end of what it led to, if this ends it."""
+    if over.outcome == "Succeeded":
+        begun = _open_since(over.older)
+        if begun is not None:
+            return over.end - begun
+        if over.way_back and _undoes_a_success(over):
+            return (over.verified or over.end) - over.started
+        return None
+    if over.outcome in FAILED and not over.open_failure and not over.way_back:
+        return (over.verified or over.end) - over.started
+    return None
+
+
+def _open_since(older: tuple[Raw, ...]) -> float | None:
+    """Return when the first of the failures began that were still open, epoch seconds; None: none was."""
+    since = None
+    for place, entry in enumerate(older):
+        outcome = text(entry.get("outcome"))
+        first = not any(earlier.get("outcome") == "Succeeded" for earlier in older[place + 1 :])
+        if outcome not in FAILED or not (first or is_open(outcome, text(entry.get("by")))):
+            break
+        since = moment(entry.get("startedAt")) or since
+    return since
+
+
+def _annotated(obj: Raw) -> str:
+    return text(member(member(obj, "metadata"), "annotations").get(COMMIT_TIME)).strip()
+
+
+def _instant(value: str) -> float | None:
+    try:
+        found = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp()
