@@ -123,11 +123,6 @@ class Moment:
         return cls(key=Key(kind, namespace, name), **members)
 
 
-FACTS: Final = frozenset(
-    Moment(id="", event="Started", at=0.0, key=Key(DEPLOYMENT, "", ""), uid="").facts("")
-)
-"""The names that a template may use."""
-
 _TITLES: Final[Mapping[EventName, str]] = {
     "Started": "rollout of {revision} started",
     "Paused": "rollout of {revision} waits for a person at {weight} of the requests",
@@ -141,3 +136,8 @@ _TITLES: Final[Mapping[EventName, str]] = {
     "Stalled": "stalled: {reason}",
     "Drift": "drift: {reason}",
 }
+
+FACTS: Final = frozenset(
+    Moment(id="", event="Started", at=0.0, key=Key(DEPLOYMENT, "", ""), uid="").facts("")
+)
+"""The names that a template may use."""

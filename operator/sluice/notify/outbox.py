@@ -147,9 +147,9 @@ class Outbox:
     # The document
 
     def begin(self, *, now: float) -> None:
-        """Start without a document: what the statuses tell of up to now is old news."""
+        """Start without a document; what the statuses tell of already has to be made known (`know`)."""
         with self._lock:
-            self._since = now
+            self._since = now - SLACK
             self.version += 1
 
     def know(self, moments: Iterable[Moment], *, now: float) -> None:
@@ -238,7 +238,7 @@ class Outbox:
         for sink, queue in self._queues.items():
             for moment in queue.waiting:
                 found.setdefault(moment.id, (moment, []))[1].append(sink)
-        for moment, sinks in sorted(found.values(), key=lambda entry: entry[0].at, reverse=True):
+        for moment, sinks in sorted(found.values(), key=lambda entry: entry[0].at)[::-1]:
             yield {"moment": moment.kept(), "sinks": sinks}
 
 
