@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from sim.histories import histories
 from sluice.cli.sense import Situation, refusal
 from sluice.model.keys import GROUP
 from unit.gitops.argo_vm import SCRIPTS
@@ -27,6 +28,7 @@ _LATER = 2e9
 
 def main() -> None:
     """Write testdata, health_test.yaml and action_test.yaml of both kinds."""
+    histories()  # nothing is removed before there is something new
     for kind in ("Deployment", "ServiceRoute"):
         folder = SCRIPTS / GROUP / kind
         _fresh(folder / "testdata")
