@@ -102,7 +102,8 @@ class Prometheus:
         self.url = f"http://{address}"
         command = [str(self._program), f"--config.file={file}", f"--web.listen-address={address}"]
         command += [f"--storage.tsdb.path={self._folder / 'data'}", "--log.level=warn"]
-        command += ["--enable-feature=exemplar-storage"]
+        # A sample is the present one for five seconds, not minutes: scrapes are a second apart.
+        command += ["--enable-feature=exemplar-storage", "--query.lookback-delta=5s"]
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - a program of the system's, no shell
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output

@@ -101,6 +101,24 @@ class Stage:
         self._children.append(child)
         return child
 
+    def start_dashboard(self, rules: Sequence[Path]) -> dict[str, str]:
+        """Start Prometheus and the page; return their addresses, `page` and `prometheus`."""
+        target = self.metrics_url.removeprefix("http://")
+        command = [sys.executable, "-P", "-m", "sluice_sandbox.dashboard", "serve", "--target", target]
+        command += [word for path in rules for word in ("--rules", str(path))]
+        child = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            # The write end of its input lives as long as this process: its death ends the child, too.
+            [*command, "--end-with-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._children.append(child)
+        line = child.stdout.readline() if child.stdout else b""
+        if not line:
+            raise DemoFailed("the dashboard did not start; what it said is above")
+        addresses: dict[str, str] = json.loads(line)
+        return addresses
+
     # Kubernetes.
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:

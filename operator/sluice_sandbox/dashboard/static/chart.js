@@ -57,7 +57,7 @@ export function lines(svg, { series, marks = [], from, to, max, format }) {
   }
   for (const { time, text } of marks) {
     svg.append(element("line", { class: "mark", x1: x(time), x2: x(time), y1: TOP, y2: bottom }));
-    svg.append(element("text", { class: "mark-label", x: x(time) + 4, y: TOP + 10 }, text));
+    svg.append(element("text", { class: "mark-label", "data-mark": text, x: x(time) + 4, y: TOP + 10 }, text));
   }
 }
 

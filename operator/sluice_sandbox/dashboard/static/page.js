@@ -30,7 +30,8 @@ async function deployments() {
   const names = found.map(({ metric }) => `${metric.namespace}/${metric.name}`).sort();
   const select = byId("deployment");
   if (names.join() !== [...select.options].map((option) => option.value).join()) {
-    const before = select.value || chosen.get("deployment") || (await liveliest()) || names[0];
+    const wanted = [select.value, chosen.get("deployment"), await liveliest(), names[0]];
+    const before = wanted.find((name) => names.includes(name));
     select.replaceChildren(...names.map((name) => new Option(name, name, false, name === before)));
   }
   return select.value;
@@ -92,10 +93,9 @@ async function draw() {
   const to = Math.floor(Date.now() / 1000), from = to - 60 * Number(byId("minutes").value);
   const span = { from, to }, step = Math.max(1, Math.ceil((to - from) / POINTS));
   const mine = `namespace="${namespace}",name="${deployment}"`;
-  const [weights, tasks, wanted, ready, stage, alerts, rollbacks, isReady, done, steps, count, mean, proven] = await Promise.all([
+  const [weights, tasks, ready, stage, alerts, rollbacks, isReady, done, steps, count, mean, proven] = await Promise.all([
     range(`sum by (slot, kind) (sluice_route_weight{namespace="${namespace}",backend="${deployment}"}) / on () group_left () count(group by (route) (sluice_route_weight{namespace="${namespace}",backend="${deployment}"}))`, span),
-    range(`sluice_deployment_ready_replicas{${mine}}`, span),
-    range(`sluice_deployment_replicas{${mine}}`, span),
+    range(`sluice_deployment_tasks{${mine}}`, span),
     range(`sluice_object_ready{kind="Deployment",${mine}}`, span),
     range(`sluice_rollout_stage_info{${mine}}`, span),
     range(`ALERTS{alertstate="firing",namespace=~"${namespace}|sluice-system"}`, span),
@@ -114,13 +114,14 @@ async function draw() {
       .map((item) => ({ name: `${item.metric.slot} ${item.metric.kind}`, classes: `${item.metric.slot} ${item.metric.kind}`, points: points(item) }))
       .sort((one, other) => one.name.localeCompare(other.name)),
   });
-  const counts = [["healthy", tasks, ""], ["wanted", wanted, "desired"]];
-  const drawn = counts.flatMap(([word, result, style]) => result.map((item) => {
-    const slot = item.metric.slot ?? "a";
-    return { name: item.metric.slot ? `${slot} ${word}` : word, classes: `${slot} ${style}`, points: points(item) };
-  }));
+  // Healthy where the load balancer's health is read, else running; what is asked for as the dashed line.
+  const read = new Set(tasks.filter((item) => item.metric.state === "healthy").map((item) => item.metric.slot));
+  const drawn = tasks
+    .filter(({ metric }) => metric.state !== "running" || !read.has(metric.slot))
+    .map((item) => ({ name: `${item.metric.slot} ${item.metric.state} tasks`, classes: `${item.metric.slot} ${item.metric.state}`, points: points(item) }))
+    .sort((one, other) => one.name.localeCompare(other.name));
   const most = Math.max(1, ...drawn.flatMap((series) => series.points.map(([, value]) => value)));
-  lines(byId("tasks"), { ...span, max: most, format: (value) => value.toFixed(most < 2 ? 1 : 0), series: drawn });
+  lines(byId("tasks"), { ...span, max: most, format: (value) => String(Math.round(value * 10) / 10), series: drawn });
   bands(byId("states"), {
     ...span,
     rows: [
