@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from sluice.api.v1alpha1 import progressive_rules
 from sluice.api.v1alpha1.deployment import DeploymentSpec
 from sluice.api.v1alpha1.ecs import EcsSettings
+from sluice.api.v1alpha1.parse import refuse
 from sluice.model.desired import Adoption, Backend, Desired, Port, Strategy
 from sluice.model.keys import GROUP, Key
 from sluice.model.names import family_name
-from sluice.plan.deployment import revision
+from sluice.plan.deployment import revision, service_connect
 from sluice.plan.translation import Translated
 
 RESTARTED_AT = f"{GROUP}/restartedAt"
@@ -45,7 +46,12 @@ def build(
     backends: tuple[Backend, ...] = (),
     suspended: bool = False,
 ) -> Desired:
-    """Return the wish, with the spec's own revision as the effective one."""
+    """Return the wish, with the spec's own revision as the effective one.
+
+    Raises Refused where what ECS takes depends on both the spec and the translated task definition.
+    """
+    if wrong := service_connect.problems(spec.settings.service_connect_configuration or {}, translated.body):
+        raise refuse(wrong)
     size = translated.task_size
     own = revision.make(
         deployment=identity.key.name,
