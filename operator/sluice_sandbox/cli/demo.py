@@ -10,6 +10,7 @@ import click
 
 from sluice_sandbox.controlplane import provision
 from sluice_sandbox.controlplane.errors import ControlPlaneError
+from sluice_sandbox.dashboard.watching import Watching
 from sluice_sandbox.demo.acts import Basics
 from sluice_sandbox.demo.progressive import Progressive
 from sluice_sandbox.demo.report import Report
@@ -31,9 +32,10 @@ _RATE, _QUICK_RATE = 80, 40
     show_default=True,
     help="Folder with the manifests.",
 )
+@click.option("--dashboard", is_flag=True, help="Also a page that draws it from Prometheus alone.")
 @click.option("--quick", is_flag=True, help="Less load, for tests.")
 @click.option("--json", "as_json", is_flag=True, help="End with the figures as one JSON line.")
-def demo(*, examples: Path, quick: bool, as_json: bool) -> None:
+def demo(*, examples: Path, dashboard: bool, quick: bool, as_json: bool) -> None:
     """Apply, update, scale and repair; canary, rollback, blue/green and undo under load; delete, prove it."""
     report = Report()
     try:
@@ -47,9 +49,11 @@ def demo(*, examples: Path, quick: bool, as_json: bool) -> None:
             objects = manifests(sorted(examples.glob("*.yaml")))
             scene = Scene(stage, report, objects=objects, rate=_QUICK_RATE if quick else _RATE)
             basics, progressive = Basics(scene, crds=crds), Progressive(scene)
+            watching = Watching(stage, report) if dashboard else None
             # Rolling and progressive by turns: slots drain while the next act plays.
             for act in (
                 basics.install,
+                *([watching.begin] if watching else ()),
                 basics.create,
                 progressive.canary,
                 basics.update,
@@ -59,6 +63,7 @@ def demo(*, examples: Path, quick: bool, as_json: bool) -> None:
                 basics.scale,
                 progressive.undo,
                 basics.hand_edit,
+                *([watching.end] if watching else ()),
                 basics.delete,
             ):
                 act()
