@@ -42,6 +42,9 @@ SERIES: Final[dict[str, _AlwaysOrNot]] = {
         0 if 5 <= at < 80 else None
     ),
     f'sluice_object_ready{{kind="Deployment",{_W},reason="RolledBack"}}': lambda at: 0 if at >= 80 else None,
+    f'sluice_object_stalled{{kind="Deployment",{_W},reason="RolledBack"}}': lambda at: (
+        1 if at >= 80 else None
+    ),
     f'sluice_rollout_stage_info{{{_W},kind="Rollout",stage="Stepping",slot="b"}}': lambda at: (
         1 if 20 <= at < 80 else None
     ),

@@ -47,6 +47,10 @@ def test_it_draws_what_was_recorded(page: str, tmp_path: Path) -> None:
         "RollingBack",
         "SluiceRolledBack",
     ]
+    tones = {item["data-state"]: item["class"] for item in found.attributes if "data-state" in item}
+    assert tones["Available"] == "state good"
+    assert tones["RollingOut"].strip() == "state"
+    assert tones["RolledBack"] == "state bad"
     assert found.values("data-mark") == ["rolled back: AnalysisFailed"]
 
 

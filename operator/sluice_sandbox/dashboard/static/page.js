@@ -93,10 +93,11 @@ async function draw() {
   const to = Math.floor(Date.now() / 1000), from = to - 60 * Number(byId("minutes").value);
   const span = { from, to }, step = Math.max(1, Math.ceil((to - from) / POINTS));
   const mine = `namespace="${namespace}",name="${deployment}"`;
-  const [weights, tasks, ready, stage, alerts, rollbacks, isReady, done, steps, count, mean, proven] = await Promise.all([
+  const [weights, tasks, ready, stalled, stage, alerts, rollbacks, isReady, done, steps, count, mean, proven] = await Promise.all([
     range(`sum by (slot, kind) (sluice_route_weight{namespace="${namespace}",backend="${deployment}"}) / on () group_left () count(group by (route) (sluice_route_weight{namespace="${namespace}",backend="${deployment}"}))`, span),
     range(`sluice_deployment_tasks{${mine}}`, span),
     range(`sluice_object_ready{kind="Deployment",${mine}}`, span),
+    range(`sluice_object_stalled{kind="Deployment",${mine}}`, span),
     range(`sluice_rollout_stage_info{${mine}}`, span),
     range(`ALERTS{alertstate="firing",namespace=~"${namespace}|sluice-system"}`, span),
     range("sum by (reason) (sluice_rollback_seconds_count)", span),
@@ -122,10 +123,11 @@ async function draw() {
     .sort((one, other) => one.name.localeCompare(other.name));
   const most = Math.max(1, ...drawn.flatMap((series) => series.points.map(([, value]) => value)));
   lines(byId("tasks"), { ...span, max: most, format: (value) => String(Math.round(value * 10) / 10), series: drawn });
+  const hopeless = new Set(stalled.map((item) => item.metric.reason));
   bands(byId("states"), {
     ...span,
     rows: [
-      { name: "Ready", bands: toBands(ready, { text: (metric) => metric.reason, kind: (_, value) => (value ? "good" : "bad"), step }) },
+      { name: "Ready", bands: toBands(ready, { text: (metric) => metric.reason, kind: (metric, value) => (value ? "good" : hopeless.has(metric.reason) ? "bad" : ""), step }) },
       { name: "rollout", bands: toBands(stage, { text: (metric) => metric.stage, kind: (metric) => (metric.stage === "RollingBack" ? "bad" : ""), step }) },
       { name: "alerts", bands: toBands(alerts, { text: (metric) => metric.alertname, kind: () => "bad", step }) },
     ],
