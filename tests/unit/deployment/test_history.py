@@ -103,3 +103,17 @@ def test_the_newest_attempt_decides() -> None:
     other = {"status": "SUCCESSFUL", "targetServiceRevision": {"taskDefinition": "arn:0"}}
     assert rolled_back([other, running, failed], task_definition="arn:1", given=True, since=None) is None
     assert rolled_back([other, failed], task_definition="arn:1", given=True, since=None) == failed
+
+
+def test_the_first_rollout_leaves_the_other_slot_clean() -> None:
+    """What ended last matters for a slot that served before: not so after the very first rollout."""
+    first = history.entry(
+        history.begin(State(), candidate="web-1", deadline=60, now=NOW), outcome="Succeeded", now=NOW + 9
+    )
+    assert history.ended(State(history=(first,))) == 0
+    second = history.entry(
+        history.begin(State(history=(first,)), candidate="web-2", deadline=60, now=NOW + 20),
+        outcome="RolledBack",
+        now=NOW + 50,
+    )
+    assert NOW + 50 <= history.ended(State(history=(second, first))) <= NOW + 52

@@ -59,8 +59,11 @@ def add(entries: Entries, new: Mapping[str, Any]) -> Entries:
 
 
 def ended(state: State) -> float:
-    """Return when the newest rollout ended, rounded up (epoch seconds); 0 when there was none."""
-    if not state.history:
+    """Return when the newest rollout that followed another ended, rounded up (epoch seconds); else 0.
+
+    The very first one had a slot for itself and left the other without a former revision.
+    """
+    if len(state.history) < 2:
         return 0.0
     newest = state.history[0]
     return parse_timestamp(newest["startedAt"]) + float(newest.get("durationSeconds", 0)) + _ROUNDED
