@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test lint generate lock bench soak clean
+.PHONY: help setup demo programs test lint generate lock bench soak clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,10 +26,13 @@ $(STAMP): requirements.lock pyproject.toml
 setup: $(STAMP) ## Virtual environment, locked dependencies, control-plane binaries
 	@$(BIN)/python -m sluice_sandbox.controlplane ensure --with helm,kube-controller-manager
 
-demo: $(STAMP) ## Apply, canary, update, roll back, blue/green, undo, repair, delete: shown and measured
-	@$(BIN)/sluice sandbox demo
+demo: $(STAMP) ## Apply, canary, update, roll back, blue/green, undo, repair, delete: shown and measured; DASHBOARD=1: on a page, too
+	@$(BIN)/sluice sandbox demo $(if $(filter-out 0,$(DASHBOARD)),--dashboard)
 
-test: setup lint ## Lint, types and every level of tests
+programs: $(STAMP) ## Say where Prometheus, promtool and Chromium are, or what to install: the tests need them
+	@$(BIN)/python -m sluice_sandbox.dashboard ensure
+
+test: programs setup lint ## Lint, types and every level of tests
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
@@ -45,9 +48,10 @@ bench: setup ## The figures of architecture.md, measured here: bench/out/*.json 
 soak: setup ## Hours of random schedules; seeds are printed and can be replayed
 	@$(BIN)/pytest -m soak -s --timeout 0 $(PYTEST_ARGS)
 
-generate: $(STAMP) ## Write crds/, the chart's copies, the reference and the translation table from the types
+generate: $(STAMP) ## Write crds/, the chart's copies, dashboards, the reference and the translation table from code
 	@$(BIN)/python -m sluice.api.crdgen --out crds --reference docs/reference.md --translation docs/translation.md
 	@$(BIN)/python tools/chart_files.py
+	@$(BIN)/python tools/dashboards.py
 
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
