@@ -13,7 +13,8 @@ the tasks that clients see as healthy and that are not on their way out.
 | M is 0 (Recreate), or D is 0 (scaled to 0)   | all; the last keeps its entry and is ended with it    |
 | D fell                                       | current ones beyond D: unregistered first, then from  |
 |                                              | the fullest zone, the newest first, as ECS's scale-in |
-| D rose again, ECS rolled back                | none: those that were leaving come back               |
+| D rose again, ECS rolled back, others died   | fewer: those that were leaving and are not given back |
+|                                              | to ECS yet come back                                  |
 
 ECS refuses protection of more tasks than D (ECS guide, "Task scale-in protection": DEPLOYMENT_BLOCKED),
 so during a deployment the new ones are registered unprotected: ECS has no reason to end them.
@@ -51,11 +52,13 @@ def departures(
     *,
     visible: AbstractSet[str],
     leaving: AbstractSet[str],
+    released: AbstractSet[str],
     former: Callable[[SeenTask], bool] | None = None,
 ) -> Departures:
     """Return who leaves of the running `tasks` of one slot.
 
-    `visible` and `leaving` are task ids; those that are leaving stay chosen as long as they are surplus.
+    `visible`, `leaving` and `released` (of these: given back to ECS) are task ids. Those that are leaving
+    stay chosen as long as they are surplus.
     """
     replaced = former or (lambda task: is_former(task, wish))
     running = [task for task in tasks if task.running]
@@ -72,8 +75,10 @@ def departures(
         missing = max(0, wish.desired - len(new) - room)
         free = max(free, min(missing - len(chosen), rest - wish.minimum_healthy))
     waiting = [task for task in pool if task.id not in leaving]
+    chosen = sorted(chosen, key=lambda task: task.id not in released)  # what ECS may end cannot come back
+    most = max(len(chosen) + min(free, 0), sum(task.id in released for task in chosen))
     return Departures(
-        going=frozenset(task.id for task in (*chosen, *waiting[: max(0, free)])),
+        going=frozenset(task.id for task in (*chosen[:most], *waiting[: max(0, free)])),
         yields=wish.minimum_healthy == 0 and (wish.desired == 0 or missing > 0),
     )
 

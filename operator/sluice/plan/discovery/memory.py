@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Literal, get_args
 
 from sluice.model.discovery import DiscoveryIntent, DiscoveryProof, Mode, NamespaceIntent
@@ -27,7 +28,7 @@ heal      HEALTHY is meant
 healing   it was accepted; an older UNHEALTHY could still become visible
 """
 OperationKind = Literal[
-    "register", "deregister", "service", "namespace", "namespace-deletion", "service-deletion"
+    "register", "deregister", "service", "service-deletion", "namespace", "namespace-deletion"
 ]
 INSTANCE_PREFIX: Final = "sluice-"
 _SHORT: Final = 12
@@ -35,6 +36,7 @@ _STAGES: Final = frozenset(get_args(Stage))
 _KINDS: Final = frozenset(get_args(OperationKind))
 
 
+@lru_cache(maxsize=8_192)
 def short(instance_id: str) -> str:
     """Return what an instance is called in the memory: 12 characters, or fewer.
 
@@ -89,6 +91,8 @@ class Memory:
     """The namespace's name, or its id while the name is not known."""
     service: str = ""
     backend: str = ""
+    former_backend: str = ""
+    """The backend before, while entries of its tasks are on their way out."""
     port: str = ""
     namespace_id: str = ""
     namespace_arn: str = ""
@@ -154,9 +158,7 @@ class Memory:
                 )
                 for one in entry.get("failing") or ()
             ),
-            acknowledgement=DiscoveryProof(
-                **{name: proof[key] for name, key in _PROOF.items()} if proof else {}
-            )
+            acknowledgement=DiscoveryProof(**{name: proof[key] for name, key in _PROOF.items()})
             if proof
             else None,
             left=tuple(cls.read(one) for one in entry.get("left") or ()),
@@ -227,6 +229,7 @@ _PLAIN: Final = {
     "namespace": "namespace",
     "service": "service",
     "backend": "backend",
+    "former_backend": "formerBackend",
     "port": "port",
     "namespace_id": "namespaceId",
     "namespace_arn": "namespaceArn",

@@ -46,6 +46,8 @@ class Answering:
     """Ids of instances, ours or not, that clients see as healthy and that do not leave."""
     leaving: AbstractSet[str]
     """Ids of ours that leave or have left."""
+    released: AbstractSet[str] = frozenset()
+    """Those of them whose tasks are given back to ECS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +271,7 @@ def _departures(
             wish,
             visible=visible,
             leaving=leaving,
+            released={task.id for task in own if instance_id(task.id) in answering.released},
             former=None if by_ecs is None else (lambda task: task.id not in by_ecs),
         )
         for slot, wish in wishes.items()

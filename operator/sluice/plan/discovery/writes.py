@@ -47,9 +47,10 @@ def create_namespace(intent: DiscoveryIntent, *, installation: str, makes: int, 
     """Return the creation of a namespace: the same request from every route that needs it first."""
     wish = intent.namespace
     assert wish.create  # noqa: S101 - only what may be created is created
+    identity = short_hash(installation, wish.create, wish.name, vpc, length=32)
     params: dict[str, Any] = {
         "Name": wish.name,
-        "CreatorRequestId": f"sluice-{short_hash(installation, wish.create, wish.name, vpc, length=32)}-{makes}",
+        "CreatorRequestId": f"sluice-{identity}-{makes}",
         "Tags": to_elb(namespace_tags(installation)),
     }
     return Action(

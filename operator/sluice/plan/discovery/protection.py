@@ -1,0 +1,68 @@
+"""Which tasks ECS is kept from ending before their entries have left.
+
+Every task that is registered or about to be is protected first, and again in good time. ECS refuses
+more protected tasks than a service wants, renewals most likely included (ECS guide, "Task scale-in
+protection": DEPLOYMENT_BLOCKED), so there are never more than that: those that ECS means to end come
+first, then the oldest. A task that is not protected is registered all the same: an answer that may
+vanish without notice is better than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from sluice.model.actions import Action
+from sluice.model.discovery import SeenTask, SlotWish
+from sluice.plan.discovery import writes
+from sluice.plan.discovery.entries import instance_id
+
+RENEWED_BEFORE: Final = 20 * 60.0
+"""Seconds before the end of a protection at which it is renewed."""
+CALLS: Final = 20
+"""Calls in one plan; more wait for the next."""
+
+
+def protections(
+    tasks: Sequence[SeenTask],
+    *,
+    needed: AbstractSet[str],
+    departing: AbstractSet[str],
+    wishes: Mapping[str, SlotWish],
+    now: float,
+) -> tuple[list[Action], float | None]:
+    """Return the calls, and when the next renewal is due.
+
+    `needed` and `departing` are instance ids.
+    """
+    asked: list[SeenTask] = []
+    ends: list[float] = []
+    for slot, members in _by_slot(tasks).items():
+        wish = wishes.get(slot[1]) if not slot[0] else None
+        held = sum(task.protected_until > now for task in members if task.running)
+        room = len(members) if wish is None else wish.desired - held
+        for task in sorted(members, key=lambda task: _rank(task, departing)):
+            if instance_id(task.id) not in needed:
+                continue
+            if task.protected_until > now + RENEWED_BEFORE:
+                ends.append(task.protected_until - RENEWED_BEFORE)
+            elif task.protected_until > now:
+                if room >= 0:
+                    asked.append(task)
+            elif room > 0:
+                room -= 1
+                asked.append(task)
+    reason = "ECS is not to end them before their entries have left"
+    return writes.protect(asked, enabled=True, reason=reason)[:CALLS], min(ends, default=None)
+
+
+def _by_slot(tasks: Iterable[SeenTask]) -> dict[tuple[str, str], list[SeenTask]]:
+    slots: dict[tuple[str, str], list[SeenTask]] = {}
+    for task in tasks:
+        slots.setdefault((task.backend, task.slot), []).append(task)
+    return slots
+
+
+def _rank(task: SeenTask, departing: AbstractSet[str]) -> tuple[bool, float, str]:
+    return (instance_id(task.id) not in departing, task.started_at, task.id)
