@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice.api.v1alpha1.status import DeploymentStatus, ServiceRouteStatus
 from sluice.model.conditions import conditions
+from sluice.model.discovery import DiscoveryProof
 from sluice.model.traffic import HeaderRoute, SlotTarget, Traffic
 from sluice.plan.deployment.history import entry
 from sluice.plan.deployment.state import (
@@ -19,6 +20,7 @@ from sluice.plan.deployment.state import (
     State,
     TargetGroup,
 )
+from sluice.plan.discovery.memory import Failing, Leaving, Memory, Pending
 
 NOW = 1_790_000_000.0
 
@@ -151,3 +153,20 @@ def test_a_progressive_rollout_is_in_the_schema() -> None:
     }
     parsed = DeploymentStatus.model_validate(status)
     assert parsed.model_dump(by_alias=True, exclude_none=True) == status
+
+
+def test_a_full_discovery_status_is_in_the_schema() -> None:
+    """Every member that the planner's memory can hold has a field, in a place that is left, too."""
+    place = filled(
+        Memory,
+        mode="Tasks",
+        operations=(Pending(kind="register", target="0a1b", id="op", since=NOW),),
+        leaving=(Leaving(stage="hidden", since=NOW, instances=("0a1b",)),),
+        failing=(filled(Failing, targets=("0a1b",)),),
+        acknowledgement=filled(DiscoveryProof),
+        left=(),
+    )
+    status = {"discovery": dataclasses.replace(place, left=(place,)).write()}
+    parsed = ServiceRouteStatus.model_validate(status)
+    assert parsed.model_dump(by_alias=True, exclude_none=True) == status
+    assert Memory.read(status["discovery"]) == dataclasses.replace(place, left=(place,))

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluice.api.v1alpha1.schema import Typed, atomic, list_map
+from sluice.api.v1alpha1.status_discovery import DiscoveryStatus
 from sluice.api.v1alpha1.status_rollout import (
     Parts,
     RejectedRevision,
@@ -189,7 +190,9 @@ class HistoryEntry(Typed):
     duration_seconds: float | None = None
     """How long it took."""
     rollback_seconds: float | None = None
-    """From decision to the old state."""
+    """From decision to the old state: of the listener rules, of the names where there are no rules."""
+    rollback_discovery_seconds: float | None = None
+    """From decision until names in Cloud Map had followed."""
     reason: str | None = None
     """Why it ended so."""
     by: str | None = None
@@ -233,6 +236,8 @@ class DeploymentStatus(Typed):
     """Target groups."""
     anchors: Annotated[list[AnchorStatus], list_map("listenerArn", "containerPort", most=64)] | None = None
     """Rules that keep target groups associated."""
+    registries: Annotated[list[str], atomic(most=8)] | None = None
+    """Cloud Map services that ECS was given on behalf of ServiceRoutes."""
     routes: Annotated[list[RouteProof], list_map("name", most=256)] | None = None
     """Routes that have proved the weights."""
     intents: dict[str, str] | None = None
@@ -324,7 +329,7 @@ class RouteSummary(Typed):
 
 
 class ServiceRouteStatus(Typed):
-    """What is in the load balancer."""
+    """What is in the load balancer and in Cloud Map."""
 
     observed_generation: int | None = None
     """Generation of the spec that this status is about."""
@@ -334,6 +339,10 @@ class ServiceRouteStatus(Typed):
     """Listeners and our rules on them."""
     backends: Annotated[list[BackendStatus], list_map("name", most=64)] | None = None
     """Acknowledged weights."""
+    discovery: DiscoveryStatus | None = None
+    """What is in Cloud Map."""
+    rules_generation: int | None = None
+    """Generation whose listener rules are proven, of a route that has a name in Cloud Map as well."""
     intents: dict[str, str] | None = None
     """reconcile-now by its last handled value."""
     summary: RouteSummary | None = None
