@@ -251,7 +251,7 @@ def test_point_8_no_call_follows_a_status_write_that_failed(monkeypatch: pytest.
     original = RouteController._write_status
 
     def without_intent(self: RouteController, *args: Any, **kwargs: Any) -> None:
-        if kwargs["proof"] is not None:
+        if kwargs["done"]:
             original(self, *args, **kwargs)
 
     monkeypatch.setattr(RouteController, "_write_status", without_intent)

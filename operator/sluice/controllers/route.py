@@ -1,37 +1,50 @@
-"""Reconcile one ServiceRoute: rules that carry the weights its Deployments publish, and the proof.
+"""Reconcile one ServiceRoute: rules that carry the weights its Deployments publish, names, and the proof.
 
-The pass: listeners and backends, the rules as they are, a pure plan, the intent (priorities before
-CreateRule, weights before they are sent), the writes, a read of what was written, the
-acknowledgement. A backend's key is urgent when its acknowledgement changed, so that a rollout does not
-wait for two watch round trips (rollout.md §7 point 9), and goes through the rollback's lane in a rollback.
+The pass: a look at listeners, Cloud Map and backends, two pure plans, the intent of both in one status write
+(priorities before CreateRule, weights and entries before they are sent), the writes, a read of what was
+written, the acknowledgements in a second one. The halves, `route_rules` and `discovery`, do not know each
+other: what goes wrong with one is told and keeps the other from nothing. In a rollback the rules' writes come
+first of all, and the names in the pass right after it. A backend's key is urgent when its acknowledgement
+changed, so that a rollout does not wait for two watch round trips (rollout.md §7 point 9), and goes through
+the rollback's lane in a rollback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sluice.apply.errors import ApplyFailed
+from sluice.controllers.discovery import Asked, NameKeeper, Names, concerned, waiting
 from sluice.controllers.record import Record
 from sluice.controllers.route_looks import RouteLooks, RoutePass
 from sluice.controllers.route_removal import RouteRemover
+from sluice.controllers.route_rules import RuleKeeper, Rules
 from sluice.controllers.settings import ControllerSettings
-from sluice.model.binding import Priority
-from sluice.model.errors import SluiceError, WriteConflict
+from sluice.model.errors import LeadershipLost, Refused, SluiceError, WriteConflict
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.plan.failures import failure_of
-from sluice.plan.route.desired import DesiredRule, Problem, desired_rules
-from sluice.plan.route.observed import remark, watched, with_observed, without_observed
-from sluice.plan.route.planner import PlannedRule, RulePlan, plan_rules
-from sluice.plan.route.proof import Proof, acknowledgements, verify
-from sluice.plan.route.status import is_ready, parents_status, summary, with_conditions
-from sluice.plan.route.twins import with_headers
+from sluice.plan.route.desired import Problem
+from sluice.plan.route.observed import remark, without_observed
+from sluice.plan.route.status import is_ready, together, with_conditions
 from sluice.ports import Result, World
 from sluice.telemetry import tracing
 
-_REWRITE_SECONDS: Final = 1.0
-"""How soon to look again at rules that are not as they were written."""
+_FOLLOW = Problem(reason="RollingOut", message="the name in Cloud Map follows the listener rules")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """The two halves of a pass, before or after their writes."""
+
+    seen: RoutePass
+    rules: Rules | None
+    error: SluiceError | None
+    """What ended the rules' half."""
+    names: Names | None
+    """None where the route has no name, and where the rules come first."""
+    named: bool
+    """The route has, had or shall have a name in Cloud Map."""
 
 
 class RouteController:
@@ -42,10 +55,14 @@ class RouteController:
         self._world = world
         self._settings = settings
         self._looks = RouteLooks(world, settings)
-        self._remover = RouteRemover(world, settings, self._looks, self._tell_problem)
+        self._rules = RuleKeeper(world, settings, self._looks)
+        self._names = NameKeeper(world, settings)
+        self._remover = RouteRemover(
+            world, settings, looks=self._looks, names=self._names, tell=self._tell_problem
+        )
 
     def reconcile(self, key: Key) -> Result:
-        """Make the route's rules equal to its spec and to what its Deployments publish."""
+        """Make rules and names equal to the route's spec and to what its Deployments publish."""
         obj = self._world.store.get(key)
         if obj is None:
             self._looks.forget(key)
@@ -55,170 +72,178 @@ class RouteController:
             if "deletionTimestamp" in obj["metadata"]:
                 return self._remover.remove(record)
             record.hold()
-            with tracing.span("observe"):
-                now_seen = self._looks.look(record)
-            return self._converge(now_seen)
+            return self._converge(self._looks.begin(record))
         except WriteConflict:
             raise
         except SluiceError as error:
             self._tell(record, error)
             raise
 
-    def _converge(self, now_seen: RoutePass) -> Result:
-        parents, backends = now_seen.parents, now_seen.backends
-        plain, problems = desired_rules(now_seen.key, now_seen.intent, parents=parents, backends=backends)
-        desired, untwinned = with_headers(plain, now_seen.intent, parents=parents, backends=backends)
-        self._world.requests.watch(now_seen.context, watched(backends))
-        with tracing.span("plan") as span:
-            plan = plan_rules(
-                now_seen.key,
-                installation=self._settings.installation_id,
-                desired=desired,
-                parents=parents,
-                # Rules of a listener that is to be left go last, and not while another one is missing.
-                former=() if now_seen.lost or problems else now_seen.former,
-                memory=now_seen.memory,
-            )
-            if span.recording:
-                span.put({tracing.ACTIONS: len(plan.actions)})
-        tracing.in_rollout(*_served(now_seen))
-        problem = next(iter((*now_seen.lost, *problems, *plan.problems, *untwinned)), None)
+    def _converge(self, begun: RoutePass) -> Result:
+        work = self._plan(begun)
         if self._settings.suspended:
-            return self._report_only(now_seen, plan)
-        if plan.actions:
-            working = Problem(
-                reason="RollingOut", message=f"writing {len(plan.actions)} listener rule changes"
-            )
-            self._write_status(now_seen, desired, plan.rules, proof=None, problem=problem or working)
-        for note in plan.notes:
-            now_seen.record.note(type_=note.type, reason=note.reason, message=note.message)
-        rules = self._apply(now_seen, plan)
-        if rules is None:
-            return Result(wake_at=self._world.clock.now(), rollback=now_seen.rollback)
-        proof = self._prove(now_seen, plan, rules)
-        if proof is not None and proof.wrong:
-            wrong = next(iter(proof.wrong.values()))
-            problem = problem or Problem(reason="RollingOut", message=f"{wrong}; writing it again")
-            self._world.facts.forget(now_seen.context.binding, *(parent.listener_arn for parent in parents))
-        before = [without_observed(entry) for entry in now_seen.previous.get("backends", ())]
-        self._write_status(now_seen, desired, rules, proof=proof, problem=problem)
-        after = [without_observed(entry) for entry in now_seen.record.status.get("backends", ())]
-        changed = after != before
-        urgent = tuple(Key(DEPLOYMENT, now_seen.key.namespace, name) for name in backends)
-        return Result(
-            wake_at=self._again(now_seen, proof),
-            urgent=urgent if changed else (),
-            rollback=now_seen.rollback,
-        )
+            return self._report_only(work)
+        if work.error is not None and not work.named:
+            raise work.error
+        if (work.rules and work.rules.plan.actions) or (work.names and work.names.acts):
+            self._write_status(work, done=False)
+        for note in (
+            *(work.rules.plan.notes if work.rules else ()),
+            *(work.names.notes if work.names else ()),
+        ):
+            work.seen.record.note(type_=note.type, reason=note.reason, message=note.message)
+        work = self._send(work)
+        if work.rules and work.rules.superseded:
+            return Result(wake_at=self._world.clock.now(), rollback=work.seen.rollback)
+        if work.error is not None and not work.named:
+            raise work.error
+        self._write_status(work, done=True)
+        return self._result(work)
 
-    def _again(self, now_seen: RoutePass, proof: Proof | None) -> float | None:
-        """Return when to look again whatever happens; None where the resync is soon enough."""
-        now = self._world.clock.now()
-        times = []
-        if proof is not None and proof.wrong:
-            times.append(now + _REWRITE_SECONDS)
-        if now_seen.moving:
-            times.append(now + self._settings.drift_interval / 4)
-        traffics = [facts.traffic for facts in now_seen.backends.values() if facts.traffic]
-        # A proof that is only valid later is given later (§7 point 4).
-        times += [traffic.verify_after for traffic in traffics if traffic.verify_after > now]
-        return min(times, default=None)
+    # The halves.
 
-    def _apply(self, now_seen: RoutePass, plan: RulePlan) -> tuple[PlannedRule, ...] | None:
-        """Send the writes and return the rules with the ARNs that are known now; None if outdated."""
-        if not plan.actions:
-            return plan.rules
+    def _plan(self, begun: RoutePass) -> _Work:
+        seen, rules, error = begun, None, None
         try:
-            applied = self._world.executor.run(
-                plan.actions,
-                key=now_seen.key,
-                binding=now_seen.context.binding,
-                still_current=lambda: self._looks.still_current(now_seen),
+            with tracing.span("observe"):
+                seen = self._looks.look(begun)
+            rules = self._rules.plan(seen)
+        except (WriteConflict, LeadershipLost):
+            raise
+        except SluiceError as failed:
+            error = failed
+        named = concerned(seen.intent.discovery, seen.previous)
+        rules_first = seen.rollback and rules is not None and bool(rules.plan.actions)
+        asked = Asked(
+            key=seen.key,
+            generation=seen.generation,
+            intent=seen.intent.discovery,
+            status=seen.previous,
+            context=seen.context,
+            tenant=seen.tenant,
+            parents=None if error is not None or seen.lost else seen.parents,
+            backends=seen.named,
+        )
+        names = self._names.plan(asked) if named and not rules_first else None
+        return _Work(seen=seen, rules=rules, error=error, names=names, named=named)
+
+    def _send(self, work: _Work) -> _Work:
+        rules, names, error = work.rules, work.names, work.error
+        if rules is not None:
+            try:
+                rules = self._rules.send(rules)
+            except (WriteConflict, LeadershipLost):
+                raise
+            except SluiceError as failed:
+                rules, error = None, failed
+        if names is not None and not (rules and rules.superseded):
+            names = self._names.send(
+                names,
+                key=work.seen.key,
+                binding=work.seen.context.binding,
+                still_current=lambda: self._looks.still_current(work.seen),
             )
-        except ApplyFailed as failed:
-            raise failed.cause from failed
-        if applied.superseded:
-            return None
-        return tuple(
-            rule if rule.arn else replace(rule, arn=str(applied.outputs.get(rule.output, "")))
-            for rule in plan.rules
+        return replace(work, rules=rules, names=names, error=error)
+
+    def _result(self, work: _Work) -> Result:
+        """Return when to look again; raises what stopped a half that nothing else brings back sooner."""
+        again = self._rules.again(work.rules) if work.rules else None
+        wakes = [again, work.names.wake_at if work.names else None]
+        if work.named and work.names is None:
+            wakes.append(self._world.clock.now())
+        if work.error is not None and wakes[1] is None:
+            raise work.error
+        failed = work.names.error if work.names else None
+        if failed is not None and work.error is None:
+            if again is None and not isinstance(failed, Refused):
+                raise failed
+            wakes[1] = None
+        times = [time for time in wakes if time is not None]
+        changed = _told(work.seen.record.status) != _told(work.seen.previous)
+        names = {*work.seen.backends, *work.seen.named} if changed else ()
+        return Result(
+            wake_at=min(times, default=None),
+            urgent=tuple(Key(DEPLOYMENT, work.seen.key.namespace, name) for name in sorted(names)),
+            rollback=work.seen.rollback,
         )
 
-    def _prove(self, now_seen: RoutePass, plan: RulePlan, rules: Sequence[PlannedRule]) -> Proof | None:
-        """Read the rules back when something was written or is not proven yet; None otherwise."""
-        if now_seen.memory.settled and not plan.actions:
-            return None
-        at = self._world.clock.now()
-        # Without the proof a rollback is not over: its reads may take the reserve, as its writes do.
-        priority = Priority.ROLLBACK if now_seen.rollback else Priority.VERIFY
-        context = replace(now_seen.context, priority=priority)
-        with tracing.span("prove"):
-            seen = self._world.facts.rules_by_arn(context, [rule.arn for rule in rules if rule.arn])
-            return verify(rules, seen, at=at)
-
-    def _report_only(self, now_seen: RoutePass, plan: RulePlan) -> Result:
-        for action in plan.actions:
-            now_seen.record.note(
+    def _report_only(self, work: _Work) -> Result:
+        actions = [
+            *(work.rules.plan.actions if work.rules else ()),
+            *(action for plan in (work.names.plans if work.names else ()) for action in plan.actions),
+        ]
+        for action in actions:
+            work.seen.record.note(
                 type_="Warning",
                 reason="DriftFound",
                 message=f"suspended; would send {action.operation} for {action.subject}: {action.reason}",
             )
+        if work.error is not None:
+            raise work.error
         return Result()
 
     # Status.
 
-    def _write_status(
-        self,
-        now_seen: RoutePass,
-        desired: Sequence[DesiredRule],
-        rules: Sequence[PlannedRule],
-        *,
-        proof: Proof | None,
-        problem: Problem | None,
-    ) -> None:
-        own = {parent.listener_arn for parent in now_seen.parents}
-        previous = now_seen.record.status
-        acknowledged = acknowledgements(
-            previous,
-            generation=now_seen.generation,
-            backends=now_seen.backends,
-            desired=desired,
-            rules=rules,
-            proof=proof,
-        )
-        entries = with_observed(
-            acknowledged,
-            backends=now_seen.backends,
-            intent=now_seen.intent,
-            tested=any(parent.test for parent in now_seen.parents),
-            counted=lambda name, since: self._world.requests.counted(now_seen.key, name, since=since),
-        )
-        body: dict[str, Any] = {
-            "intents": dict(now_seen.previous.get("intents", {})),
-            "parents": parents_status(now_seen.parents, rules, previous=previous, proof=proof)
-            + [
-                dict(parent)
-                for parent in now_seen.previous.get("parents", ())
-                if problem is not None and parent["listenerArn"] not in own
-            ],
-            "backends": entries,
-            "summary": summary(
-                now_seen.intent,
-                rules,
-                now_seen.backends,
-                listeners=[parent.name for parent in now_seen.parents],
-            ),
-        }
+    def _write_status(self, work: _Work, *, done: bool) -> None:
+        seen, rules, names = work.seen, work.rules, work.names
+        now = seen.record.status
+        problem = together(self._rules_problem(work, done=done), self._names_problem(work))
+        if rules is not None:
+            own: Mapping[str, Any] = self._rules.status(rules, now, failed=problem is not None)
+        else:
+            own = {member: now[member] for member in ("parents", "backends", "summary") if member in now}
+        body: dict[str, Any] = {"intents": dict(seen.previous.get("intents", {})), **own}
+        discovery = names.status if names is not None else now.get("discovery")
+        if discovery is not None:
+            body["discovery"] = discovery
+        if work.named and self._rules_stand(work, done=done):
+            body["rulesGeneration"] = seen.generation
         status = with_conditions(
             body,
             # The pass's own intent is no transition: what was Ready and is again never ceased to be.
-            previous=now_seen.previous,
-            generation=now_seen.generation,
+            previous=seen.previous,
+            generation=seen.generation,
             now=self._world.clock.now(),
             problem=problem,
-            remark=remark(entries),
+            remark=remark(body.get("backends", ())),
         )
-        now_seen.record.save(status)
+        seen.record.save(status)
+
+    def _rules_stand(self, work: _Work, *, done: bool) -> bool:
+        """Tell whether the rules are proven for this generation and every published weight."""
+        rules = work.rules
+        if rules is None or rules.problem is not None or (rules.plan.actions and not done):
+            return False
+        proven = rules.proof is not None and not rules.proof.wrong
+        return proven or (rules.seen.memory.settled and not rules.plan.actions)
+
+    def _rules_problem(self, work: _Work, *, done: bool) -> Problem | None:
+        ready = is_ready(work.seen.previous, generation=work.seen.generation)
+        if work.error is not None:
+            failure = failure_of(work.error)
+            if ready and (failure is None or failure.passing):
+                return None
+            if failure is None:
+                return Problem(reason="RollingOut", message=f"the listener rules: {work.error}")
+            return Problem(reason=failure.reason, message=failure.message)
+        if work.rules is None:
+            return None
+        if not done and work.rules.plan.actions and work.rules.problem is None:
+            count = len(work.rules.plan.actions)
+            return Problem(reason="RollingOut", message=f"writing {count} listener rule changes")
+        return work.rules.problem
+
+    def _names_problem(self, work: _Work) -> Problem | None:
+        names = work.names
+        if names is None:
+            return _FOLLOW if work.named else None
+        if names.error is not None and is_ready(work.seen.previous, generation=work.seen.generation):
+            failure = failure_of(names.error)
+            if failure is None or failure.passing:
+                return None
+        if names.problem is not None or names.settled:
+            return names.problem
+        return Problem(reason="RollingOut", message=waiting(names.memory))
 
     def _tell(self, record: Record, error: SluiceError) -> None:
         """Put an error into the conditions; what worked and is only slow stays Ready."""
@@ -229,10 +254,13 @@ class RouteController:
             return
         self._tell_problem(record, Problem(reason=failure.reason, message=failure.message))
 
-    def _tell_problem(self, record: Record, problem: Problem) -> None:
+    def _tell_problem(
+        self, record: Record, problem: Problem, discovery: Mapping[str, Any] | None = None
+    ) -> None:
         """Put a problem into the conditions and leave the rest of the status as it is."""
+        body = record.status if discovery is None else {**record.status, "discovery": discovery}
         status = with_conditions(
-            record.status,
+            body,
             previous=record.status,
             generation=record.generation,
             now=self._world.clock.now(),
@@ -241,14 +269,8 @@ class RouteController:
         record.save(status)
 
 
-def _served(now_seen: RoutePass) -> list[tuple[str, str]]:
-    """Return uid and rollout of each backend that has published what this route has not acknowledged yet."""
-    known = {
-        entry.get("name"): (entry.get("rolloutId"), entry.get("seq"))
-        for entry in now_seen.previous.get("backends", ())
-    }
-    return [
-        (facts.traffic.uid, facts.traffic.rollout_id)
-        for name, facts in now_seen.backends.items()
-        if facts.traffic and known.get(name) != (facts.traffic.rollout_id, facts.traffic.seq)
-    ]
+def _told(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what a status tells the Deployments that its route names."""
+    named = status.get("discovery") or {}
+    entries = [without_observed(entry) for entry in status.get("backends", ())]
+    return entries, named.get("acknowledgement"), named.get("registryArn"), bool(named.get("instances"))

@@ -8,10 +8,12 @@ from typing import Any
 
 from sluice.api.v1alpha1.duration import seconds_or
 from sluice.api.v1alpha1.route import parse_route
+from sluice.controllers.discovery import backends_of
 from sluice.controllers.parents import resolve_parent
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Binding, CallContext, Priority
+from sluice.model.discovery import DiscoveryIntent
 from sluice.model.errors import AwsFailure, Refused
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.tenancy import PRIORITIES, TenancyRule
@@ -33,8 +35,12 @@ class RoutePass:
     record: Record
     previous: Mapping[str, Any]
     context: CallContext
+    tenant: TenancyRule
     intent: RouteIntent
     backends: Mapping[str, BackendFacts]
+    """Those of the rules."""
+    named: Mapping[str, BackendFacts]
+    """Those that have, had or shall have a name in Cloud Map."""
     parents: tuple[Parent, ...]
     former: tuple[Parent, ...]
     lost: tuple[Problem, ...]
@@ -54,7 +60,8 @@ class RoutePass:
     @property
     def rollback(self) -> bool:
         """Tell whether a backend wants back to what worked."""
-        return any(facts.traffic is not None and facts.traffic.rollback for facts in self.backends.values())
+        published = (*self.backends.values(), *self.named.values())
+        return any(facts.traffic is not None and facts.traffic.rollback for facts in published)
 
     @property
     def moving(self) -> bool:
@@ -72,13 +79,11 @@ class RouteLooks:
         self._world = world
         self._settings = settings
 
-    def look(self, record: Record) -> RoutePass:
-        """Return what the pass works on; raises Refused for a spec that can't or may not be."""
+    def begin(self, record: Record) -> RoutePass:
+        """Return what is known without a look at AWS; raises Refused for a spec that can't or may not be."""
         key, obj = record.key, record.obj
         spec = parse_route(obj)
         tenant = self.tenant(key)
-        for hostname in spec.hostnames or [""]:
-            permit_hostname(tenant, hostname)
         previous, generation = record.status, record.generation
         context = CallContext(binding=self.binding(tenant, previous), priority=Priority.ROLLOUT, key=key)
         intent = intent_of(spec, key, created=obj["metadata"].get("creationTimestamp", ""))
@@ -88,8 +93,10 @@ class RouteLooks:
             record=record,
             previous=previous,
             context=context,
+            tenant=tenant,
             intent=intent,
             backends=backends,
+            named={name: self.backend(key, name) for name in backends_of(intent.discovery, previous)},
             parents=(),
             former=(),
             lost=(),
@@ -99,13 +106,19 @@ class RouteLooks:
             context = replace(context, priority=Priority.ROLLBACK)
         elif memory.settled and not found.moving:
             context = replace(context, priority=Priority.DRIFT)
-        parents, lost = self._parents(context, obj, tenant)
+        return replace(found, context=context)
+
+    def look(self, found: RoutePass) -> RoutePass:
+        """Return the pass with its listeners and their rules; raises Refused where they may not be used."""
+        if found.intent.rules:
+            for hostname in found.intent.hostnames or ("",):
+                permit_hostname(found.tenant, hostname)
+        parents, lost = self._parents(found.context, found.record.obj, found.tenant)
         names = {parent.listener_arn for parent in parents}
         return replace(
             found,
-            context=context,
             parents=parents,
-            former=self._former(context, previous, without=names),
+            former=self._former(found.context, found.previous, without=names),
             lost=lost,
         )
 
@@ -122,7 +135,10 @@ class RouteLooks:
     def binding(self, tenant: TenancyRule, status: Mapping[str, Any]) -> Binding:
         """Return where the rules are; raises Refused when the tenancy says another place by now."""
         binding = binding_for(self._settings.tenancy, tenant, "")
-        permit_place(binding, [parent["listenerArn"] for parent in status.get("parents", ())])
+        discovery = status.get("discovery") or {}
+        places = [discovery, *discovery.get("left", ())]
+        arns = [parent["listenerArn"] for parent in status.get("parents", ())]
+        permit_place(binding, [*arns, *(place.get("namespaceArn", "") for place in places)])
         return binding
 
     def backend(self, key: Key, name: str) -> BackendFacts:
@@ -141,12 +157,21 @@ class RouteLooks:
             bake=_bake(obj),
         )
 
+    def named_by_spec(self, record: Record) -> DiscoveryIntent | None:
+        """Return what a route asks for in Cloud Map; None too where its spec is refused."""
+        created = record.obj["metadata"].get("creationTimestamp", "")
+        try:
+            return intent_of(parse_route(record.obj), record.key, created=created).discovery
+        except Refused:
+            return None
+
     def still_current(self, now_seen: RoutePass) -> bool:
         """Compare with the store right before a write: same spec, same promises (§7 point 2)."""
         obj = self._world.store.get(now_seen.key)
         if obj is None or int(obj["metadata"]["generation"]) != now_seen.generation:
             return False
-        return all(self.backend(now_seen.key, name) == facts for name, facts in now_seen.backends.items())
+        known = {**now_seen.backends, **now_seen.named}
+        return all(self.backend(now_seen.key, name) == facts for name, facts in known.items())
 
     def rules(
         self, context: CallContext, listener_arn: str, *, max_age: float | None = None

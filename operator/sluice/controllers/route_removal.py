@@ -1,17 +1,24 @@
-"""The end of a ServiceRoute: its rules go, wherever they are, then the object may."""
+"""The end of a ServiceRoute: its rules go, wherever they are, and its names; then the object may.
+
+The rules go in the first pass. The names take longer, because clients keep answers: they are hidden, waited
+for and removed like those of any task that leaves. Before the object is released the rules are looked for
+once more: one whose creation was not answered may have come to light meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from sluice.apply.errors import ApplyFailed
+from sluice.controllers.discovery import Asked, NameKeeper, Names, backends_of, concerned, waiting
 from sluice.controllers.parents import resolve_parent
 from sluice.controllers.record import Record
 from sluice.controllers.route_looks import RouteLooks
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext, Priority
 from sluice.model.conditions import parse_timestamp
+from sluice.model.discovery import DiscoveryIntent
 from sluice.model.errors import Refused
 from sluice.model.keys import DEPLOYMENT, FINALIZER, Key
 from sluice.model.ownership import ROUTE_RULE
@@ -22,42 +29,85 @@ from sluice.plan.route.desired import Parent, Problem
 from sluice.plan.route.planner import own_rules, plan_removal
 from sluice.ports import Object, Result, World
 
+_SUSPENDED = Problem(reason="Paused", message="suspended; the deletion waits")
+
+
+class Tell(Protocol):
+    """Puts what is waited for into the conditions, and what is left of the names into the status."""
+
+    def __call__(self, record: Record, problem: Problem, discovery: Mapping[str, Any] | None = None) -> None:
+        """Write the status."""
+
 
 class RouteRemover:
-    """Deletes a route's rules and releases the object."""
+    """Deletes a route's rules and names and releases the object."""
 
     def __init__(
-        self,
-        world: World,
-        settings: ControllerSettings,
-        looks: RouteLooks,
-        tell: Callable[[Record, Problem], None],
+        self, world: World, settings: ControllerSettings, *, looks: RouteLooks, names: NameKeeper, tell: Tell
     ) -> None:
-        """Work with `world`; `tell` puts what is waited for into the conditions."""
+        """Work with `world`."""
         self._world = world
         self._settings = settings
         self._looks = looks
+        self._names = names
         self._tell = tell
 
     def remove(self, record: Record) -> Result:
-        """Delete the route's rules wherever they are, then let the object go."""
+        """Delete the route's rules and names wherever they are, then let the object go."""
         key = record.key
         if FINALIZER not in record.finalizers:
             return Result()
         if self._settings.suspended:
-            self._tell(record, Problem(reason="Paused", message="suspended; the deletion waits"))
+            self._tell(record, _SUSPENDED)
             return Result()
         binding = self._looks.binding(self._looks.tenant(key), record.status)
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
+        former = self._looks.named_by_spec(record)
+        if former or concerned(None, record.status):
+            begun = (record.status.get("discovery") or {}).get("generation") == record.generation
+            if not begun:
+                self._delete_rules(key, record.obj, context)
+            left = self._remove_names(record, context, former)
+            if left is not None:
+                return left
         unanswered = self._delete_rules(key, record.obj, context)
         until = parse_timestamp(record.obj["metadata"]["deletionTimestamp"]) + STALE_READS
         if unanswered and self._world.clock.now() < until:
             text = f"waiting whether rule {unanswered[0]}, whose creation was not answered, comes to light"
             self._tell(record, Problem(reason="Deleting", message=text))
             return Result(wake_at=until)
+        backends = {*deployments_of([record.obj]), *backends_of(None, record.status)}
         record.release()
-        backends = sorted(deployments_of([record.obj]))
-        return Result(urgent=tuple(Key(DEPLOYMENT, key.namespace, name) for name in backends))
+        return Result(urgent=tuple(Key(DEPLOYMENT, key.namespace, name) for name in sorted(backends)))
+
+    def _remove_names(
+        self, record: Record, context: CallContext, former: DiscoveryIntent | None
+    ) -> Result | None:
+        """Take the names out of Cloud Map; None when nothing of them is left."""
+        key = record.key
+        asked = Asked(
+            key=key,
+            generation=record.generation,
+            intent=None,
+            former=former,
+            status=record.status,
+            context=context,
+            tenant=None,
+            parents=None,
+            backends={name: self._looks.backend(key, name) for name in backends_of(None, record.status)},
+        )
+        names = self._names.plan(asked)
+        if names.acts:
+            self._tell(record, _leaving(names), names.status)
+        for note in names.notes:
+            record.note(type_=note.type, reason=note.reason, message=note.message)
+        names = self._names.send(names, key=key, binding=context.binding, still_current=lambda: True)
+        if names.over:
+            return None
+        self._tell(record, _leaving(names), names.status)
+        if names.error is not None and not isinstance(names.error, Refused):
+            raise names.error
+        return Result(wake_at=names.wake_at)
 
     def _delete_rules(self, key: Key, obj: Object, context: CallContext) -> tuple[str, ...]:
         """Delete every rule that is seen; return those that were meant to be made and are not seen."""
@@ -99,3 +149,7 @@ class RouteRemover:
             and parent["listenerArn"] in seen
             and rule["name"] not in seen[parent["listenerArn"]]
         )
+
+
+def _leaving(names: Names) -> Problem:
+    return names.problem or Problem(reason="Deleting", message=waiting(names.memory))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sluice.model.discovery import PROPAGATION
 from sluice.model.tenancy import Tenancy
 
 
@@ -17,6 +18,8 @@ class ControllerSettings:
     """How old a read of services and rules may be at rest, and how often rest is looked at."""
     attributes_interval: float = 600.0
     """The same for target groups with their attributes."""
+    discovery_propagation: float = PROPAGATION
+    """How long an answer of Cloud Map may be on its way after it changed."""
     suspended: bool = False
     """The switch for the whole operator: observe and report drift, write nothing to AWS."""
     rules_per_listener: int = 100

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sluice.model.discovery import DiscoveryIntent
 from sluice.model.keys import GROUP
 
 PathType = Literal["Exact", "PathPrefix", "RegularExpression"]
@@ -62,10 +63,11 @@ class RouteIntent:
     rules: tuple[RuleIntent, ...]
     age: str
     """creationTimestamp, then namespace/name: the older route wins a tie (Gateway API)."""
+    discovery: DiscoveryIntent | None = None
 
     @property
     def backend_names(self) -> tuple[str, ...]:
-        """Return the Deployments that this route sends to, each once, in order of first mention."""
+        """Return the Deployments that the rules send to, each once, in order of first mention."""
         return tuple(dict.fromkeys(b.name for rule in self.rules for b in rule.backends))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sluice.api.v1alpha1.discovery import Discovery
 from sluice.api.v1alpha1.route import RouteMatch, RouteRule, ServiceRouteSpec
+from sluice.model.discovery import DiscoveryIntent, DnsRecord, NamespaceIntent, RoutingPolicy
 from sluice.model.keys import Key
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
 
@@ -17,6 +19,28 @@ def intent_of(spec: ServiceRouteSpec, key: Key, *, created: str) -> RouteIntent:
         rules=tuple(_rule(rule) for rule in spec.rules or ()),
         # A tag's value may hold these characters and no others that could occur here.
         age=f"{created}/{key.namespace}/{key.name}",
+        discovery=discovery_intent(spec.discovery) if spec.discovery else None,
+    )
+
+
+def discovery_intent(discovery: Discovery) -> DiscoveryIntent:
+    """Return what `spec.discovery` asks for, defaults filled in."""
+    ref, dns, backend = discovery.namespace_ref, discovery.dns, discovery.backend_ref
+    default: RoutingPolicy = "WEIGHTED" if discovery.mode == "Alias" else "MULTIVALUE"
+    return DiscoveryIntent(
+        mode=discovery.mode,
+        namespace=NamespaceIntent(
+            name=ref.name or "",
+            id=ref.id or "",
+            create=ref.create.type if ref.create else None,
+            vpc=(ref.create.vpc or "") if ref.create else "",
+        ),
+        service=discovery.service_name,
+        backend=backend.name if backend else "",
+        port=str(backend.port) if backend else "",
+        records=tuple(DnsRecord(type=r.type, ttl=r.ttl_seconds) for r in (dns.records if dns else ())),
+        routing=(dns.routing_policy if dns else None) or default,
+        attributes=dict(discovery.attributes or {}),
     )
 
 

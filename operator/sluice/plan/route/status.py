@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sluice.model.conditions import READY, conditions
+from sluice.model.conditions import READY, STALLED_REASONS, conditions
 from sluice.model.traffic import acknowledged
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.plan.route.intent import RouteIntent
@@ -35,7 +35,7 @@ def memory_of(status: Mapping[str, Any], *, generation: int, backends: Mapping[s
     return Memory(
         priorities=priorities,
         known=frozenset(known),
-        settled=is_ready(status, generation=generation)
+        settled=_rules_stand(status, generation=generation)
         and not stale_backends(status, generation=generation, backends=backends),
         written=written,
         sticky=frozenset(sticky),
@@ -48,6 +48,26 @@ def is_ready(status: Mapping[str, Any], *, generation: int) -> bool:
         condition["type"] == READY and condition["status"] == "True"
         for condition in status.get("conditions", ())
     )
+
+
+def _rules_stand(status: Mapping[str, Any], *, generation: int) -> bool:
+    """Tell whether the last pass left the rules as this generation wants them.
+
+    A route with a name in Cloud Map says so by itself: Ready waits for the name, too.
+    """
+    if "discovery" in status:
+        return status.get("rulesGeneration") == generation
+    return is_ready(status, generation=generation)
+
+
+def together(*problems: Problem | None) -> Problem | None:
+    """Return one problem for the halves of a pass, under the reason that waits for a person, if any does."""
+    found = list(dict.fromkeys(filter(None, problems)))
+    if not found:
+        return None
+    first = next((problem for problem in found if problem.reason in STALLED_REASONS), found[0])
+    others = [problem for problem in found if problem is not first]
+    return Problem(reason=first.reason, message="; ".join(problem.message for problem in (first, *others)))
 
 
 def stale_backends(
@@ -145,9 +165,15 @@ def summary(
         if len(shares) == 1:
             shares = dict.fromkeys(shares, 100)
         splits[",".join(f"{name}={weight}" for name, weight in sorted(shares.items()))] = None
+    discovery = intent.discovery
+    hosts = list(intent.hostnames) or (["*"] if intent.rules else [])
+    names = list(intent.backend_names)
+    if discovery is not None:
+        hosts.append(f"{discovery.service}.{discovery.namespace.name or discovery.namespace.id}")
+        names += [discovery.backend] if discovery.backend and discovery.backend not in names else []
     return {
-        "hosts": ",".join(intent.hostnames) or "*",
-        "backends": ",".join(intent.backend_names),
+        "hosts": ",".join(hosts) or "*",
+        "backends": ",".join(names),
         "weights": "; ".join(split for split in splits if split),
         "listeners": ",".join(sorted(listeners)),
     }
@@ -161,6 +187,17 @@ def _in_order(rules: int) -> str:
     )
 
 
+def _answers(discovery: Mapping[str, Any] | None) -> str:
+    """Return what a name in Cloud Map stands for, for people; '' where there is none."""
+    if not discovery:
+        return ""
+    name = f"{discovery.get('service', '')}.{discovery.get('namespace', '')}"
+    if discovery.get("mode") == "ECS":
+        return f"{name} is kept by ECS"
+    count = int(discovery.get("instances", 0))
+    return f"{name} has {count} {'entry' if count == 1 else 'entries'}"
+
+
 def with_conditions(
     status: Mapping[str, Any],
     *,
@@ -172,12 +209,14 @@ def with_conditions(
 ) -> dict[str, Any]:
     """Return `status` with conditions for `problem`, or Ready without one; `remark` is told with that."""
     total = sum(len(parent["rules"]) for parent in status.get("parents", ()))
+    named = _answers(status.get("discovery"))
+    stand = _in_order(total) if total or not named else ""
     return dict(status) | {
         "observedGeneration": generation,
         "conditions": conditions(
             ready=problem is None,
             reason=problem.reason if problem else "Available",
-            message=problem.message if problem else "; ".join(filter(None, (_in_order(total), remark))),
+            message=problem.message if problem else "; ".join(filter(None, (stand, named, remark))),
             generation=generation,
             now=now,
             previous=previous.get("conditions", ()),
