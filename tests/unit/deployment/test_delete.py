@@ -76,6 +76,24 @@ def _forward(weight: int) -> list[dict[str, Any]]:
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
 
 
+def test_entries_in_cloud_map_keep_the_tasks() -> None:
+    """InUse, told with the route and the way out; once they left everything goes."""
+    listed = dataclasses.replace(EVERYTHING, listed=("ServiceRoute corp: denied",))
+    removal = step(listed)
+    assert (operations(removal), removal.verdict.reason) == ([], "InUse")
+    assert removal.verdict.message.startswith("ServiceRoute corp: denied: entries of this Deployment's tasks")
+    assert "take discovery out of the ServiceRoute" in removal.verdict.message
+    assert removal.wake_at is not None
+    assert operations(step(EVERYTHING)) == ["DeleteRule", "DeleteService"]
+    assert operations(retain(listed)), "Retain leaves tasks and entries, and waits for nothing"
+
+
+def test_entries_without_any_task_hold_nothing_up() -> None:
+    """The services are gone already: nobody answers at those addresses whatever is waited for."""
+    left = dataclasses.replace(remains(group=tagged()), listed=("ServiceRoute corp",))
+    assert operations(step(left, now=NOW + 60)) == ["DeleteTargetGroup"]
+
+
 @pytest.mark.parametrize(
     "left",
     [
