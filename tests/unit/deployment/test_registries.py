@@ -1,4 +1,4 @@
-"""serviceRegistries of a rolling service: given, changed and taken away on behalf of routes, nobody else's."""
+"""serviceRegistries of a rolling service: given, changed and taken away for routes; nobody else's is touched."""
 
 from __future__ import annotations
 
