@@ -1,4 +1,4 @@
-"""serviceRegistries of a rolling service: given, changed and taken away for routes; nobody else's is touched."""
+"""serviceRegistries of a rolling service: given, changed and taken away for routes; nobody else's goes."""
 
 from __future__ import annotations
 
