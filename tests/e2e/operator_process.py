@@ -80,9 +80,10 @@ class Operator:
         """Return the status of one of its probes."""
         return self._get(path).status
 
-    def exposition(self) -> str:
-        """Return the text of /metrics."""
-        return self._get("/metrics").data.decode()
+    def exposition(self, *, openmetrics: bool = False) -> str:
+        """Return the text of /metrics, in OpenMetrics as Prometheus asks for it where that is wanted."""
+        accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5" if openmetrics else ""
+        return self._get("/metrics", accept=accept).data.decode()
 
     def samples(self, metric: str, **labels: str) -> list[tuple[dict[str, str], float]]:
         """Return labels and value of each sample of a metric that has these labels."""
@@ -93,10 +94,12 @@ class Operator:
             if sample.name == metric and labels.items() <= sample.labels.items()
         ]
 
-    def _get(self, path: str) -> urllib3.BaseHTTPResponse:
+    def _get(self, path: str, *, accept: str = "") -> urllib3.BaseHTTPResponse:
         port = self.wait_for("http_bound")["port"]
+        headers = {"Accept": accept} if accept else {}
         with urllib3.PoolManager() as pool:
-            return pool.request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=5)
+            url = f"http://127.0.0.1:{port}{path}"
+            return pool.request("GET", url, headers=headers, retries=False, timeout=5)
 
     # How it ends, or stands still.
 

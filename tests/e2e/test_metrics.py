@@ -11,24 +11,33 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from e2e.desk import Desk
+from e2e.desk import DEPLOYMENT, Desk
 from e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 OF_THE_PROCESS: Final = ("process_", "python_")
 LABELS: Final = {
-    "account", "backend", "bucket", "code", "gate", "generation", "implementation", "kind", "lane", "le",
-    "major", "minor", "name", "namespace", "operation", "outcome", "patchlevel", "phase", "plane", "priority",
-    "reason", "region", "resource", "revision", "route", "service", "slot", "stage", "state", "verb",
-    "version", "what",
+    "account", "backend", "bucket", "code", "field", "gate", "generation", "implementation", "kind", "lane",
+    "le", "major", "minor", "name", "namespace", "operation", "outcome", "patchlevel", "phase", "plane",
+    "priority", "reason", "region", "resource", "revision", "rollback", "route", "service", "slot", "stage",
+    "state", "step", "strategy", "team", "use", "verb", "version", "what",
 }  # fmt: skip
-"""Each from a closed set, or a name of a custom resource that exists."""
-SCALING: Final = {
-    "sluice_object_ready", "sluice_deployment_info", "sluice_deployment_replicas",
-    "sluice_deployment_ready_replicas", "sluice_deployment_updated_replicas",
-    "sluice_route_weight", "sluice_route_verified_timestamp_seconds", "sluice_route_weights_proven",
+"""Each from a closed set, a name of a custom resource that exists, or the team label's value."""
+OF_AN_OBJECT: Final = {
+    "sluice_object_ready", "sluice_object_generation_lag", "sluice_object_synced_timestamp_seconds",
 }  # fmt: skip
-"""The only series that grow with the number of objects."""
+OF_A_DEPLOYMENT: Final = {
+    "sluice_deployment_info", "sluice_deployment_replicas", "sluice_deployment_ready_replicas",
+    "sluice_deployment_updated_replicas", "sluice_deployment_last_rollout_duration_seconds",
+    "sluice_deployment_last_rollout_timestamp_seconds", "sluice_deployment_vcpu_seconds_total",
+    "sluice_deployment_memory_byte_seconds_total",
+}  # fmt: skip
+OF_A_SLOT: Final = {"sluice_deployment_tasks": 2}
+OF_A_BACKEND: Final = {
+    "sluice_route_weight": 2, "sluice_route_verified_timestamp_seconds": 1, "sluice_route_weights_proven": 1,
+}  # fmt: skip
+OF_A_NAMESPACE: Final = "sluice_delivery_"
+"""Counters of what happened: they stay, bounded by namespaces and teams."""
 
 
 def families(desk: Desk) -> list[Metric]:
@@ -43,6 +52,17 @@ def of_namespace(desk: Desk) -> Counter[str]:
         for family in families(desk)
         for sample in family.samples
         if any(desk.namespace in value for value in sample.labels.values())
+        and not sample.name.startswith(OF_A_NAMESPACE)
+    )
+
+
+def expected(*, deployments: int, routes: int, backends: int) -> dict[str, int]:
+    """Return how many series that many objects at rest have."""
+    return (
+        dict.fromkeys(OF_AN_OBJECT, deployments + routes)
+        | dict.fromkeys(OF_A_DEPLOYMENT, deployments)
+        | {name: count * deployments for name, count in OF_A_SLOT.items()}
+        | {name: count * backends for name, count in OF_A_BACKEND.items()}
     )
 
 
@@ -62,9 +82,10 @@ def test_metrics_follow_the_conventions(desk: Desk) -> None:
             assert family.name.endswith("_seconds"), family.name
     labels = {label for family in found for sample in family.samples for label in sample.labels}
     assert labels - LABELS == set()
-    if promtool := shutil.which("promtool"):
-        text = desk.world.operator().exposition()
-        subprocess.run([promtool, "check", "metrics"], input=text, text=True, check=True)
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing: install Debian's package prometheus (README.md, “What you need”)"
+    text = desk.world.operator().exposition()
+    subprocess.run([promtool, "check", "metrics"], input=text, text=True, check=True)
 
 
 def test_what_the_demo_of_a_dashboard_needs_is_there(desk: Desk) -> None:
@@ -90,10 +111,30 @@ def test_series_are_bounded_and_go_with_their_object(desk: Desk) -> None:
     """An object has a fixed number of series; nothing else names it, and none is left when it is gone."""
     objects = [desk.deployment(), desk.deployment("ledger"), desk.route(backends={"web": 1, "ledger": 1})]
     desk.apply_and_wait(*objects)
-    until(lambda: set(of_namespace(desk)) == SCALING, "all series are shown")
-    several = {"sluice_object_ready": 3, "sluice_route_weight": 4}
-    assert dict(of_namespace(desk)) == {name: several.get(name, 2) for name in sorted(SCALING)}
+    at_rest = expected(deployments=2, routes=1, backends=2)
+    until(lambda: dict(of_namespace(desk)) == at_rest, "all series are shown")
     desk.apply_and_wait(desk.deployment(image="2.0.0"), *objects[1:])
-    assert sum(of_namespace(desk).values()) == 2 * len(SCALING) + 3
+    # What the rollout ran beyond the count is a use of its own.
+    beside = {"sluice_deployment_vcpu_seconds_total": 3, "sluice_deployment_memory_byte_seconds_total": 3}
+    until(lambda: dict(of_namespace(desk)) in (at_rest, at_rest | beside), "no other series are left")
     desk.delete(*objects)
     until(lambda: not of_namespace(desk), "no series is left")
+
+
+def test_what_happened_is_counted(desk: Desk) -> None:
+    """Two rollouts of one Deployment: decisions, deliveries, durations, with the rollout as exemplar."""
+    operator = desk.world.operator()
+    desk.apply_and_wait(desk.deployment())
+    desk.apply_and_wait(desk.deployment(image="2.0.0"))
+    mine = {"namespace": desk.namespace, "outcome": "Succeeded"}
+    counted = until(
+        lambda: [value for _, value in operator.samples("sluice_delivery_deployments_total", **mine)],
+        "the rollouts are counted",
+    )
+    assert counted == [2.0]
+    assert operator.samples("sluice_decisions_total", kind="Deployment", reason="RolloutCompleted")
+    status = desk.status(DEPLOYMENT)
+    text = operator.exposition(openmetrics=True)
+    assert text.endswith("# EOF\n")
+    ids = {entry["id"] for entry in status["history"]}
+    assert any(f'rollout_id="{id_}"' in text for id_ in ids)
