@@ -129,8 +129,8 @@ class World:
         operator.wait_until_ready()
         return operator
 
-    def start_operator(self) -> Operator:
-        """Start one more replica of the release."""
+    def start_operator(self, **settings: str) -> Operator:
+        """Start one more replica of the release; `settings` are more environment variables of it."""
         name = f"operator-{next(self._numbers)}"
         config = self.cluster.request("GET", f"/api/v1/namespaces/{SYSTEM}/configmaps/{RELEASE}")
         file = self._folder / f"{name}.yaml"
@@ -146,6 +146,7 @@ class World:
             "SLUICE_HTTP_PORT": "0",
             "SLUICE_LEASE_NAMESPACE": SYSTEM,
             **keys,
+            **settings,
         }
         operator = Operator(
             name, log=self._folder / f"{name}.log", environment=environment, principal=principal
