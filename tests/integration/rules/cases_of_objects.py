@@ -101,6 +101,13 @@ CASES: Final = {
         fires={_INFO: "1x5", _tasks("desired"): "2x5", _tasks("healthy"): "0x5"},
         quiet={_FIRST: "1x5", _tasks("desired"): "2x5", _tasks("healthy"): "0x5"},
     ),
+    "a rollback finds no slot to go to": Case(
+        alert="SluiceBothSlotsUnhealthy",
+        at="3m",
+        labels=_WEB,
+        fires={f"sluice_rollout_held{{{_W}, reason='BothSlotsUnhealthy'}}": "1x5"},
+        quiet={f"sluice_rollout_held{{{_W}, reason='Paused'}}": "1x5"},
+    ),
     "nothing runs": Case(
         alert="SluiceNothingRuns",
         at="7m",

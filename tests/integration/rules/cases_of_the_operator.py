@@ -111,6 +111,24 @@ CASES: Final = {
         fires={f"sluice_queue_oldest_seconds{{{_POD}}}": "200x15"},
         quiet={f"sluice_queue_oldest_seconds{{{_POD}}}": "200x5 40x10"},
     ),
+    "a dead sink": Case(
+        alert="SluiceNotificationsStuck",
+        at="6m",
+        labels={"sink": "slack"},
+        value="15m 0s",
+        fires={"sluice_notifications_oldest_seconds{sink='slack'}": "900x9"},
+        # Retried, and through.
+        quiet={"sluice_notifications_oldest_seconds{sink='slack'}": "900x3 0x9"},
+    ),
+    "a sink that refuses": Case(
+        alert="SluiceNotificationsLost",
+        at="8m",
+        labels={"sink": "slack", "outcome": "rejected"},
+        value="3",
+        fires={"sluice_notifications_total{sink='slack', event='promoted', outcome='rejected'}": "_x5 1 3x9"},
+        # It will be tried again.
+        quiet={"sluice_notifications_total{sink='slack', event='promoted', outcome='failed'}": "_x5 1 3x9"},
+    ),
     "a defect": Case(
         alert="SluiceDefect",
         at="7m",
