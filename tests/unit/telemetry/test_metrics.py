@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
-from sluice.telemetry.objects import object_metrics
+from sluice.telemetry.objects import Beside, object_metrics
 
 CHECKOUT = Key(DEPLOYMENT, "shop", "checkout")
 WEB = Key(SERVICE_ROUTE, "shop", "web")
@@ -126,6 +126,106 @@ def test_what_a_rollout_shows() -> None:
     assert value("sluice_route_observed_as_configured", backend) == 0
     objects[WEB]["status"]["backends"][0]["observedVerdict"] = "not comparable: clients keep their slot"
     assert value("sluice_route_observed_as_configured", backend) is None
+
+
+def shown(objects: dict[Key, dict[str, Any]], beside: Beside | None = None) -> CollectorRegistry:
+    """Return a registry that shows these objects."""
+    registry = CollectorRegistry()
+    registry.register(object_metrics(lambda: objects, shown=lambda: True, beside=beside))
+    return registry
+
+
+def test_what_is_known_beside_the_status() -> None:
+    """Last good pass and open drift of objects that exist; what is remembered of others is forgotten."""
+    beside = Beside(synced={CHECKOUT: 5.0, Key(DEPLOYMENT, "shop", "gone"): 4.0}, drifted=lambda _key: 2)
+    value = shown(world(), beside).get_sample_value
+    named = {"kind": "Deployment", "namespace": "shop", "name": "checkout"}
+    assert value("sluice_object_synced_timestamp_seconds", named) == 5
+    assert value("sluice_object_drifted_fields", named) == 2
+    assert list(beside.synced) == [CHECKOUT]
+
+
+def test_what_is_stalled_or_behind() -> None:
+    """Stalled with its reason, only while it is; generations that the status does not speak of."""
+    objects = world()
+    named = {"kind": "Deployment", "namespace": "shop", "name": "checkout"}
+    value = shown(objects).get_sample_value
+    objects[CHECKOUT]["metadata"]["generation"] = 4
+    objects[CHECKOUT]["status"]["observedGeneration"] = 2
+    assert value("sluice_object_generation_lag", named) == 2
+    assert value("sluice_object_stalled", named | {"reason": "RolledBack"}) is None
+    objects[CHECKOUT]["status"]["conditions"].append(
+        {"type": "Stalled", "status": "True", "reason": "RolledBack"}
+    )
+    assert value("sluice_object_stalled", named | {"reason": "RolledBack"}) == 1
+
+
+def test_tasks_team_and_the_last_rollout() -> None:
+    """By slot and state, services that are replaced included; whose it is; how the newest rollout ended."""
+    objects = world()
+    objects[CHECKOUT]["metadata"]["labels"] = {"team": "pay"}
+    objects[CHECKOUT]["spec"] = {"strategy": {"type": "Progressive"}}
+    objects[CHECKOUT]["status"] |= {
+        "slots": [{"name": "a", "desired": 3, "running": 2, "healthy": 1}, {"name": "b", "desired": 0}],
+        "retiring": [{"name": "a", "running": 1}],
+        "history": [
+            {"outcome": "RolledBack", "startedAt": "2027-01-15T08:00:00Z", "durationSeconds": 90},
+            {"outcome": "Succeeded", "startedAt": "2027-01-15T07:00:00Z", "durationSeconds": 60},
+        ],
+    }
+    value = shown(objects).get_sample_value
+    named = {"namespace": "shop", "name": "checkout"}
+    info = {"phase": "Available", "revision": "checkout-1f", "strategy": "Progressive", "team": "pay"}
+    assert value("sluice_deployment_info", named | info) == 1
+    states = {
+        (slot, state): value("sluice_deployment_tasks", named | {"slot": slot, "state": state})
+        for slot in "ab"
+        for state in ("desired", "running", "healthy")
+    }
+    assert states == {
+        ("a", "desired"): 3, ("a", "running"): 3, ("a", "healthy"): 1,
+        ("b", "desired"): 0, ("b", "running"): None, ("b", "healthy"): None,
+    }  # fmt: skip
+    last = value("sluice_deployment_last_rollout_duration_seconds", named | {"outcome": "RolledBack"})
+    assert last == 90
+    assert value("sluice_deployment_last_rollout_timestamp_seconds", named) == 1_800_000_090
+
+
+@pytest.mark.parametrize(
+    ("rollout", "reason"),
+    [
+        pytest.param({"held": "AnalysisInconclusive"}, "AnalysisInconclusive", id="held by the machine"),
+        pytest.param({"paused": True}, "Paused", id="held by a verb"),
+        pytest.param({"gates": [{"name": "promote", "state": "Waiting"}]}, "Paused", id="a pause step"),
+        pytest.param(
+            {"gates": [{"name": "person", "state": "Waiting"}]}, "BothSlotsUnhealthy", id="nowhere to go"
+        ),
+        pytest.param({"gates": [{"name": "promote", "state": "Passed"}]}, "", id="a step that is over"),
+        pytest.param({}, "", id="nobody waits"),
+    ],
+)
+def test_who_waits_for_a_person(rollout: dict[str, Any], reason: str) -> None:
+    """A rollout that only a person moves says why."""
+    objects = rolling()
+    objects[CHECKOUT]["status"]["rollout"] = {"id": "r1", "stage": "Stepping"} | rollout
+    held = [
+        sample.labels["reason"]
+        for family in shown(objects).collect()
+        for sample in family.samples
+        if sample.name == "sluice_rollout_held"
+    ]
+    assert held == ([reason] if reason else [])
+
+
+def test_what_discovery_holds() -> None:
+    """Instances registered and healthy, and operations that are not over."""
+    objects = world()
+    objects[WEB]["status"]["discovery"] = {"instances": 3, "healthy": 2, "pendingOperations": 1}
+    value = shown(objects).get_sample_value
+    named = {"namespace": "shop", "route": "web"}
+    assert value("sluice_discovery_instances", named | {"state": "registered"}) == 3
+    assert value("sluice_discovery_instances", named | {"state": "healthy"}) == 2
+    assert value("sluice_discovery_pending_operations", named) == 1
 
 
 def test_series_of_a_rollout_end_with_it() -> None:
