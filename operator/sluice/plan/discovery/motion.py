@@ -74,6 +74,8 @@ class Motion:
     """What somebody else changed, for people."""
     parted: list[str] = field(default_factory=list)
     """Instances that are in no answer any more."""
+    freed: dict[str, list[SeenTask]] = field(default_factory=dict)
+    """Tasks that are given back to ECS, by reason."""
     moving: bool = False
     """Something is not as wanted yet."""
     rescued: str = ""
@@ -99,6 +101,8 @@ class Motion:
         for name in self.parted:
             self._release(name)
         self._expose()
+        for reason, tasks in sorted(self.freed.items()):
+            self.actions["release"] += writes.protect(tasks, enabled=False, reason=reason)
 
     def _known(self) -> set[str]:
         """Return the instances that are listed, or that the memory names and something can be said of."""
@@ -399,7 +403,7 @@ class Motion:
     def _give_back(self, instance: str, *, reason: str) -> None:
         task = self._task(instance)
         if task and task.protected_until > self.ledger.now and not self.keep_protected:
-            self.actions["release"] += writes.protect([task], enabled=False, reason=reason)
+            self.freed.setdefault(reason, []).append(task)
 
     def _waits_for_others(self, instance: str) -> bool:
         """Tell whether a task ends together with others that are not ready: nothing new starts beside old."""
