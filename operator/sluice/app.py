@@ -43,9 +43,11 @@ from sluice.config import ConfigError, Settings
 from sluice.controllers.deployment import DeploymentController
 from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
+from sluice.duties import OUTBOX_SUFFIX, Duties, Surrounding
 from sluice.hooks.run_task import RunTaskRunner
 from sluice.hooks.webhook import WebhookRunner
-from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE
+from sluice.model.keys import DEPLOYMENT, FINALIZER, SERVICE_ROUTE, Key
+from sluice.notify.shelf import Shelf
 from sluice.observe.expected import ExpectedServices, service_arns
 from sluice.observe.facts import AwsFacts
 from sluice.observe.source import FactsSettings
@@ -56,6 +58,7 @@ from sluice.runtime.health import HealthServer, within
 from sluice.runtime.intake import Intake, Sweep
 from sluice.runtime.kopf_glue import Informer
 from sluice.runtime.kube import KubernetesApi
+from sluice.runtime.kube_config_map import ConfigMapShelf
 from sluice.runtime.kube_lease import FINALIZERS_NOTE, LeaseApi
 from sluice.runtime.lease import Elector, LeaseTimes, SoleReplica
 from sluice.runtime.process import Life, OperatorProcess, Parts, serving
@@ -153,14 +156,19 @@ def assemble(settings: Settings) -> OperatorProcess:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has no types here
     registry = new_registry(version())
     metrics = RuntimeMetrics(registry)
-    server = ApiServer(configuration(settings.kubeconfig), pool=settings.workers + 4, metrics=metrics)
+    connections = settings.workers + 4 + len(settings.notifications.sinks)
+    server = ApiServer(configuration(settings.kubeconfig), pool=connections, metrics=metrics)
     store, queue = ObjectStore(clock), WorkQueue(clock)
+    home = _home(settings)
+    around = Surrounding(settings=settings, store=store, clock=clock, registry=registry, home=home)
+    duties = Duties(around, queue)
     ledger = _ledger(settings, registry, store, clock)
     intake = Intake(
         store,
         queue,
         heard=lambda kind, what: metrics.heard.labels(kind, what).inc(),
         written=_both(ledger.written, rollout_spans.written),
+        changed=duties.changed,
     )
     kubernetes = KubernetesApi(server, clock=clock, journal=intake)
     _check_installed(kubernetes)
@@ -178,9 +186,13 @@ def assemble(settings: Settings) -> OperatorProcess:
         lease=elector or SoleReplica(),
         registry=registry,
         ledger=ledger,
+        duties=duties,
+        shelf=ConfigMapShelf(server, namespace=home, name=settings.lease.name + OUTBOX_SUFFIX),
     )
     pool = WorkerPool(
-        _reconciler(settings, world, queue, store, sweep, metrics, ledger), queue, size=settings.workers
+        _reconciler(settings, world, queue, store, sweep, metrics, ledger, stretch=duties.stretch),
+        queue,
+        size=settings.workers,
     )
     informer = Informer(
         intake,
@@ -228,6 +240,7 @@ def assemble(settings: Settings) -> OperatorProcess:
             recorder=recorder,
             health=health,
             metrics=metrics,
+            duties=duties.all,
         ),
         informer,
         life,
@@ -271,21 +284,24 @@ def _elector(
     if not lease.enabled:
         return None
     own = ApiServer(configuration(settings.kubeconfig), pool=1, metrics=metrics)
-    namespace = lease.namespace
-    if not namespace:
-        in_cluster = _NAMESPACE_FILE.exists()
-        namespace = _NAMESPACE_FILE.read_text(encoding="utf-8").strip() if in_cluster else "default"
     times = LeaseTimes(
         duration=lease.duration, renew_deadline=lease.renew_deadline, retry_period=lease.retry_period
     )
     return Elector(
         LeaseApi(own, timeout=times.retry_period, notes=lambda: {FINALIZERS_NOTE: str(_finalizers(store))}),
-        namespace=namespace,
+        namespace=_home(settings),
         name=lease.name,
         identity=identity,
         times=times,
         clock=clock,
     )
+
+
+def _home(settings: Settings) -> str:
+    """Return the operator's own namespace: of the Lease, the outbox and the Secrets of sinks."""
+    if settings.lease.namespace:
+        return settings.lease.namespace
+    return _NAMESPACE_FILE.read_text(encoding="utf-8").strip() if _NAMESPACE_FILE.exists() else "default"
 
 
 def _finalizers(store: ObjectStore) -> int:
@@ -303,6 +319,8 @@ def _world(
     lease: Elector | SoleReplica,
     registry: CollectorRegistry,
     ledger: Ledger,
+    duties: Duties,
+    shelf: Shelf,
 ) -> World:
     clock = SystemClock()
     clients = Clients(
@@ -313,24 +331,34 @@ def _world(
     binding = settings.tenancy.default_binding
     # Loading a service's model takes up to 100 ms: not in the first pass.
     threading.Thread(target=clients.warm, args=(binding, "ecs", "elbv2"), name="warm", daemon=True).start()
+    aws_metrics = AwsMetrics(registry, hurried=ledger.hurried)
     gateway = AwsGateway(
         Boto3Transport(clients),
         budgets=Budgets(share=settings.aws.budget_share, enabled=settings.aws.budgets),
         clock=clock,
         lease=lease,
-        metrics=AwsMetrics(registry, hurried=ledger.hurried),
+        metrics=aws_metrics,
         dry_run=settings.dry_run,
     )
     ages = FactsSettings(attributes=settings.drift_attributes_interval)
     expected = ExpectedServices(lambda: service_arns(store.snapshot()))
     facts = AwsFacts(gateway, clock=clock, settings=ages, expected=expected)
     scheduler = ThreadScheduler(clock)
+    telling = duties.compose(
+        gateway=gateway,
+        aws_metrics=aws_metrics,
+        facts=facts,
+        kubernetes=kubernetes,
+        recorder=recorder,
+        shelf=shelf,
+        version=version(),
+    )
     return World(
         store=store,
         kubernetes=kubernetes,
         facts=facts,
         executor=PlanExecutor(gateway, observer=facts),
-        recorder=recorder,
+        recorder=telling,
         clock=clock,
         gates=_gates(gateway, kubernetes, queue, clock, scheduler),
         requests=RequestCounter(gateway, clock=clock, scheduler=scheduler),
@@ -374,6 +402,8 @@ def _reconciler(
     sweep: Sweep,
     metrics: RuntimeMetrics,
     ledger: Ledger,
+    *,
+    stretch: Callable[[Key], float],
 ) -> Reconciler:
     chosen = ControllerSettings(
         installation_id=settings.installation_id,
@@ -398,7 +428,7 @@ def _reconciler(
             passed=ledger.passed,
         ),
         metrics=metrics,
-        cadence=Cadence(drift_interval=settings.drift_interval),
+        cadence=Cadence(drift_interval=settings.drift_interval, stretch=stretch),
     )
 
 

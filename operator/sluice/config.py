@@ -20,6 +20,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic import model_validator as _model_validator
 
+from sluice.config_aws_events import AwsEventsSettings
+from sluice.config_notifications import NotificationSettings, withheld
 from sluice.config_section import Seconds
 from sluice.config_section import Section as _Section
 from sluice.model.binding import Binding
@@ -229,6 +231,8 @@ class Settings(_Section):
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    aws_events: AwsEventsSettings = AwsEventsSettings()
     accounts: dict[str, AccountSettings] = Field(default_factory=dict)
     tenancy_rules: tuple[RuleSettings, ...] = Field(default=(PERMISSIVE,), alias="tenancy")
     """First match wins; no rule, nothing allowed. Absent is one permissive rule."""
@@ -243,6 +247,10 @@ class Settings(_Section):
                 raise ValueError(
                     f"tenancy: rule {rule.name!r} names account {rule.account!r}, not in accounts"
                 )
+        named = [(f"notifications: sink {sink.name!r}", sink.account) for sink in self.notifications.sinks]
+        for where, account in (*named, ("awsEvents", self.aws_events.account)):
+            if account and account not in self.accounts:
+                raise ValueError(f"{where} names account {account!r}, not in accounts")
         return self
 
     @property
@@ -268,6 +276,7 @@ class Settings(_Section):
         for account in data["accounts"].values():
             if account["externalId"]:
                 account["externalId"] = _WITHHELD
+        withheld(data["notifications"])
         return data
 
 
@@ -319,6 +328,9 @@ OPTIONS: Final = (
     Option(("lease", "retryPeriod"), "How often the Lease is renewed or tried for."),
     Option(("http", "address"), "Address of probes and metrics."),
     Option(("http", "port"), "Port of probes and metrics; 0 takes a free one."),
+    Option(("awsEvents", "queueUrl"), "SQS queue that EventBridge feeds with ECS events."),
+    Option(("awsEvents", "driftFactor"), "How much more seldom to look while events flow, 1 to 60."),
+    Option(("awsEvents", "quietAfter"), "Silence after which events count as not flowing, e.g. 15m."),
     Option(("log", "level"), "debug, info, warning or error."),
     Option(("log", "format"), "json or text."),
     Option(("tracing", "enabled"), "OpenTelemetry spans of passes and AWS calls.", is_bool=True),

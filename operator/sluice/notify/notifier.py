@@ -75,6 +75,7 @@ class Notifier:
         self._queue: queue.Queue[News] = queue.Queue(_WAITING)
         self._active = False
         self._loaded = False
+        self._old: Mapping[Key, Object] = {}
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
         self._saved = -1
@@ -113,8 +114,13 @@ class Notifier:
 
     def start(self) -> None:
         """Begin: this replica leads from now on."""
-        self._active = True
+        self.listen()
         self._thread.start()
+
+    def listen(self) -> None:
+        """Take news from now on; what the statuses say already is old, should there be no outbox yet."""
+        self._old = self._with.snapshot()
+        self._active = True
 
     def stop(self, timeout: float) -> None:
         """End within some `timeout` seconds; what is not told yet is on the shelf."""
@@ -176,14 +182,13 @@ class Notifier:
         known = text is not None and self._merge(text)
         if not known:
             outbox.begin(now=now)
-        snapshot = self._with.snapshot()
+            for obj in self._old.values():
+                outbox.know(moments(obj, now=now), now=now)
+        self._old = {}
         standing: set[str] = set()
-        for obj in snapshot.values():
+        for obj in self._with.snapshot().values():
             found = moments(obj, now=now)
             standing |= {moment.id for moment in found if moment.standing}
-            if not known:
-                outbox.know(found, now=now)
-                continue
             untold = [moment for moment in found if moment.standing or not outbox.dated_before(moment.at)]
             if untold:
                 self._take(News(obj=obj, fresh=untold))

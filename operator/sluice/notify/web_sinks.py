@@ -51,7 +51,7 @@ class Post:
         """Send the body; raises SinkFailure."""
         target, namespace = self._target, self._namespace
         try:
-            url = self._http.secret(namespace, target.url_secret) if target.url_secret else target.url
+            url = self._url()
             reply = self._http.send(
                 namespace,
                 "POST",
@@ -71,6 +71,13 @@ class Post:
             return
         kind: FailureKind = "refused" if reply.status in _REFUSED else "busy"
         raise SinkFailure(f"POST {_host(url)}: answered {reply.status}", kind=kind)
+
+    def _url(self) -> str:
+        secret = self._target.url_secret
+        url = self._http.secret(self._namespace, secret) if secret else self._target.url
+        if not url.startswith(("http://", "https://")):
+            raise NoReply("the URL begins with neither http:// nor https://")
+        return url
 
 
 class SlackSink:

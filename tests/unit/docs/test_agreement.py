@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from sluice.config import Settings
+from sluice.config_section import SecretKey
 from sluice.model import conditions
 from sluice.model.events import DECISIONS, EVENTS
 from sluice.model.keys import GROUP
@@ -69,7 +70,7 @@ def test_no_event_is_told_that_is_not_in_the_closed_list() -> None:
 def test_every_setting_is_explained() -> None:
     """docs/configuration.md has exactly the settings, by the path that the file has them under."""
     documented = []
-    for heading in ("## Settings", "## Accounts", "## Tenancy"):
+    for heading in ("## Settings", "## Notifications", "## Accounts", "## Tenancy"):
         documented += list(page("docs/configuration.md").first_column(heading))
     assert sorted(documented) == sorted(_settings(Settings))
 
@@ -78,7 +79,11 @@ def _settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)]
-        plain = field.annotation not in inner
+        optional = type(None) in get_args(field.annotation)
+        plain = not inner or not (field.annotation in inner or optional)
+        if SecretKey in inner:
+            yield path
+            continue
         if plain:
             yield path
         for kind in inner:

@@ -26,6 +26,7 @@ HOSTS = {
     "keepachangelog.com",
     "kubernetes.io",
     "prometheus.io",
+    "sqs.eu-west-1.amazonaws.com",
     "semver.org",
 }
 """Public sites that documents may name; a package registry or a machine's mirror is none of them."""

@@ -109,31 +109,36 @@ def moment(
 
 
 @dataclass
-class Shelf:
-    """A ConfigMap that other leaders may write, too."""
+class Board:
+    """What stands in the ConfigMap."""
 
     text: str | None = None
-    version: int = 0
-    known: int = 0
     writes: list[str] = field(default_factory=list)
     broken: bool = False
 
+
+@dataclass
+class Shelf:
+    """One leader's view of the board."""
+
+    board: Board = field(default_factory=Board)
+    known: int = 0
+
     def load(self) -> str | None:
         """Return the document."""
-        if self.broken:
+        if self.board.broken:
             raise Retryable("the API server is away")
-        self.known = self.version
-        return self.text
+        self.known = len(self.board.writes)
+        return self.board.text
 
     def save(self, text: str) -> None:
         """Replace the document, if nobody else did."""
-        if self.broken:
+        if self.board.broken:
             raise Retryable("the API server is away")
-        if self.known != self.version:
+        if self.known != len(self.board.writes):
             raise WriteConflict("somebody wrote it")
-        self.version += 1
-        self.known, self.text = self.version, text
-        self.writes.append(text)
+        self.board.writes.append(text)
+        self.known, self.board.text = len(self.board.writes), text
 
 
 @dataclass

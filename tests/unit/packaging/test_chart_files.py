@@ -17,6 +17,17 @@ import yaml
 from pydantic import BaseModel
 
 from sluice.config import AccountSettings, GrantSettings, RuleSettings, Settings, _Section
+from sluice.config_notifications import (
+    EventBridgeSettings,
+    HeaderSettings,
+    SinkSettings,
+    SlackSettings,
+    SnsSettings,
+    TlsSettings,
+    WebhookSettings,
+)
+from sluice.config_section import SecretKey
+from sluice.notify.moment import EVENTS
 from sluice.runtime import process
 from sluice.runtime.kube_lease import FINALIZERS_NOTE
 
@@ -106,12 +117,26 @@ def sections() -> Iterator[tuple[str, type[BaseModel], dict[str, Any]]]:
     yield "listeners", GrantSettings, SCHEMA["definitions"]["listener"]["properties"]
     account = SCHEMA["definitions"]["accounts"]["additionalProperties"]["properties"]
     yield "accounts", AccountSettings, account
+    sink = SCHEMA["definitions"]["sink"]["properties"]
+    yield "sinks", SinkSettings, sink
+    yield "slack", SlackSettings, sink["slack"]["properties"]
+    yield "webhook", WebhookSettings, sink["webhook"]["properties"]
+    yield "sns", SnsSettings, sink["sns"]["properties"]
+    yield "event-bridge", EventBridgeSettings, sink["eventBridge"]["properties"]
+    yield "header", HeaderSettings, SCHEMA["definitions"]["sinkHeader"]["properties"]
+    yield "tls", TlsSettings, SCHEMA["definitions"]["sinkTls"]["properties"]
+    yield "secret-key", SecretKey, SCHEMA["definitions"]["secretKey"]["properties"]
 
 
 @pytest.mark.parametrize(("kind", "properties"), [pytest.param(k, p, id=n) for n, k, p in sections()])
 def test_the_schema_knows_every_setting(kind: type[BaseModel], properties: dict[str, Any]) -> None:
     """values.schema.json has each section's settings and no others, so a misspelt value is refused."""
     assert set(properties) == aliases(kind)
+
+
+def test_the_schema_knows_every_notification() -> None:
+    """The events of a sink are those that the operator tells of."""
+    assert SCHEMA["definitions"]["sink"]["properties"]["events"]["items"]["enum"] == list(EVENTS)
 
 
 def test_the_schema_knows_every_value() -> None:
@@ -130,7 +155,7 @@ def test_every_value_is_explained() -> None:
 
 def test_the_pod_outlives_the_operators_end() -> None:
     """The kubelet waits longer than passes in progress may take, with room for Lease, watch and events."""
-    assert VALUES["terminationGracePeriodSeconds"] >= process.DRAIN_SECONDS + 15
+    assert VALUES["terminationGracePeriodSeconds"] >= process.DRAIN_SECONDS + 2 * process.DUTY_SECONDS + 12
 
 
 def test_the_uninstall_guard_reads_what_the_leader_notes() -> None:
