@@ -84,10 +84,12 @@ class AgedCache(Generic[K, V]):
             self._drop(key)
 
     def drop_where(self, chosen: Callable[[K], bool]) -> None:
-        """Forget every key that `chosen` says, as `drop` does."""
+        """Forget every key that `chosen` says, as `drop` does; it may ask this cache itself."""
         with self._lock:
-            for key in [key for key in self._entries if chosen(key)]:
-                self._drop(key)
+            keys = list(self._entries)
+        for key in keys:
+            if chosen(key):
+                self.drop(key)
 
     def oldest(self, chosen: Callable[[K, V], bool], *, read_before: float, limit: int) -> list[K]:
         """Return at most `limit` keys, longest unread first, that were read before a time."""

@@ -72,3 +72,12 @@ def test_the_longest_unread_come_first() -> None:
     cache.put("a", 9, order=tick(), read_at=9.0)
     assert cache.oldest(lambda key, _: key != "c", read_before=3.0, limit=5) == ["b", "d"]
     assert cache.oldest(lambda _key, _value: True, read_before=3.0, limit=1) == ["b"]
+
+
+def test_a_choice_may_ask_the_cache_itself() -> None:
+    """What is dropped may depend on values: whoever chooses looks them up without waiting for himself."""
+    cache: AgedCache[str, int] = AgedCache(10)
+    for key, value in (("low", 1), ("high", 9)):
+        cache.put(key, value, order=tick(), read_at=0.0)
+    cache.drop_where(lambda key: (cache.peek(key) or 0) > 5)
+    assert (cache.peek("low"), cache.peek("high")) == (1, None)
