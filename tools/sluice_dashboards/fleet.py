@@ -17,7 +17,7 @@ DASHBOARD: Final = Dashboard(
     annotations=(
         annotation(
             "Leader changed",
-            "changes(sum by (job) (sluice_leader)[1m:15s]) > 0",
+            "changes(sluice_leader[1m]) > 0",
             color="purple",
         ),
     ),
