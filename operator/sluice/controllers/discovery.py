@@ -21,9 +21,8 @@ from sluice.model.discovery import DiscoveryIntent
 from sluice.model.errors import AwsFailure, Deferred, LeadershipLost, Refused, SluiceError
 from sluice.model.keys import Key
 from sluice.model.tenancy import TenancyRule
-from sluice.plan.discovery import planner
 from sluice.plan.discovery.memory import Memory
-from sluice.plan.discovery.planner import DiscoveryPlan, plan_discovery
+from sluice.plan.discovery.planner import DiscoveryPlan, absorb, plan_discovery
 from sluice.plan.failures import failure_of
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.ports import World
@@ -44,6 +43,8 @@ class Names:
     notes: tuple[Note, ...] = ()
     wake_at: float | None = None
     settled: bool = False
+    progress: str = ""
+    """What is not yet as wanted, for people."""
     over: bool = False
     """Nothing is asked for, and nothing of ours is left."""
     error: SluiceError | None = None
@@ -88,7 +89,9 @@ def concerned(intent: DiscoveryIntent | None, status: Mapping[str, Any]) -> bool
 def backends_of(intent: DiscoveryIntent | None, status: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the Deployments that have, had or shall have a name of the route."""
     memory = Memory.read(status.get("discovery"))
-    names = (intent.backend if intent else "", memory.backend, *(place.backend for place in memory.left))
+    places = (memory, *memory.left)
+    former = (name for place in places for name in (place.backend, place.former_backend))
+    names = (intent.backend if intent else "", *former)
     return tuple(dict.fromkeys(filter(None, names)))
 
 
@@ -162,7 +165,7 @@ class NameKeeper:
                 except ApplyFailed as failed:
                     outputs, error = failed.applied.outputs, failed.cause
                     stopped = isinstance(failed.cause, Deferred | LeadershipLost)
-            after.append(planner.absorb(plan.memory, plan, outputs))
+            after.append(absorb(plan.memory, plan, outputs))
         if isinstance(error, LeadershipLost):
             raise error
         memory = replace(after[0], left=tuple(after[1:])) if after else names.memory
@@ -211,6 +214,7 @@ class NameKeeper:
             notes=tuple(note for plan in plans for note in plan.notes),
             wake_at=min((plan.wake_at for plan in plans if plan.wake_at is not None), default=None),
             settled=over or (asked.intent is not None and front.settled and not kept),
+            progress="; ".join(filter(None, (plan.progress for plan in plans))),
             over=over,
         )
 
@@ -238,22 +242,11 @@ class NameKeeper:
         )
 
 
-def waiting(memory: Memory) -> str:
+def waiting(names: Names) -> str:
     """Return what a name waits for, for a condition."""
-    places = (memory, *memory.left)
-    parts = [
-        f"{count} {text}"
-        for count, text in (
-            (sum(len(place.operations) for place in places), "operations under way in Cloud Map"),
-            (
-                sum(len(group.instances) for place in places for group in place.leaving),
-                "entries on their way out",
-            ),
-        )
-        if count
-    ]
-    name = f"{memory.service}.{memory.namespace}" if memory.service else "the name"
-    return f"{name} follows: {', '.join(parts)}" if parts else f"{name} is not yet as the spec wants it"
+    memory = names.memory
+    name = f"{memory.service}.{memory.namespace}" if memory.service else "the name in Cloud Map"
+    return f"{name}: {names.progress or 'entries that the spec no longer names are leaving'}"
 
 
 def _with_priority(asked: Asked, *, moving: bool) -> CallContext:

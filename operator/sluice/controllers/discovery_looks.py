@@ -339,8 +339,8 @@ def _backends(place: Place) -> dict[str, tuple[str, ...]]:
     intent, memory = place.intent, place.memory
     ports = tuple(filter(None, (intent.port, memory.port)))
     names = {intent.backend: ports} if intent.backend else {}
-    if memory.backend and memory.backend not in names:
-        names[memory.backend] = (memory.port, intent.port)
+    for name in filter(None, (memory.backend, memory.former_backend)):
+        names.setdefault(name, (memory.port, intent.port))
     return names
 
 

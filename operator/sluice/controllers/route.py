@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sluice.controllers import rehearsal
 from sluice.controllers.discovery import Asked, NameKeeper, Names, concerned, waiting
 from sluice.controllers.record import Record
 from sluice.controllers.route_looks import RouteLooks, RoutePass
@@ -83,6 +84,11 @@ class RouteController:
         work = self._plan(begun)
         if self._settings.suspended:
             return self._report_only(work)
+        if self._settings.dry_run and (actions := _writes(work)):
+            self._tell_problem(work.seen.record, Problem(reason="Paused", message=rehearsal.told(actions)))
+            rehearsal.rehearse(
+                self._world.executor, actions, key=work.seen.key, binding=work.seen.context.binding
+            )
         if work.error is not None and not work.named:
             raise work.error
         if (work.rules and work.rules.plan.actions) or (work.names and work.names.acts):
@@ -168,11 +174,7 @@ class RouteController:
         )
 
     def _report_only(self, work: _Work) -> Result:
-        actions = [
-            *(work.rules.plan.actions if work.rules else ()),
-            *(action for plan in (work.names.plans if work.names else ()) for action in plan.actions),
-        ]
-        for action in actions:
+        for action in _writes(work):
             work.seen.record.note(
                 type_="Warning",
                 reason="DriftFound",
@@ -243,7 +245,7 @@ class RouteController:
                 return None
         if names.problem is not None or names.settled:
             return names.problem
-        return Problem(reason="RollingOut", message=waiting(names.memory))
+        return Problem(reason="RollingOut", message=waiting(names))
 
     def _tell(self, record: Record, error: SluiceError) -> None:
         """Put an error into the conditions; what worked and is only slow stays Ready."""
@@ -267,6 +269,15 @@ class RouteController:
             problem=problem,
         )
         record.save(status)
+
+
+def _writes(work: _Work) -> list[Action]:
+    """Return all that would be sent, rules before names."""
+    names = work.names.plans if work.names else ()
+    return [
+        *(work.rules.plan.actions if work.rules else ()),
+        *(action for plan in names for action in plan.actions),
+    ]
 
 
 def _told(status: Mapping[str, Any]) -> tuple[object, ...]:

@@ -152,4 +152,4 @@ class RouteRemover:
 
 
 def _leaving(names: Names) -> Problem:
-    return names.problem or Problem(reason="Deleting", message=waiting(names.memory))
+    return names.problem or Problem(reason="Deleting", message=waiting(names))

@@ -78,6 +78,8 @@ class DiscoveryPlace(Typed):
     """Name of the Cloud Map service."""
     backend: str | None = None
     """Deployment whose tasks have the name."""
+    former_backend: str | None = None
+    """Deployment whose tasks had it, until their entries have left."""
     port: str | None = None
     """Its port."""
     namespace_id: str | None = None
