@@ -59,7 +59,7 @@ export function lines(svg, { series, marks = [], from, to, max, format }) {
     svg.append(element("line", { class: "mark", x1: x(time), x2: x(time), y1: TOP, y2: bottom }));
     // Beside its line, on the side that has room.
     const side = x(time) + 8 * text.length > right ? { x: x(time) - 5, "text-anchor": "end" } : { x: x(time) + 5 };
-    svg.append(element("text", { class: "mark-label", "data-mark": text, y: bottom - 6, ...side }, text));
+    svg.append(element("text", { class: "mark-label", "data-mark": text, y: TOP + (bottom - TOP) * 0.3, ...side }, text));
   }
 }
 

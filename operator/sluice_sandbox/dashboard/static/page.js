@@ -69,6 +69,20 @@ function marksOf(result, known) {
   return marks;
 }
 
+/** Fill in the share of a slot that is not in the weights: none, whenever another slot is. */
+function whole(result) {
+  const times = new Map();
+  for (const { metric, values } of result) {
+    const known = times.get(metric.kind) ?? times.set(metric.kind, new Set()).get(metric.kind);
+    values.forEach(([time]) => known.add(time));
+  }
+  return result.map(({ metric, values }) => {
+    const own = new Map(values);
+    const moments = [...times.get(metric.kind)].sort((one, other) => one - other);
+    return { metric, values: moments.map((time) => [time, own.get(time) ?? "0"]) };
+  });
+}
+
 function figures(list) {
   byId("figures").replaceChildren(
     ...list.map(([name, value, tone = ""]) => {
@@ -111,7 +125,7 @@ async function draw() {
   const marks = marksOf(rollbacks, Math.min(...ready.map((item) => item.values[0][0])) + 2 * step);
   lines(byId("weights"), {
     ...span, marks, max: 1, format: percent,
-    series: weights
+    series: whole(weights)
       .map((item) => ({ name: `${item.metric.slot} ${item.metric.kind}`, classes: `${item.metric.slot} ${item.metric.kind}`, points: points(item) }))
       .sort((one, other) => one.name.localeCompare(other.name)),
   });
