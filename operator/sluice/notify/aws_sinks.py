@@ -22,6 +22,7 @@ from sluice.ports import Aws, Clock
 SUBJECT_MAX: Final = 100
 """SNS Publish, Subject: ASCII without line breaks, fewer than 100 characters."""
 EVENT_SOURCE: Final = "sluice.dev"
+_NO_SUCH_TOPIC: Final = "NotFound"  # SNS's code of NotFoundException: somebody may make the topic
 _DEDUPLICATION_MAX: Final = 128  # SNS Publish, MessageDeduplicationId and MessageGroupId
 
 
@@ -130,7 +131,9 @@ def call(
             f"waiting for the AWS budget {error.bucket}", kind="busy", retry_after=wait
         ) from error
     except (LeadershipLost, SluiceError) as error:
-        refused = isinstance(error, AwsFailure) and error.kind == "rejected"
+        refused = (
+            isinstance(error, AwsFailure) and error.kind == "rejected" and error.code != _NO_SUCH_TOPIC
+        )
         raise SinkFailure(str(error), kind="refused" if refused else "busy") from error
 
 
