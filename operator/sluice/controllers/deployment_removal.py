@@ -59,7 +59,7 @@ class Remover:
         if step.finished:
             self._let_go(record)
             return Result(urgent=self._routes(key))
-        self._save(record, state, step.verdict, now=now)
+        told = self._save(record, state, step.verdict, now=now)
         if step.actions:
             try:
                 self._world.executor.run(
@@ -70,7 +70,9 @@ class Remover:
                 )
             except ApplyFailed as failed:
                 raise failed.cause from failed
-        return Result(wake_at=step.wake_at if step.wake_at is not None else now)
+        # Those whose names answer with the tasks have to let them go, and hear of it at once.
+        urgent = self._routes(key) if remains.listed and told else ()
+        return Result(wake_at=step.wake_at if step.wake_at is not None else now, urgent=urgent)
 
     def _spec(self, record: Record) -> tuple[str, bool, bool]:
         """Return cluster, suspend and retain of a spec that may have become invalid since."""
@@ -160,13 +162,13 @@ class Remover:
         record.release()
         self._wishes.forget(key)
 
-    def _save(self, record: Record, state: State, verdict: Verdict, *, now: float) -> None:
+    def _save(self, record: Record, state: State, verdict: Verdict, *, now: float) -> bool:
         found = summary.judged(state, verdict, record.generation, now=now)
         kept = {name: value for name, value in record.status.items() if name not in found}
         for name in ("registering", "rollout"):
             if name not in found:
                 kept.pop(name, None)
-        record.save({**kept, **found, "phase": "Deleting"})
+        return record.save({**kept, **found, "phase": "Deleting"})
 
     def _still_there(self, record: Record) -> bool:
         obj = self._world.store.get(record.key)

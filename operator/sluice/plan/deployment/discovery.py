@@ -8,7 +8,7 @@ to stop. What is read here:
 |---|---|
 | `spec.discovery` names the Deployment, mode Tasks | its tasks are listed, in step with the weights |
 | `status.discovery.acknowledgement` | the traffic that the names were seen to answer with (§7) |
-| `status.discovery.instances`, `pendingOperations` | entries of its tasks may be there |
+| `status.discovery.instances`, `pendingOperations`, `leaving` | clients may be sent to its tasks |
 | spec names it no more, or the route goes, and it is Stalled | nobody takes entries away: not waited for |
 
 The last line is a person's way out where Cloud Map is denied for ever: tasks wait for a name that is asked
@@ -19,11 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sluice.model.conditions import STALLED
 from sluice.model.desired import Port, Registry
 from sluice.model.traffic import Acknowledgement, Traffic
+
+
+_RELEASED: Final = "released"
+"""Stage of an entry that has left: only its task has yet to go (`plan.discovery.memory`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,9 @@ class Listing:
     going: bool = False
     """The route is being deleted."""
     entries: bool = False
-    """Entries of the Deployment's tasks are in Cloud Map, or may be on their way."""
+    """Entries of the Deployment's tasks are in Cloud Map, may be on their way, or may be kept by clients."""
+    leaving: bool = False
+    """Some of them are on their way out."""
     proof: Acknowledgement | None = None
     registry: str = ""
     """ARN of the Cloud Map service that is handed to ECS, '' until there is one."""
@@ -130,6 +136,7 @@ def _listing(route: Mapping[str, Any], name: str) -> Listing | None:
     stalled: Mapping[str, Any] = next(
         (entry for entry in status.get("conditions") or () if entry["type"] == STALLED), {}
     )
+    leaving = any(entry.get("stage") != _RELEASED for place in places for entry in place.get("leaving") or ())
     counts = ("instances", "pendingOperations")
     return Listing(
         route=metadata["name"],
@@ -140,7 +147,8 @@ def _listing(route: Mapping[str, Any], name: str) -> Listing | None:
         ),
         generation=int(metadata.get("generation", 0)),
         going=bool(metadata.get("deletionTimestamp")),
-        entries=any(int(place.get(member) or 0) for place in places for member in counts),
+        entries=leaving or any(int(place.get(member) or 0) for place in places for member in counts),
+        leaving=leaving,
         proof=proof,
         registry=str(known.get("registryArn") or ""),
         problem=str(stalled.get("message", "")),

@@ -105,9 +105,9 @@ def _start(work: Work, found: tuple[Difference, ...], *, exists: bool) -> None:
     before = work.state.rollout
     work.state = motion.start(work.desired, work.state, work.slot, found, exists=exists, now=work.now)
     rollout = work.state.rollout
-    if rollout and (before is None or before.id != rollout.id):
-        source = f" from {rollout.source}" if rollout.source else ""
-        message = f"rollout {rollout.id} to revision {rollout.candidate}{source}"
+    # Of the first ever its end tells enough: one Event for an object that just starts.
+    if rollout and rollout.source and (before is None or before.id != rollout.id):
+        message = f"rollout {rollout.id} to revision {rollout.candidate} from {rollout.source}"
         work.notes.append(Note(type="Normal", reason="RolloutStarted", message=message))
 
 
@@ -344,7 +344,7 @@ def _listed(work: Work) -> str:
     found = [
         entry.route
         for entry in work.listings
-        if entry.holds and not (seen and entry.wanted and entry.proves(traffic))
+        if entry.holds and not (seen and entry.wanted and entry.proves(traffic) and not entry.leaving)
     ]
     return ", ".join(f"ServiceRoute {name}" for name in found)
 
