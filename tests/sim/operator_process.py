@@ -31,6 +31,7 @@ from sluice.controllers.route import RouteController
 from sluice.controllers.settings import ControllerSettings
 from sluice.hooks.run_task import RunTaskRunner
 from sluice.model.binding import Binding
+from sluice.model.events import EVENTS
 from sluice.model.keys import Key
 from sluice.model.tenancy import Tenancy, permissive_rule
 from sluice.observe.facts import AwsFacts
@@ -39,7 +40,10 @@ from sluice.runtime.intake import Intake
 from sluice.runtime.queue import Lane, WorkQueue
 from sluice.runtime.store import ObjectStore
 from sluice.runtime.worker import Reconciler, Sources
+from sluice.telemetry.cost import CostMeter
+from sluice.telemetry.ledger import Ledger, Surroundings
 from sluice.telemetry.metrics import RuntimeMetrics
+from sluice.telemetry.objects import Beside, object_metrics, team_of
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
 from sluice_sandbox.aws.service import Caller
@@ -148,7 +152,8 @@ class SilentRecorder:
     events: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def event(self, obj: Mapping[str, Any], *, type_: str, reason: str, message: str) -> None:
-        """Remember the event."""
+        """Remember the event; the list of reasons is closed."""
+        assert reason in EVENTS, f"{reason} is not in model/events.py"
         self.events.append((obj["metadata"]["name"], type_, reason, message))
 
 
@@ -174,18 +179,32 @@ class Operator:
         self.epoch = epoch
         self.deaf_until = 0.0
         """Until then the watch delivers nothing: the API server or the network is slow."""
-        registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
+        self.store = ObjectStore(self.clock)
+        self.ledger = Ledger(
+            registry,
+            Surroundings(
+                now=self.clock.now,
+                peek=self.store.peek,
+                routes_of=self.store.routes_of,
+                team=lambda obj: team_of(obj, "team"),
+            ),
+        )
+        cost = CostMeter(self.store.snapshot, shown=lambda: True, now=self.clock.monotonic)
+        self.ledger.listen(cost.written)
+        registry.register(cost.collector)
+        beside = Beside(synced=self.ledger.synced, drifted=self.ledger.drift.drifted)
+        registry.register(object_metrics(self.store.snapshot, shown=lambda: True, beside=beside))
         gateway = AwsGateway(
             SimTransport(world, hook),
             budgets=Budgets(share=1.0, enabled=budgets),
             clock=self.clock,
             lease=self.lease,
-            metrics=AwsMetrics(registry),
+            metrics=AwsMetrics(registry, hurried=self.ledger.hurried),
         )
         self.facts = AwsFacts(gateway, clock=self.clock)
-        self.store = ObjectStore(self.clock)
         self.queue = WorkQueue(self.clock, rng=random.Random(1))
-        self.intake = Intake(self.store, self.queue)
+        self.intake = Intake(self.store, self.queue, written=self.ledger.written)
         asked = Asked(
             aws=gateway,
             sources={"loadBalancer": LoadBalancerSource(gateway), "cloudWatch": CloudWatchSource(gateway)},
@@ -209,6 +228,7 @@ class Operator:
             gates=self.gates,
             requests=self.requests,
             leader_epoch=lambda: self.epoch,
+            ledger=self.ledger,
         )
         tenancy = Tenancy(rules=(permissive_rule(),), default_binding=BINDING)
         options = {"installation_id": "sim", "tenancy": tenancy} | dict(settings or {})
@@ -220,7 +240,7 @@ class Operator:
                 "ServiceRoute": RouteController(ports, controller_settings),
             },
             clock=self.clock,
-            sources=Sources(peek=self.store.peek, refresh=self._refresh),
+            sources=Sources(peek=self.store.peek, refresh=self._refresh, passed=self.ledger.passed),
             metrics=RuntimeMetrics(registry),
             rng=random.Random(2),
         )

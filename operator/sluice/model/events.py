@@ -34,6 +34,8 @@ DECISIONS: Final = frozenset(
         "VerbHandled",
         "VerbIgnored",
         "OperationFailed",
+        "ServiceLeft",
+        "NamespaceLeft",
         "NotificationIgnored",
         "ReconcileFailed",
         "InternalError",

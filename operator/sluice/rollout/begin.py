@@ -122,8 +122,9 @@ def _gates_open(work: Work) -> bool:
 def _go(work: Work) -> bool:
     rollout = work.rollout
     to = f"to {rollout.candidate} in slot {rollout.slot}"
-    text = f"{rollout.kind.lower()} {to}" + (f" from {rollout.source}" if rollout.source else "")
-    work.note("RolloutStarted", text)
+    if rollout.source:  # of the first ever its end tells enough
+        kind = f"{rollout.kind.lower()} {rollout.id}"
+        work.note("RolloutStarted", f"{kind} {to} from {rollout.source}")
     shares = not work.situation.traffic.routes
     desired = work.source.desired if rollout.source else 0
     work.change(live_floor=max(work.situation.replicas or 0, desired))

@@ -94,6 +94,7 @@ def _complete(work: Work) -> bool:
     if rejected and rejected.revision == rollout.candidate:
         rejected = None
     work.motion = dataclasses.replace(motion, live=live, standby=standby, rejected=rejected)
-    work.note("RolloutCompleted", f"revision {rollout.candidate} is live in slot {rollout.slot}")
+    text = f"revision {rollout.candidate} is live in slot {rollout.slot} (rollout {rollout.id})"
+    work.note("RolloutCompleted", text)
     work.conclude("Succeeded")
     return True

@@ -92,7 +92,8 @@ def _set_weight(work: Work, permille: int) -> bool:
         if not _may_send(work, permille):
             return False
         text = f"{place(work)}: weight {percent(rollout.weight)} → {percent(permille)} on slot {rollout.slot}"
-        work.note("WeightChanged", text)
+        if rollout.source:
+            work.note("WeightChanged", text)
         work.progress(weight=permille, step_since=None)
     if rollout.kind == "Undo":
         proof.note_return(work)

@@ -119,7 +119,8 @@ def finish(desired: Desired, state: State, slot: Slot, *, now: float) -> tuple[S
         entries = history.add(
             entries, history.entry(state.rollout, outcome="Succeeded", by=_author(state), now=now)
         )
-        notes = (Note(type="Normal", reason="RolloutCompleted", message=f"revision {name} runs completely"),)
+        text = f"revision {name} runs completely (rollout {state.rollout.id})"
+        notes = (Note(type="Normal", reason="RolloutCompleted", message=text),)
     live = state.live
     if live is None or live.revision != name or live.task_definition != slot.task_definition:
         live = Live(
