@@ -42,6 +42,8 @@ _SEEN_AGE: Final = 1.0
 """How old what clients see may be while something is under way, seconds: this is what is waited for."""
 _MOVING_AGE: Final = 5.0
 """The same for tasks, instances, namespaces and services."""
+_LOOKED: Final = 0.75
+"""Looks at rest are 0.8 to 1 drift interval apart (runtime.worker.Cadence): each has to see for itself."""
 _NS_CREATE: Final = "spec.discovery.namespaceRef.create"
 
 
@@ -147,7 +149,8 @@ class DiscoveryLooks:
     # Cloud Map.
 
     def _age(self, around: Surroundings, moving: float) -> float:
-        return min(moving, self._settings.drift_interval) if around.moving else self._settings.drift_interval
+        rest = self._settings.drift_interval * _LOOKED
+        return min(moving, rest) if around.moving else rest
 
     def _namespace(self, place: Place, around: Surroundings, *, age: float) -> Object | None:
         """Return the namespace that the place means; raises Refused where that is not allowed or unclear."""
