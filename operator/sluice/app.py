@@ -410,7 +410,9 @@ def _reconciler(
         tenancy=settings.tenancy,
         drift_interval=settings.drift_interval,
         attributes_interval=settings.drift_attributes_interval,
+        discovery_propagation=settings.discovery_propagation,
         suspended=settings.suspend,
+        dry_run=settings.dry_run,
     )
     return Reconciler(
         queue,

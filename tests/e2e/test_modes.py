@@ -12,21 +12,33 @@ pytestmark = pytest.mark.e2e
 
 
 def test_a_dry_run_logs_what_it_would_do(desk: Desk) -> None:
-    """A change and a new object: AWS hears of no write, log and metrics tell the first of each."""
-    aws = desk.aws
-    desk.apply_and_wait(desk.deployment())
+    """Changes and a new object: AWS hears of no write; log, metrics and conditions tell the first."""
+    aws, route = desk.aws, desk.route()
+    desk.apply_and_wait(desk.deployment(), route)
     with desk.world.configured(dryRun=True):
         operator = desk.world.operator()
         since = aws.calls_made()
-        desk.apply(desk.deployment(replicas=3), desk.deployment("new"))
+        desk.apply(desk.deployment(replicas=3), desk.deployment("new"), desk.route(path="/shop"))
         until(lambda: withheld(operator) >= {"UpdateService", "RegisterTaskDefinition"}, "both are withheld")
+        told = until(lambda: paused(desk, "web", ROUTE), "the route's condition tells")
+        assert "dry run; not done: " in told
+        assert "Rule of " in told
         logged = [line for line in operator.lines("aws_write") if line["namespace"] == desk.namespace]
-        assert {(line["name"], line["operation"], line["outcome"]) for line in logged} == {
-            ("web", "UpdateService", "dry-run"),
-            ("new", "RegisterTaskDefinition", "dry-run"),
+        found = {(line["kind"], line["name"], line["operation"], line["outcome"]) for line in logged}
+        assert {entry for entry in found if entry[0] == "Deployment"} == {
+            ("Deployment", "web", "UpdateService", "dry-run"),
+            ("Deployment", "new", "RegisterTaskDefinition", "dry-run"),
         }
-        assert not desk.ready(desk.deployment())
-        assert not desk.ready(desk.deployment("new"))
+        assert {(name, outcome) for kind, name, _, outcome in found if kind == "ServiceRoute"} == {
+            ("web", "dry-run")
+        }
+        assert "dry run; not done: UpdateService" in until(lambda: paused(desk, "web"), "the condition tells")
+        assert "dry run; not done: RegisterTaskDefinition" in until(
+            lambda: paused(desk, "new"), "the other too"
+        )
+        # A register intent would have to be looked for later; a revision that never ran is none.
+        assert "registering" not in desk.status(DEPLOYMENT, "new")
+        assert desk.status(DEPLOYMENT)["live"]
         assert aws.writes(since=since, principal=operator.principal) == []
     desk.wait_ready(desk.deployment())
     assert desk.service()["runningCount"] == 3
@@ -60,7 +72,7 @@ def withheld(operator: Operator) -> set[str]:
     return {labels["operation"] for labels, _ in operator.samples("sluice_aws_dry_run_writes_total")}
 
 
-def paused(desk: Desk, name: str) -> str:
-    """Return what a Deployment that is paused says, '' while it says something else."""
-    condition = desk.condition(DEPLOYMENT, name)
+def paused(desk: Desk, name: str, plural: str = DEPLOYMENT) -> str:
+    """Return what an object that is paused says, '' while it says something else."""
+    condition = desk.condition(plural, name)
     return str(condition["message"]) if condition["reason"] == "Paused" else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 from sluice.apply.errors import ApplyFailed
+from sluice.controllers import rehearsal
 from sluice.controllers.deployment_failures import Failures, known_since, retrying
 from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
@@ -184,6 +185,11 @@ class DeploymentController:
         first = self._plan(work, work.state, work.observed)
         if not first.actions:
             return self._finish(work, first, first.notes)
+        if self._settings.dry_run:
+            self._failures.withheld(work.record, rehearsal.told(first.actions))
+            rehearsal.rehearse(
+                self._world.executor, first.actions, key=work.record.key, binding=work.context.binding
+            )
         self._keep(work, first)
         work.record.save(retrying(work.record, first.status))
         self._ask(work, first)
@@ -244,6 +250,8 @@ class DeploymentController:
         if done.completed:
             self._collect(work, done.state)
         changed = done.status.get("traffic") != before
+        if work.desired.listed and _tasks(done.state) != _tasks(work.state):
+            changed = True  # other tasks: names are to follow at once, not at the route's next look
         return Result(
             wake_at=done.wake_at,
             urgent=self._routes(record.key) if changed else (),
@@ -306,3 +314,8 @@ class DeploymentController:
             and now.get("annotations") == then.get("annotations")
             and bool(now.get("deletionTimestamp")) == bool(then.get("deletionTimestamp"))
         )
+
+
+def _tasks(state: State) -> list[tuple[str, int, int]]:
+    """Return how many tasks each service has and shall have."""
+    return [(slot.service_arn, slot.desired, slot.running) for slot in (*state.slots, *state.retiring)]

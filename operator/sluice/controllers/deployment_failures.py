@@ -64,6 +64,14 @@ class Failures:
         )
         record.save({**record.status, **found, "phase": summary.phase(verdict, None)})
 
+    def withheld(self, record: Record, message: str) -> None:
+        """Say what a dry run would do; everything else of the status stays as it is."""
+        state = State.read(record.status)
+        verdict = Verdict(ready=False, reason="Paused", message=message)
+        now, warnings = self._world.clock.now(), _warnings(record)
+        found = summary.judged(state, verdict, record.generation, now=now, warnings=warnings)
+        record.save({**record.status, **found, "phase": summary.phase(verdict, None)})
+
     def partly(
         self,
         record: Record,

@@ -22,6 +22,7 @@ from sluice.controllers.route_looks import RouteLooks, RoutePass
 from sluice.controllers.route_removal import RouteRemover
 from sluice.controllers.route_rules import RuleKeeper, Rules
 from sluice.controllers.settings import ControllerSettings
+from sluice.model.actions import Action
 from sluice.model.errors import LeadershipLost, Refused, SluiceError, WriteConflict
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.plan.failures import failure_of

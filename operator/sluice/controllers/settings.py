@@ -22,5 +22,7 @@ class ControllerSettings:
     """How long an answer of Cloud Map may be on its way after it changed."""
     suspended: bool = False
     """The switch for the whole operator: observe and report drift, write nothing to AWS."""
+    dry_run: bool = False
+    """AWS writes are logged and withheld by the gateway: say what would be done and keep no intent."""
     rules_per_listener: int = 100
     """Quota "Rules per Application Load Balancer" (default of the account)."""
