@@ -58,7 +58,7 @@ def test_a_rolling_deployment_ends_and_nobody_notices(desired: int, minimum: int
 
 @pytest.mark.parametrize("desired", [1, 3], ids=["one", "three"])
 def test_recreate_ends_old_tasks_before_new_ones_start(desired: int) -> None:
-    """With min 0 and max 100 all but the last leave the answers; the last is ended with its entry."""
+    """With min 0 and max 100 all leave the answers, then all end, then the new ones come."""
     world = running_world(desired, minimum=0, maximum=100)
     world.deploy()
     for _ in range(300):
@@ -66,6 +66,7 @@ def test_recreate_ends_old_tasks_before_new_ones_start(desired: int) -> None:
         old, new = world.running("a", "d1"), world.running("a", "d2")
         assert not (old and new)
         if len(new) == desired == len(world.healthy()) and not old:
+            assert world.dead_answers == 0
             return
     raise AssertionError((world.running(), world.status))
 
@@ -87,12 +88,13 @@ def test_scale_in_takes_entries_away_first(before: int, after: int) -> None:
 
 @pytest.mark.parametrize("desired", [1, 4], ids=["one", "four"])
 def test_scaled_to_zero_ends_and_leaves_no_entry(desired: int) -> None:
-    """The last healthy answer stays until its task ends; then nothing is left, and nothing hangs."""
+    """All leave at once, end when nobody uses them any more, and nothing hangs."""
     world = running_world(desired)
     world.services["a"].desired = 0
     world.run(200.0)
     assert not world.running()
     assert not world.instances
+    assert world.dead_answers == 0
     assert world.reconcile().settled
 
 

@@ -191,19 +191,23 @@ class World:
         name = f"sluice-{task.id}"
         if not task.sick and task.is_healthy(self.now):
             used = self.now - self.left_at.get(name, -math.inf) < self._wait()
-            others = any(self._answers(other) for other in self.seen if other != name)
             held = sum(t.protected_until > self.now for t in self.tasks.values() if t.slot == task.slot)
             answered = self.seen.get(name) == "HEALTHY" or used
             if answered and held >= service.desired > 0:
                 self.unprotected += 1  # ECS refuses more protected tasks than it wants: nothing could keep it
                 self.misfortune = self.now
-            elif answered and not self._may_end_answering(service, others=others):
+            elif answered:
                 self.broken.append(f"{self.now - NOW:.0f}: ECS ended {task.id[:8]} while clients used it")
         task.stopping = True
         self._later(3.0, lambda: self.tasks.pop(task.id, None))
 
-    def _may_end_answering(self, service: Service, *, others: bool) -> bool:
-        return self.deleting or self.going or (service.bounds.minimum == 0 and not others)
+    def _is_sent_away(self, name: str) -> bool:
+        """Tell whether the spec wants nobody in the place of a task: the guard does not hold it."""
+        task = self.tasks.get(name.removeprefix("sluice-"))
+        if self.deleting or self.going or task is None:
+            return True
+        service = self.services[task.slot]
+        return service.bounds.minimum == 0 and (service.desired == 0 or service.maximum <= 100)
 
     # -------------------------------------------------------------- Cloud Map
 
@@ -224,7 +228,7 @@ class World:
             self.seen[name] = health
         lost = answered and not self._answers(name)
         unlucky = self.now - self.misfortune < 100
-        if lost and not any(map(self._answers, self.seen)) and not (self.deleting or self.going or unlucky):
+        if lost and not any(map(self._answers, self.seen)) and not (self._is_sent_away(name) or unlucky):
             self.broken.append(f"{self.now - NOW:.0f}: the last healthy answer {name[:15]} was taken away")
 
     def _submit(self, name: str, what: Callable[[], None]) -> dict[str, Any]:
@@ -288,7 +292,7 @@ class World:
 
     def _check_last(self, name: str, what: str) -> None:
         """Keep the law: no action takes the last healthy answer away."""
-        if self.deleting or self.going or not self._answers(name):
+        if self._is_sent_away(name) or not self._answers(name):
             return
         if not any(self._answers(other) for other in self.seen if other != name):
             self.broken.append(f"{self.now - NOW:.0f}: {what} for the last healthy answer {name[:15]}")

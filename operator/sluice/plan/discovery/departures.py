@@ -10,7 +10,7 @@ the tasks that clients see as healthy and that are not on their way out.
 | more visible than max(M, D)                  | the surplus: former ones first (min 100 / max 200)    |
 | former ones, new ones have no room below X   | as many as are missing, down to M (min 50 / max 100)  |
 | new ones are not healthy, or not seen yet    | none: nothing is visible that could replace them      |
-| M is 0 (Recreate), or D is 0 (scaled to 0)   | all; the last keeps its entry and is ended with it    |
+| M is 0 without room (Recreate), or D is 0    | all, and they are given back together                 |
 | D fell                                       | current ones beyond D: unregistered first, then from  |
 |                                              | the fullest zone, the newest first, as ECS's scale-in |
 | D rose again, ECS rolled back, others died   | fewer: those that were leaving and are not given back |
@@ -36,7 +36,7 @@ class Departures:
     going: frozenset[str] = frozenset()
     """Ids of tasks that leave (also those that have left and still run)."""
     yields: bool = False
-    """Nothing needs to keep answering: the last one may be ended with its entry."""
+    """Nobody needs to go on answering: the last one leaves, too, before any of them is given back."""
 
 
 def is_former(task: SeenTask, wish: SlotWish) -> bool:
@@ -53,12 +53,14 @@ def departures(
     visible: AbstractSet[str],
     leaving: AbstractSet[str],
     released: AbstractSet[str],
+    shared: bool = False,
     former: Callable[[SeenTask], bool] | None = None,
 ) -> Departures:
     """Return who leaves of the running `tasks` of one slot.
 
     `visible`, `leaving` and `released` (of these: given back to ECS) are task ids. Those that are leaving
-    stay chosen as long as they are surplus.
+    stay chosen as long as they are surplus. A `shared` slot answers with fewer than it has, by its weight:
+    how many are visible says nothing about its capacity then.
     """
     replaced = former or (lambda task: is_former(task, wish))
     running = [task for task in tasks if task.running]
@@ -76,7 +78,8 @@ def departures(
         free = max(free, min(missing - len(chosen), rest - wish.minimum_healthy))
     waiting = [task for task in pool if task.id not in leaving]
     chosen = sorted(chosen, key=lambda task: task.id not in released)  # what ECS may end cannot come back
-    most = max(len(chosen) + min(free, 0), sum(task.id in released for task in chosen))
+    back = 0 if shared else min(free, 0)
+    most = max(len(chosen) + back, sum(task.id in released for task in chosen))
     return Departures(
         going=frozenset(task.id for task in (*chosen[:most], *waiting[: max(0, free)])),
         yields=wish.minimum_healthy == 0 and (wish.desired == 0 or missing > 0),

@@ -4,6 +4,9 @@ Two counts, both of what clients see (DiscoverInstances) and not of what was ask
 healthy answers whose task is healthy and that nothing under way can take away; `answers` are all
 entries that stay discoverable, healthy or not: a name with none of them is NXDOMAIN, and resolvers
 keep that for the zone's negative TTL, which is worse than one dead address.
+
+What the spec sends away with nobody to follow (route or backend deleted, 0 tasks, Recreate) is not held:
+a name that answers nothing is right then, and an address that stops answering is not.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     comes   task protected → RegisterInstance (healthy from the start) → seen by clients
     goes    UNHEALTHY asked for → clients see it → max(TTL, propagation) → DeregisterInstance → neither
             listed nor seen → task given back to ECS
-    goes,   no custom health: DeregisterInstance → neither listed nor seen → max(TTL, propagation) →
-            task given back
+    goes,   no custom health, or nobody else answers (everything goes, scaled to 0, Recreate): Deregister-
+            Instance → neither listed nor seen → max(TTL, propagation) → task given back. Where all are
+            UNHEALTHY, DNS and DiscoverInstances answer with all: only what is gone is hidden then
     dies    a task that is being stopped is deregistered at once; one that cannot be found is said to be
             UNHEALTHY at once and deregistered when it is still not found a little later
 
@@ -66,8 +67,6 @@ class Motion:
     """A rollback."""
     keep_protected: bool
     actions: dict[Phase, list[Action]] = field(default_factory=lambda: {phase: [] for phase in PHASES})
-    exposed: set[str] = field(default_factory=set)
-    """Instances whose task may end although they answer."""
     held: int = 0
     """Entries that stay because nothing else answers yet."""
     drift: list[str] = field(default_factory=list)
@@ -100,7 +99,6 @@ class Motion:
             self._begin_to_leave(name)
         for name in self.parted:
             self._release(name)
-        self._expose()
         for reason, tasks in sorted(self.freed.items()):
             self.actions["release"] += writes.protect(tasks, enabled=False, reason=reason)
 
@@ -237,12 +235,13 @@ class Motion:
         self.moving = True
         departing = instance in self.wanted.departing
         floor = 1 if departing or self.urgent else self.guard.floor
+        if self._goes_with_all(instance):
+            self._remove(instance, reason="nobody is to answer any more")
+            return
         if not self.guard.may_hide(instance, floor=floor):
             if self.ledger.stage(short(instance)) == "heal":
                 self.ledger.stages[short(instance)] = ("heal", self.ledger.now)
                 self._set_health(instance, healthy=True, reason="no other answer is healthy", phase="rescue")
-            if departing and instance in self.wanted.yielding:
-                self.exposed.add(instance)
             self.held += 1
             self._soon()
             return
@@ -279,6 +278,9 @@ class Motion:
     def _fade(self, instance: str) -> None:
         """Hide, wait until nobody uses the answer any more, and remove."""
         name, ledger = short(instance), self.ledger
+        if self._goes_with_all(instance):
+            self._remove(instance, reason="nobody is to answer any more")
+            return
         if self._comes_back(instance):
             return
         self._hide(instance, reason=_ON_ITS_WAY, rescue=not self._is_live(instance))
@@ -289,14 +291,15 @@ class Motion:
         else:
             self._remove(instance, reason=f"hidden from clients for {self.wait:.0f} s")
 
+    def _goes_with_all(self, instance: str) -> bool:
+        """Tell whether an instance is among those that leave nobody behind, as they are meant to."""
+        if self.everything:
+            return True
+        return instance in self.wanted.yielding and not self.guard.visible - self.wanted.yielding
+
     def _comes_back(self, instance: str) -> bool:
         """Let one answer that was to go be healthy again if nobody else answers any more."""
-        if (
-            self.everything
-            or self.guard.visible
-            or not self._is_live(instance)
-            or instance in self.wanted.yielding
-        ):
+        if self.guard.visible or not self._is_live(instance):
             return False
         if not self.rescued:
             self.rescued = instance
@@ -374,7 +377,8 @@ class Motion:
             self._soon(ledger.operations[name].since + LATE)
             return
         stage = ledger.stage(name)
-        hidden = stage == "hidden" and ledger.now >= ledger.since(name) + self.wait
+        waited = stage == "hidden" and ledger.now >= ledger.since(name) + self.wait
+        hidden = waited and bool(self.answering.visible)  # with no healthy answer all are answers
         ended = self.tasks is not None and ((task := self._task(instance)) is None or not task.running)
         if stage is None or ended:
             ledger.stages.pop(name, None)
@@ -411,20 +415,14 @@ class Motion:
             return False
         slot = self._slot(instance)
         return any(
-            self.ledger.stage(short(other)) != "released"
+            self.ledger.stage(short(other)) not in ("released", None) or other in self.answering.ours
             for other in self.wanted.yielding
-            if self._slot(other) == slot and other in self.answering.ours and other not in self.exposed
+            if self._slot(other) == slot
         )
 
     def _slot(self, instance: str) -> str:
         task = self._task(instance)
         return task.slot if task else ""
-
-    def _expose(self) -> None:
-        """Give the last answer's task back where nothing needs to go on answering."""
-        for instance in sorted(self.exposed):
-            if not self._waits_for_others(instance):
-                self._give_back(instance, reason="nothing of it is to go on; ECS ends it with its entry")
 
 
 def _joins(entry: Entry) -> str:

@@ -14,7 +14,9 @@
     yes           | is being stopped            | any    | deregister
     yes           | not to be found             | any    | say UNHEALTHY, deregister when it stays so
     yes           | the last healthy answer     | any    | stays, whatever the rows above say (guard)
-    yes           | any, route or backend going | any    | as without weight, with nothing held back
+    yes           | any, and nobody is to be    | any    | deregister at once → gone → wait → give back: the
+                  | left: route or backend      |        | guard keeps nobody whom the spec sends away
+                  | going, 0 tasks, Recreate    |        |
     not ours      | any                         | any    | never written; counted
     yes           | tasks or entries not read   | any    | none
 
@@ -26,6 +28,7 @@ everything as wanted has no actions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -167,7 +170,7 @@ def _move(case: _Case, place: Place, ledger: Ledger) -> Motion | None:
         guard=Guard(
             visible=set(answering.visible),
             answers={name for name in discovered if not is_being_removed(name, ledger)},
-            floor=len(chosen.entries),
+            floor=chosen.least,
             awaited=bool(chosen.entries),
             off=everything,
         ),
@@ -223,6 +226,8 @@ def _outcome(case: _Case, place: Place, motion: Motion | None, ledger: Ledger) -
         actions += protection if phase == "register" else ()
         actions += motion.actions[phase] if motion else ()
     unread = place.usable and motion is None
+    if motion is not None and _is_scaling(facts, motion):
+        ledger.wakes.append(ledger.now + LOOK_AGAIN)
     if unread:
         ledger.wakes.append(ledger.now + READ_AGAIN)
     problem = place.problem or _problem(case, motion, ledger)
@@ -269,6 +274,14 @@ def _outcome(case: _Case, place: Place, motion: Motion | None, ledger: Ledger) -
     )
 
 
+def _is_scaling(facts: DiscoveryFacts, motion: Motion) -> bool:
+    """Tell whether a slot that answers has other than the tasks that it is to have: it is looked at again."""
+    running = Counter(task.slot for task in facts.tasks or () if task.running and not task.backend)
+    return any(
+        wish.desired != running[wish.slot] for wish in facts.slots or () if wish.slot in motion.wanted.counts
+    )
+
+
 def _may_prove(case: _Case) -> bool:
     return case.stays and not case.facts.deleting and case.intent.mode == "Tasks"
 
@@ -285,7 +298,6 @@ def _protection(case: _Case, motion: Motion | None, ledger: Ledger) -> tuple[lis
         if task.running
         and task.healthy
         and ((name := instance_id(task.id)) in coming or name in motion.answering.ours)
-        and name not in motion.exposed
     }
     return protections(
         facts.tasks,

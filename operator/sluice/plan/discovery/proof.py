@@ -79,13 +79,13 @@ def _is_out(name: str, motion: Motion) -> bool:
     ledger, key = motion.ledger, short(name)
     stage = ledger.stage(key)
     if stage == "hidden":
-        return motion.discovered.get(name) != "HEALTHY" and ledger.now >= ledger.since(key) + motion.wait
+        # Where nobody is healthy, everybody is an answer.
+        waited = bool(motion.wanted.entries) and ledger.now >= ledger.since(key) + motion.wait
+        return waited and motion.discovered.get(name) != "HEALTHY"
     return stage == "released" or (name not in motion.discovered and name not in motion.answering.ours)
 
 
 def _slot(name: str, motion: Motion) -> str:
+    """Return the slot that an instance's task belongs to; '' for one that is nobody's (any more)."""
     task = (motion.tasks or {}).get(name)
-    if task is not None:
-        return task.slot if not task.backend else f"{task.backend}/{task.slot}"
-    instance = motion.answering.ours.get(name)
-    return instance.attributes.get("slot", "") if instance else ""
+    return task.slot if task is not None and not task.backend else ""

@@ -20,6 +20,8 @@ class Shares:
     counts: Mapping[str, int]
     short: bool
     """A slot has fewer than its weight asks for, because it lacks healthy tasks: no proof of the weights."""
+    least: int
+    """Answers that are there before others are taken away: as many as there would be with all tasks."""
 
 
 def shares(
@@ -33,12 +35,15 @@ def shares(
     slots = sorted(weights)
     have = {slot: healthy.get(slot, 0) for slot in slots}
     if len(slots) == 1:
-        return Shares(counts=have, short=not have[slots[0]] and bool(desired.get(slots[0])))
+        (slot,) = slots
+        least = max(have[slot], desired.get(slot) or 0)
+        return Shares(counts=have, short=not have[slot] and least > 0, least=least)
     meant = {slot: max(have[slot], desired.get(slot) or 0) for slot in slots}
     largest = max(meant.values())
     counts = _split(weights, have, at_least=largest)
     ideal = _split(weights, meant, at_least=largest)
-    return Shares(counts=counts, short=any(counts[slot] < ideal[slot] or not have[slot] for slot in slots))
+    short = any(counts[slot] < ideal[slot] or not have[slot] for slot in slots)
+    return Shares(counts=counts, short=short, least=sum(ideal.values()))
 
 
 def _split(weights: Mapping[str, int], have: Mapping[str, int], *, at_least: int) -> dict[str, int]:

@@ -61,13 +61,15 @@ class Wanted:
     departing: frozenset[str] = frozenset()
     """Ids of instances whose tasks ECS is to end."""
     yielding: frozenset[str] = frozenset()
-    """Those of them whose last one ECS may end while it still answers."""
+    """Those of them of slots where nobody needs to go on answering."""
     known: bool = True
     """False: nobody knows who should answer; nothing is added and nothing goes."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Entries by slot with weight."""
     short: bool = False
     """A slot has fewer than its weight asks for."""
+    least: int = 0
+    """Healthy answers that stay while others are taken away."""
     unfit: tuple[str, ...] = ()
     """Why healthy tasks cannot be registered, for people."""
 
@@ -134,7 +136,8 @@ def _aliases(scene: Scene) -> Wanted | None:
         alias_entry(target, scene.intent, installation=scene.installation, key=scene.key)
         for target in scene.facts.aliases
     )
-    return Wanted(entries={entry.id: entry for entry in made})
+    entries = {entry.id: entry for entry in made}
+    return Wanted(entries=entries, least=len(entries))
 
 
 def _tasks(scene: Scene, tasks: Sequence[SeenTask]) -> Wanted | None:
@@ -147,7 +150,7 @@ def _tasks(scene: Scene, tasks: Sequence[SeenTask]) -> Wanted | None:
         return keep(scene)  # nobody has said yet who gets requests
     own = [task for task in own if task.slot in slots]
     wishes = {wish.slot: wish for wish in scene.facts.slots or ()}
-    parting = _departures(scene, own, wishes)
+    parting = _departures(scene, own, wishes, shared=traffic is not None and len(slots) > 1)
     going = {task for slot in parting.values() for task in slot.going}
     staying: dict[str, list[SeenTask]] = {slot: [] for slot in sorted(slots)}
     unfit: dict[str, None] = {}
@@ -171,7 +174,7 @@ def _tasks(scene: Scene, tasks: Sequence[SeenTask]) -> Wanted | None:
 def _split(scene: Scene, staying: Mapping[str, Sequence[SeenTask]], wishes: Mapping[str, SlotWish]) -> Shares:
     healthy = {slot: len(there) for slot, there in staying.items()}
     if scene.facts.traffic is None:  # a Rolling Deployment has no shares: all that runs is live
-        return Shares(counts=healthy, short=False)
+        return Shares(counts=healthy, short=False, least=sum(healthy.values()))
     return shares(
         {slot: scene.facts.traffic.weights[slot] for slot in staying},
         healthy=healthy,
@@ -216,6 +219,7 @@ def _outcome(
         yielding=_instances(slot for slot in parting.values() if slot.yields),
         counts=split.counts,
         short=split.short or bool(unfit),
+        least=split.least or len(scene.answering.visible),  # for nobody at all nothing is taken away
         unfit=unfit,
     )
 
@@ -259,6 +263,7 @@ def _departures(
     own: Sequence[SeenTask],
     wishes: Mapping[str, SlotWish],
     *,
+    shared: bool = False,
     by_ecs: AbstractSet[str] | None = None,
 ) -> dict[str, Departures]:
     """Return who leaves of each slot; with `by_ecs`, tasks that ECS did not register are the former ones."""
@@ -272,6 +277,7 @@ def _departures(
             visible=visible,
             leaving=leaving,
             released={task.id for task in own if instance_id(task.id) in answering.released},
+            shared=shared,
             former=None if by_ecs is None else (lambda task: task.id not in by_ecs),
         )
         for slot, wish in wishes.items()
