@@ -25,6 +25,7 @@ from sluice.config_notifications import NotificationSettings, withheld
 from sluice.config_section import Seconds
 from sluice.config_section import Section as _Section
 from sluice.model.binding import Binding
+from sluice.model.discovery import PROPAGATION
 from sluice.model.tenancy import ALL, PRIORITIES, ListenerGrant, Tenancy, TenancyRule
 from sluice.telemetry.cost import Price, Prices
 
@@ -217,6 +218,8 @@ class Settings(_Section):
     """Oldest that what is known of services and rules gets."""
     drift_attributes_interval: Seconds = 600
     """The same for target-group attributes and tags."""
+    discovery_propagation: Seconds = PROPAGATION
+    """How long an answer of Cloud Map may be on its way after it changed: what leaves waits at least that."""
     dry_run: bool = False
     """Log AWS writes instead of making them."""
     suspend: bool = False
@@ -314,6 +317,7 @@ OPTIONS: Final = (
     Option(("workers",), "Worker threads."),
     Option(("driftInterval",), "How often services and rules are compared, e.g. 60s."),
     Option(("driftAttributesInterval",), "How often target-group attributes are compared, e.g. 10m."),
+    Option(("discoveryPropagation",), "How long an answer of Cloud Map may be on its way, e.g. 30s."),
     Option(("dryRun",), "Log AWS writes instead of making them.", is_bool=True),
     Option(("suspend",), "Observe and report only.", is_bool=True),
     Option(("objectMetrics",), "Metric series per custom resource.", is_bool=True),

@@ -7,5 +7,5 @@ service account is used. A unit test compares the list with `sluice.config.Setti
 {{- if and (not .Values.lease.enabled) (gt (int .Values.replicaCount) 1) -}}
 {{- fail "lease.enabled is false, so two replicas would both write: set replicaCount to 1 or lease.enabled to true" -}}
 {{- end -}}
-{{- pick .Values "installationId" "region" "endpointUrl" "watchNamespaces" "workers" "driftInterval" "driftAttributesInterval" "dryRun" "suspend" "objectMetrics" "teamLabel" "cost" "aws" "lease" "http" "log" "tracing" "notifications" "awsEvents" "accounts" "tenancy" | toYaml -}}
+{{- pick .Values "installationId" "region" "endpointUrl" "watchNamespaces" "workers" "driftInterval" "driftAttributesInterval" "discoveryPropagation" "dryRun" "suspend" "objectMetrics" "teamLabel" "cost" "aws" "lease" "http" "log" "tracing" "notifications" "awsEvents" "accounts" "tenancy" | toYaml -}}
 {{- end -}}

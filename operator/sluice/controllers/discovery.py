@@ -8,6 +8,7 @@ new one is settled, so that a name's move has no gap.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -140,7 +141,7 @@ class NameKeeper:
         times = [
             time for time in (names.wake_at, unread.until if isinstance(unread, Deferred) else None) if time
         ]
-        if moving or names.acts:
+        if moving or names.acts or _unsteady(seen):
             times.append(now + _SOON)
         return replace(
             names,
@@ -244,9 +245,17 @@ class NameKeeper:
 
 def waiting(names: Names) -> str:
     """Return what a name waits for, for a condition."""
-    memory = names.memory
+    memory, error = names.memory, names.error
     name = f"{memory.service}.{memory.namespace}" if memory.service else "the name in Cloud Map"
+    if error is not None:
+        return f"{name}: {error}"
     return f"{name}: {names.progress or 'entries that the spec no longer names are leaving'}"
+
+
+def _unsteady(seen: Seen) -> bool:
+    """Tell whether a slot has not as many running tasks as it wants: what changes them is under way."""
+    running = Counter(task.slot for task in seen.facts.tasks or () if task.running and not task.backend)
+    return any(wish.desired != running[wish.slot] for wish in seen.facts.slots or ())
 
 
 def _with_priority(asked: Asked, *, moving: bool) -> CallContext:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from sluice.controllers.discovery_tasks import SlotSeen, tasks_of, wish_of
+from sluice.controllers.discovery_tasks import SlotSeen, is_running, tasks_of, wish_of
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext
 from sluice.model.discovery import (
@@ -261,7 +261,7 @@ class DiscoveryLooks:
         service = facts.service(context, cluster=cluster, name=name, max_age=age) if name else None
         if service is None:
             return None
-        tasks = facts.tasks(context, cluster=cluster, service=name, status="RUNNING", max_age=age)
+        tasks = self._tasks(around, entry, service, cluster=cluster)
         definitions = {
             arn: definition
             for arn in {str(task.get("taskDefinitionArn")) for task in tasks}
@@ -297,6 +297,19 @@ class DiscoveryLooks:
             if arns
             else {},
         )
+
+    def _tasks(
+        self, around: Surroundings, entry: Object, service: Object, *, cluster: str
+    ) -> Sequence[Object]:
+        """Return a service's tasks; read again where they are not as many as its counts say."""
+        for age in (self._age(around, _MOVING_AGE), _SEEN_AGE):
+            tasks = self._world.facts.tasks(
+                around.context, cluster=cluster, service=entry["serviceName"], status="RUNNING", max_age=age
+            )
+            running = sum(map(is_running, tasks))
+            if running == service.get("runningCount") == entry.get("running", running):
+                break
+        return tasks
 
     # Kubernetes.
 

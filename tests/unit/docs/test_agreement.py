@@ -107,6 +107,7 @@ def test_the_defaults_of_switches_and_numbers() -> None:
         ("workers", str(settings.workers)),
         ("driftInterval", f"{settings.drift_interval:g}s"),
         ("driftAttributesInterval", f"{settings.drift_attributes_interval / 60:g}m"),
+        ("discoveryPropagation", f"{settings.discovery_propagation:g}s"),
         ("aws.budgetShare", f"{settings.aws.budget_share:g}"),
         ("aws.budgets", str(settings.aws.budgets).lower()),
         ("lease.duration", f"{settings.lease.duration:g}s"),
