@@ -188,6 +188,8 @@ class Sandbox:
             "AWS_ACCESS_KEY_ID": credentials["accessKeyId"],
             "AWS_SECRET_ACCESS_KEY": credentials["secretAccessKey"],
             "AWS_EC2_METADATA_DISABLED": "true",
+            # DiscoverInstances goes to `data-<host>` otherwise, which a loopback address cannot have.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
         text = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
         _write(self.directory / "env", text)
@@ -307,6 +309,8 @@ def _operator_settings(estate: dict[str, Any]) -> dict[str, Any]:
         "defaultNetworkConfiguration": {"awsvpcConfiguration": subnets},
         "listeners": [{"loadBalancer": estate["loadBalancer"]["name"], "priorities": [1, 50_000]}],
         "hostnames": ["*"],
+        "cloudMapNamespaces": ["*"],
+        "createCloudMapNamespaces": True,
     }
     return {
         "installationId": "sandbox",
