@@ -25,7 +25,6 @@ from sluice.model.conditions import STALLED
 from sluice.model.desired import Port, Registry
 from sluice.model.traffic import Acknowledgement, Traffic
 
-
 _RELEASED: Final = "released"
 """Stage of an entry that has left: only its task has yet to go (`plan.discovery.memory`)."""
 
