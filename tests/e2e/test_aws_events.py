@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aws_events_template import event_pattern
 from e2e.desk import DEPLOYMENT, Desk
 from e2e.operator_process import Operator
 from e2e.waiting import until
@@ -26,9 +27,7 @@ def queue(desk: Desk) -> Iterator[str]:
     sqs, events = desk.aws.client("sqs"), desk.aws.client("events")
     url = str(sqs.create_queue(QueueName=desk.namespace)["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    kinds = ["ECS Task State Change", "ECS Deployment State Change", "ECS Service Action"]
-    pattern = {"source": ["aws.ecs"], "detail-type": kinds}
-    events.put_rule(Name=desk.namespace, EventPattern=json.dumps(pattern))
+    events.put_rule(Name=desk.namespace, EventPattern=json.dumps(event_pattern()))
     events.put_targets(Rule=desk.namespace, Targets=[{"Id": "queue", "Arn": arn}])
     yield url
     events.remove_targets(Rule=desk.namespace, Ids=["queue"])

@@ -131,9 +131,7 @@ def call(
             f"waiting for the AWS budget {error.bucket}", kind="busy", retry_after=wait
         ) from error
     except (LeadershipLost, SluiceError) as error:
-        refused = (
-            isinstance(error, AwsFailure) and error.kind == "rejected" and error.code != _NO_SUCH_TOPIC
-        )
+        refused = isinstance(error, AwsFailure) and error.kind == "rejected" and error.code != _NO_SUCH_TOPIC
         raise SinkFailure(str(error), kind="refused" if refused else "busy") from error
 
 

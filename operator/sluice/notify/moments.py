@@ -47,11 +47,16 @@ _HOUR: Final = 3600
 
 def moments(obj: Object, *, now: float) -> tuple[Moment, ...]:
     """Return every moment that the object's status tells of, oldest first; `now` dates the standing ones."""
+    return _derived(obj, _mappings(_mapping(obj.get("status")).get("history")), now=now)
+
+
+def _derived(obj: Object, entries: Sequence[Mapping[str, Any]], *, now: float) -> tuple[Moment, ...]:
+    """Return the moments of a status, of its history only what these entries tell of."""
     status = _mapping(obj.get("status"))
     if not status:
         return ()
     about = _About(obj, now)
-    found = list(_past(about, status))
+    found = list(_past(about, entries))
     if about.key.kind == DEPLOYMENT:
         found += _present(about, obj, status)
     found += _stalled(about, status)
@@ -66,8 +71,12 @@ def news(before: Object | None, after: Object, *, now: float) -> tuple[Sequence[
     """
     if before is None or _told_by(before) == _told_by(after):
         return (), ()
-    old = {moment.id: moment for moment in moments(before, now=now)}
-    new = {moment.id: moment for moment in moments(after, now=now)}
+    known = _mappings(_mapping(before.get("status")).get("history"))
+    there = _mappings(_mapping(after.get("status")).get("history"))
+    # An entry that was there before is no news, and ten of them cost more than all the rest.
+    added = [] if known == there else [entry for entry in there if entry not in known]
+    old = {moment.id: moment for moment in _derived(before, (), now=now)}
+    new = {moment.id: moment for moment in _derived(after, added, now=now)}
     standing = [moment for moment in old.values() if moment.standing]
     over = [moment for moment in standing if not (moment.id in new and new[moment.id].standing)]
     return [moment for moment in new.values() if moment.id not in old], over
@@ -84,9 +93,11 @@ def drift(obj: Object, *, reason: str, message: str, now: float) -> Moment:
     )
 
 
-def _told_by(obj: Object) -> tuple[object, object]:
+def _told_by(obj: Object) -> tuple[object, ...]:
     """Return the parts of an object that moments are derived from."""
-    return obj.get("status"), _mapping(obj.get("spec")).get("paused")
+    status = _mapping(obj.get("status"))
+    parts = (status.get(name) for name in ("rollout", "history", "conditions"))
+    return *parts, _mapping(obj.get("spec")).get("paused")
 
 
 class _About:
@@ -118,9 +129,9 @@ class _About:
         )
 
 
-def _past(about: _About, status: Mapping[str, Any]) -> Iterator[Moment]:
-    """Yield what the history keeps, oldest first."""
-    for entry in reversed(_mappings(status.get("history"))):
+def _past(about: _About, entries: Sequence[Mapping[str, Any]]) -> Iterator[Moment]:
+    """Yield what entries of the history keep, oldest first."""
+    for entry in reversed(entries):
         rollout = str(entry.get("id") or "")
         event = _OUTCOMES.get(str(entry.get("outcome")))
         started = _time(entry.get("startedAt"))
