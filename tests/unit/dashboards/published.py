@@ -1,7 +1,8 @@
 """Grafana's published types of a dashboard, as a judge of JSON.
 
 Grafana Labs generate their Foundation SDK from Grafana's own schema; its classes have from_json and to_json
-and annotated members. What from_json does not know is missing in to_json, so what is not Grafana's is found by comparing both; a value of a wrong type or outside an enumeration by its annotation.
+and annotated members. What from_json does not know is missing in to_json, so what is not Grafana's is found
+by comparing both; a value of a wrong type or outside an enumeration by its annotation.
 """
 
 from __future__ import annotations
