@@ -18,7 +18,9 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.registry import Collector
 
 from sluice.aws.metrics import AwsMetrics
+from sluice.aws_events.metrics import AwsEventMetrics
 from sluice.model.keys import DEPLOYMENT, Key
+from sluice.notify.metrics import NotificationMetrics
 from sluice.telemetry.cost import CostMeter
 from sluice.telemetry.ledger import Ledger, Surroundings
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
@@ -34,6 +36,8 @@ SECTIONS: Final = {
     "deployments": ("sluice_deployment",),
     "rollouts": ("sluice_rollout", "sluice_rollback"),
     "routes": ("sluice_route", "sluice_discovery"),
+    "notifications": ("sluice_notification",),
+    "events": ("sluice_aws_events",),
     "delivery": ("sluice_delivery",),
     "cost": (
         "sluice_deployment_vcpu_seconds",
@@ -105,6 +109,14 @@ SERIES: Final = {
     "sluice_route_observed_as_configured": "1 per backend between two weights",
     "sluice_discovery_instances": "2 per route with discovery",
     "sluice_discovery_pending_operations": "1 per route with discovery",
+    "sluice_notifications_total": "sinks x 11 events x 6 outcomes at most",
+    "sluice_notifications_pending": "1 per sink",
+    "sluice_notifications_oldest_seconds": "1 per sink",
+    "sluice_notification_outbox_writes_total": "3",
+    "sluice_aws_events_total": "6",
+    "sluice_aws_events_receives_total": "9",
+    "sluice_aws_events_lag_seconds": "11",
+    "sluice_aws_events_flowing": "1 per account and Region",
     "sluice_delivery_deployments_total": "namespaces x teams x 5 outcomes",
     "sluice_delivery_failed_changes_total": "namespaces x teams",
     "sluice_delivery_lead_time_seconds": "namespaces x teams x 14",
@@ -165,6 +177,8 @@ def described() -> dict[str, Described]:
     nothing: dict[Key, dict[str, Any]] = {Key(DEPLOYMENT, "shop", "web"): {}}
     registry.register(object_metrics(lambda: nothing, shown=lambda: True))
     registry.register(CostMeter(lambda: nothing, shown=lambda: True, now=float).collector)
+    NotificationMetrics(registry).watch(dict, now=float)
+    AwsEventMetrics(registry).watch(dict)
     return {found.name: found for collector in registry.collectors for found in _of(collector)}
 
 
