@@ -23,9 +23,7 @@ from sluice.ports import Discovered, Object
 _MAP: Final = "servicediscovery"
 _LISTS: Final = 200
 """Lists of services are worth keeping for this many namespaces (AWS's quota is 50 in a Region)."""
-_SHARED_NAMES: Final = frozenset(
-    {"CreateService", "UpdateService", "DeleteService", "TagResource", "UntagResource"}
-)
+_SHARED_NAMES: Final = frozenset({"CreateService", "UpdateService", "DeleteService", "TagResource"})
 _OF_ECS: Final = frozenset({"serviceName", "service", "resourceArn"})
 _WRITES: Final = _SHARED_NAMES | {
     "CreateHttpNamespace",
