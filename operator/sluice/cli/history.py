@@ -75,7 +75,7 @@ def _list(obj: Json, kept: Sequence[Json], *, output: str) -> None:
 
 
 def _row(entry: Json, revisions: Mapping[str, Json], live: str, now: float) -> tuple[str, ...]:
-    revision, rollback = str(entry.get("revision", "")), entry.get("rollbackSeconds")
+    revision = str(entry.get("revision", ""))
     took = entry.get("durationSeconds")
     return (
         "*" if revision == live else " ",
@@ -83,11 +83,19 @@ def _row(entry: Json, revisions: Mapping[str, Json], live: str, now: float) -> t
         str(entry.get("outcome", "")),
         age(entry.get("startedAt", ""), now),
         length(took) if took is not None else "",
-        f"{rollback:g}s" if rollback is not None else "",
+        _rollback(entry),
         str(entry.get("by", "")),
         ", ".join(images_of(revisions.get(revision))),
         str(entry.get("reason", "")),
     )
+
+
+def _rollback(entry: Json) -> str:
+    """Return what a rollback took: `0.84s`, with names `0.84s, names 92s`; names alone are the rollback's."""
+    took, names = entry.get("rollbackSeconds"), entry.get("rollbackDiscoverySeconds")
+    if took is None:
+        return ""
+    return f"{took:g}s" if names in (None, took) else f"{took:g}s, names {names:g}s"
 
 
 def _show(obj: Json, revisions: Mapping[str, Json], name: str, *, diff: bool, output: str) -> None:

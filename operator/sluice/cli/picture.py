@@ -56,6 +56,15 @@ class GateView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnView:
+    """A way back that is under way; seconds since the decision, None while a plane has not proved it."""
+
+    decided_at: str
+    rules_seconds: float | None = None
+    discovery_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutView:
     """The change under way. Times as status has them (RFC 3339); shares in percent of the requests."""
 
@@ -80,6 +89,7 @@ class RolloutView:
     held: str = ""
     reason: str = ""
     message: str = ""
+    rollback: ReturnView | None = None
     steps: tuple[StepView, ...] = ()
     gates: tuple[GateView, ...] = ()
 
@@ -229,6 +239,7 @@ def _rollout(entry: Json) -> RolloutView:
         held=entry.get("held", ""),
         reason=entry.get("reason", ""),
         message=entry.get("message", ""),
+        rollback=_return(entry.get("rollback")),
         steps=tuple(
             StepView(number=at + 1, text=text, state=_step_state(at, index, stage))
             for at, text in enumerate(steps)
@@ -242,6 +253,16 @@ def _rollout(entry: Json) -> RolloutView:
             )
             for gate in entry.get("gates") or ()
         ),
+    )
+
+
+def _return(entry: Json | None) -> ReturnView | None:
+    if not entry:
+        return None
+    return ReturnView(
+        decided_at=entry["decidedAt"],
+        rules_seconds=entry.get("rulesSeconds"),
+        discovery_seconds=entry.get("discoverySeconds"),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluice.cli.ages import age, left, length
-from sluice.cli.picture import Picture, RolloutView, SlotView, StepView
+from sluice.cli.picture import Picture, ReturnView, RolloutView, SlotView, StepView
 from sluice.cli.picture_routes import RouteView
 from sluice.model.conditions import STALLED_REASONS
 
@@ -98,6 +98,7 @@ def _rollout(rollout: RolloutView, now: float) -> Iterator[Line]:
         f"paused by a person; resume: sluice resume (rollout {rollout.id})" if rollout.paused else "",
         f"held: {rollout.held}" if rollout.held else "",
         f"{rollout.reason}: {rollout.message}" if rollout.reason else rollout.message,
+        _back(rollout.rollback, now) if rollout.rollback else "",
     ):
         if text:
             yield Line(f"│    {text}", "yellow")
@@ -114,6 +115,13 @@ def _rollout(rollout: RolloutView, now: float) -> Iterator[Line]:
         yield Line(
             f"│    {mark} gate {gate.name} {gate.state}{since}{told}", _GATE_STYLES.get(gate.state, "")
         )
+
+
+def _back(back: ReturnView, now: float) -> str:
+    """Return how far a way back is, plane by plane: rules take a moment, names minutes."""
+    planes = (("rules", back.rules_seconds), ("names", back.discovery_seconds))
+    proved = [f"{plane} proved after {took:g} s" for plane, took in planes if took is not None]
+    return " · ".join((f"going back since {age(back.decided_at, now)}", *(proved or ["not proved yet"])))
 
 
 def _step(step: StepView, rollout: RolloutView, now: float) -> Line:

@@ -47,6 +47,19 @@ def test_the_list(kept: FakeApi, run: Run) -> None:
     assert "not kept any more, so no undo leads to them: checkout-older" in result.output
 
 
+def test_the_list_tells_names_apart(kept: FakeApi, run: Run) -> None:
+    """They follow minutes after the rules; where there are no rules theirs is the rollback's time."""
+    status = samples.resting()
+    entry = status["history"][0] | {"outcome": "RolledBack", "rollbackSeconds": 0.84}
+    named = entry | {"rollbackDiscoverySeconds": 92.5}
+    alone = entry | {"rollbackSeconds": 92.5, "rollbackDiscoverySeconds": 92.5}
+    status["history"] = [named, alone]
+    kept.put(samples.deployment(status))
+    lines = run("history", "checkout").output.splitlines()
+    assert "0.84s, names 92.5s" in lines[1]
+    assert "names" not in lines[2]
+
+
 def test_the_list_as_json(kept: FakeApi, run: Run) -> None:
     """The entries of status, and the names of what is kept."""
     del kept

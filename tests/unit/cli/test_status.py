@@ -69,6 +69,20 @@ def test_the_tree_of_a_canary() -> None:
             id="rolling-back",
         ),
         pytest.param(
+            deployment(
+                moving(
+                    stage="CleaningUp", rollback={"decidedAt": "2026-11-18T11:06:00Z", "rulesSeconds": 0.8}
+                )
+            ),
+            ["│    going back since 40s · rules proved after 0.8 s"],
+            id="rules-went-back",
+        ),
+        pytest.param(
+            deployment(moving(stage="CleaningUp", rollback={"decidedAt": "2026-11-18T11:06:00Z"})),
+            ["│    going back since 40s · not proved yet"],
+            id="nothing-went-back-yet",
+        ),
+        pytest.param(
             deployment(moving(kind="Undo", index=0)),
             ["├─ rollout r2: checkout-old → checkout-new"],
             id="an-undo-has-no-steps",
