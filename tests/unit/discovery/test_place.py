@@ -65,7 +65,10 @@ def test_a_namespace_that_is_only_referred_to_must_exist() -> None:
     assert planned.actions == ()
     assert planned.problem
     assert planned.problem.reason == "InvalidSpec"
-    assert "spec.discovery.namespaceRef: Cloud Map namespace corp.local does not exist" in planned.problem.message
+    assert (
+        "spec.discovery.namespaceRef: Cloud Map namespace corp.local does not exist"
+        in planned.problem.message
+    )
 
 
 def test_a_namespace_is_waited_for_and_not_asked_for_twice() -> None:
@@ -237,7 +240,9 @@ def test_everything_of_a_deleted_route_goes_in_order() -> None:
 )
 def test_a_namespace_that_is_not_ours_alone_stays(namespace: dict[str, Any]) -> None:
     """Only an empty one with the installation's tags is deleted."""
-    world = World(deleting=True, services={"a": Service(desired=0)}, status={"mode": "Tasks", "service": "web"})
+    world = World(
+        deleting=True, services={"a": Service(desired=0)}, status={"mode": "Tasks", "service": "web"}
+    )
     world.namespace = dataclasses.replace(NAMESPACE, **({"tags": namespace_tags(INSTALLATION)} | namespace))
     planned = world.plan()
     assert planned.finished
