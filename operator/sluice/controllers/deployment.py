@@ -3,15 +3,19 @@
 At most two status writes a pass: the intent before the first AWS call, the outcome after the last
 (decision 11). The outcome is what planning again says of what was seen plus what AWS answered. Nothing
 is called after a status write that failed (rollout.md §7 point 8).
+
+The first pass of a fresh object writes no intent where it only registers a definition and creates a
+service: our finalizer says as much. Who finds it on an object without a status looks first (ADR 25).
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 from sluice.apply.errors import ApplyFailed
 from sluice.controllers import rehearsal
-from sluice.controllers.deployment_failures import Failures, known_since, retrying
+from sluice.controllers.deployment_failures import Failures, did_not_happen, known_since, retrying
 from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
@@ -23,7 +27,7 @@ from sluice.model.actions import Note
 from sluice.model.binding import CallContext, Priority
 from sluice.model.desired import Desired
 from sluice.model.errors import Refused, SluiceError, WriteConflict
-from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
+from sluice.model.keys import SERVICE_ROUTE, Key
 from sluice.model.observed import Observed
 from sluice.plan.deployment import history, revision, summary, verbs
 from sluice.plan.deployment.absorb import absorb
@@ -33,6 +37,9 @@ from sluice.plan.deployment.state import State
 from sluice.plan.permit import permit_adoption, permit_place
 from sluice.ports import Result, World
 from sluice.telemetry import tracing
+
+_BY_NAME: Final = frozenset({"RegisterTaskDefinition", "CreateService"})
+"""What a look by name and tag finds again."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,8 @@ class _Pass:
     notes: tuple[Note, ...]
     progressive: ProgressiveWork | None = None
     """Set where two slots and the machine decide instead of one service."""
+    fresh: bool = False
+    """Nothing was ever sent to AWS for this object."""
 
 
 class DeploymentController:
@@ -70,12 +79,13 @@ class DeploymentController:
         if obj is None:
             self._wishes.forget(key)
             self._progressives.forget(key)
+            self._failures.touch(key)
             return Result()
         record = Record(self._world, key, obj)
         try:
             if obj["metadata"].get("deletionTimestamp"):
                 return self._remover.remove(record)
-            fresh = FINALIZER not in record.finalizers
+            fresh = self._failures.untouched(record)
             record.hold()
             with tracing.span("observe"):
                 work = self._look(record, fresh=fresh)
@@ -162,6 +172,7 @@ class DeploymentController:
             desired=desired,
             observed=looks.look(desired, state),
             notes=handled.notes,
+            fresh=mood.fresh,
         )
 
     def _verbs(self, record: Record, state: State, wish: Wish, *, now: float) -> verbs.Handled:
@@ -190,9 +201,11 @@ class DeploymentController:
             rehearsal.rehearse(
                 self._world.executor, first.actions, key=work.record.key, binding=work.context.binding
             )
-        self._keep(work, first)
-        work.record.save(retrying(work.record, first.status))
-        self._ask(work, first)
+        if not (work.fresh and _found_again(work, first)):
+            self._keep(work, first)
+            work.record.save(retrying(work.record, first.status))
+            self._ask(work, first)
+        self._failures.touch(work.record.key)
         for note in first.notes:
             self._world.ledger.planned(work.record.key, note.reason, note.message)
         try:
@@ -203,6 +216,8 @@ class DeploymentController:
                 still_current=lambda: self._still_current(work),
             )
         except ApplyFailed as failed:
+            if work.fresh and not failed.applied.done and did_not_happen(failed.cause):
+                self._failures.nothing_sent(work.record)
             self._failures.partly(
                 work.record,
                 failed,
@@ -216,6 +231,8 @@ class DeploymentController:
             raise
         observed = absorb(work.observed, first.actions[: applied.done], applied.outputs)
         if applied.superseded:
+            if work.fresh and not applied.done:
+                self._failures.nothing_sent(work.record)
             self._finish(work, known_since(first, work.desired, observed), first.notes)
             return Result(wake_at=self._world.clock.now())
         second = self._plan(work, first.state, observed, again=True)
@@ -319,3 +336,8 @@ class DeploymentController:
 def _tasks(state: State) -> list[tuple[str, int, int]]:
     """Return how many tasks each service has and shall have."""
     return [(slot.service_arn, slot.desired, slot.running) for slot in (*state.slots, *state.retiring)]
+
+
+def _found_again(work: _Pass, first: DeploymentPlan) -> bool:
+    """Tell whether a look by name and tag finds everything that a plan makes, should its answers be lost."""
+    return work.progressive is None and {action.operation for action in first.actions} <= _BY_NAME

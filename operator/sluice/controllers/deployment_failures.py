@@ -18,7 +18,7 @@ from sluice.model.binding import Binding, Priority
 from sluice.model.conditions import WARNINGS
 from sluice.model.desired import Desired
 from sluice.model.errors import AwsFailure, Deferred, SluiceError, WriteConflict
-from sluice.model.keys import Key
+from sluice.model.keys import FINALIZER, Key
 from sluice.model.observed import Observed
 from sluice.plan.deployment import summary
 from sluice.plan.deployment.absorb import absorb
@@ -41,6 +41,25 @@ class Failures:
         """Write through `world`."""
         self._world = world
         self._unsent: dict[Key, str] = {}
+        self._untouched: dict[Key, str] = {}
+
+    def untouched(self, record: Record) -> bool:
+        """Tell whether nothing was ever sent to AWS for this object: asked before our finalizer is set.
+
+        An object with our finalizer and without a status was begun by a process that died, unless this
+        process set the finalizer and knows that it came no further.
+        """
+        if FINALIZER not in record.finalizers:
+            self.nothing_sent(record)
+        return self._untouched.get(record.key) == _uid(record)
+
+    def nothing_sent(self, record: Record) -> None:
+        """Remember that nothing was sent for this object yet."""
+        self._untouched[record.key] = _uid(record)
+
+    def touch(self, key: Key) -> None:
+        """Forget it: something is about to be sent, or the object is gone."""
+        self._untouched.pop(key, None)
 
     def register_unsent(self, key: Key, state: State) -> bool:
         """Tell whether the open register intent is ours and its call was refused before it was made.
@@ -93,7 +112,7 @@ class Failures:
             return  # a newer object follows; collection waits for spare tokens and nobody needs to know
         known = known_since(first, desired, absorb(observed, first.actions[:done], failed.applied.outputs))
         state = known.state
-        if action.operation == "RegisterTaskDefinition" and state.registering and _did_not_happen(cause):
+        if action.operation == "RegisterTaskDefinition" and state.registering and did_not_happen(cause):
             self._unsent[record.key] = state.registering.definition_hash
         status = dict(known.status)
         failure = failure_of(cause)
@@ -176,6 +195,10 @@ def _warnings(record: Record) -> str:
     )
 
 
-def _did_not_happen(cause: SluiceError) -> bool:
-    """Whether a failed call certainly changed nothing in AWS."""
+def did_not_happen(cause: SluiceError) -> bool:
+    """Tell whether a failed call certainly changed nothing in AWS."""
     return not (isinstance(cause, AwsFailure) and cause.kind == "unknown-outcome")
+
+
+def _uid(record: Record) -> str:
+    return str(record.obj["metadata"].get("uid", ""))

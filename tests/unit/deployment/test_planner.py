@@ -94,7 +94,7 @@ def test_client_token_fits_and_survives_a_crash() -> None:
     again = plan(
         desired(),
         dataclasses.replace(EMPTY, family_read=True),
-        dataclasses.replace(State.read(first.status), registering=None),
+        State.read(first.status),
         now=NOW + 100,
     )
     token = first.actions[-1].params["clientToken"]

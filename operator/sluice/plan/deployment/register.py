@@ -8,7 +8,8 @@ RegisterTaskDefinition has no client token, and a lost answer leaves a revision 
 | hash unknown, no open intent, status not lost | intent, then register at once, no look-up |
 | open intent or lost status | look at the family by definition-hash tag; found: adopt the newest |
 | ... not found, intent younger than 30 s | wait: the list may be stale |
-| ... not found, older, or no intent at all | intent renewed, register |
+| ... not found, intent older | intent renewed, register |
+| ... not found, no intent: the status is lost, or its object's first pass died | intent, and look again when it is 30 s old |
 | open intent that this process knows was never sent | register at once, intent as it is |
 """
 
@@ -76,6 +77,14 @@ def register(desired: Desired, state: State, observed: Observed, *, now: float) 
             registering=intent,
             definitions=definitions,
             wait_until=intent.since + STALE_READS,
+        )
+    if observed.family_read and not same:
+        since = float(int(now))
+        return Registration(
+            arn=None,
+            registering=Registering(definition_hash=digest, family=desired.family, since=since),
+            definitions=definitions,
+            wait_until=since + STALE_READS,
         )
     output = f"definition:{digest}"
     tags = ownership.owner_tags(desired.installation, desired.key, role=ROLE, uid=desired.uid)
