@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from sluice.apply.errors import ApplyFailed
+from sluice.controllers import rehearsal
 from sluice.controllers.discovery import Asked, NameKeeper, Names, backends_of, concerned, waiting
 from sluice.controllers.parents import resolve_parent
 from sluice.controllers.record import Record
@@ -97,7 +98,11 @@ class RouteRemover:
             backends={name: self._looks.backend(key, name) for name in backends_of(None, record.status)},
         )
         names = self._names.plan(asked)
-        if names.acts:
+        actions = [action for plan in names.plans for action in plan.actions]
+        if actions and self._settings.dry_run:
+            self._tell(record, Problem(reason="Paused", message=rehearsal.told(actions)))
+            rehearsal.rehearse(self._world.executor, actions, key=key, binding=context.binding)
+        if actions:
             self._tell(record, _leaving(names), names.status)
         for note in names.notes:
             record.note(type_=note.type, reason=note.reason, message=note.message)
