@@ -136,13 +136,15 @@ def in_rollout(*rollouts: tuple[str, str]) -> None:
 
     A route's pass may write the weights of several; ids that are '' count for nothing.
     """
-    ids_of = ",".join(rollout_id for _, rollout_id in rollouts if rollout_id)
-    if not ids_of or structlog.contextvars.get_contextvars().get("rollout_id") == ids_of:
+    named = [rollout for rollout in rollouts if rollout[1]]
+    if not named:  # at rest, which is most passes
+        return
+    ids_of = ",".join(rollout_id for _, rollout_id in named)
+    if structlog.contextvars.get_contextvars().get("rollout_id") == ids_of:
         return
     structlog.contextvars.bind_contextvars(rollout_id=ids_of)
-    for uid, rollout_id in rollouts:
-        if rollout_id:
-            link(uid, rollout_id)
+    for uid, rollout_id in named:
+        link(uid, rollout_id)
 
 
 def link(uid: str, rollout_id: str) -> None:
