@@ -391,3 +391,51 @@ def test_everything_can_be_deleted_twice(rig: Rig) -> None:
     assert rig.facts.task_definition(CONTEXT, outputs["definition"])["status"] == "INACTIVE"  # type: ignore[index]
     assert rig.facts.find_task_definitions(CONTEXT, "checkout", limit=5) == ()
     assert len(rig.facts.rules(CONTEXT, rig.listener, max_age=0)) == 1
+
+
+def test_a_name_in_cloud_map_is_seen_as_clients_see_it(rig: Rig) -> None:
+    """Namespace, service, tags, both views of an instance and its operation, over boto3's own host names."""
+    call, cloud_map = rig.world.call, rig.facts.cloud_map
+    call("servicediscovery", "CreateHttpNamespace", {"Name": "corp", "Tags": to_elb(OURS)})
+    rig.clock.advance(60)
+    (namespace,) = cloud_map.namespaces(CONTEXT, "corp", max_age=0)
+    assert namespace["Tags"] == OURS
+    applied = rig.run(
+        act(
+            "servicediscovery",
+            "CreateService",
+            {
+                "Name": "web",
+                "NamespaceId": namespace["Id"],
+                "HealthCheckCustomConfig": {"FailureThreshold": 1},
+                "Tags": to_elb(OURS),
+            },
+            outputs={"id": "Service.Id"},
+        )
+    )
+    service = cloud_map.service(
+        CONTEXT, namespace_id=namespace["Id"], name="web", service_id=applied.outputs["id"], max_age=0
+    )
+    assert service is not None
+    assert (service["Tags"], "HealthCheckCustomConfig" in service) == (OURS, True)
+    entry = {"AWS_INSTANCE_IPV4": "10.0.0.7"}
+    registered = rig.run(
+        act(
+            "servicediscovery",
+            "RegisterInstance",
+            {"ServiceId": service["Id"], "InstanceId": "i", "Attributes": entry},
+            outputs={"operation": "OperationId"},
+        )
+    )
+    operation = registered.outputs["operation"]
+    assert cloud_map.operations(CONTEXT, [operation], service_id=service["Id"])[operation]["Status"] == (
+        "SUBMITTED"
+    )
+    rig.clock.advance(120)
+    assert cloud_map.operations(CONTEXT, [operation], service_id=service["Id"])[operation]["Status"] == (
+        "SUCCESS"
+    )
+    seen = cloud_map.discovered(CONTEXT, namespace="corp", service="web", max_age=0)
+    assert seen.instances["i"]["HealthStatus"] == "HEALTHY"
+    listed = cloud_map.instances(CONTEXT, service["Id"], revision=seen.revision, max_age=0)
+    assert listed["i"]["Attributes"] == entry
