@@ -16,10 +16,10 @@ from sluice.telemetry.series import Families, Series
 from unit.docs.pages import ROOT
 
 LABELS = {
-    "account", "backend", "bucket", "code", "currency", "field", "gate", "kind", "lane", "name", "namespace",
-    "operation", "outcome", "phase", "plane", "priority", "reason", "region", "resource", "revision",
-    "rollback", "route", "service", "slot", "stage", "state", "step", "strategy", "team", "use", "verb",
-    "version", "what",
+    "account", "backend", "bucket", "code", "currency", "event", "field", "gate", "kind", "lane", "name",
+    "namespace", "operation", "outcome", "phase", "plane", "priority", "reason", "region", "resource",
+    "revision", "rollback", "route", "service", "sink", "slot", "stage", "state", "step", "strategy", "team",
+    "use", "verb", "version", "what",
 }  # fmt: skip
 """Each from a closed set, a name of a custom resource that exists, or the team label's value."""
 
