@@ -61,6 +61,9 @@ def test_the_demo_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
     for act in ("canary", "bad revision", "blue/green and undo"):
         assert figures[f"{act}: requests sent"] > 100
         assert figures[f"{act}: requests lost"] == 0
+    assert figures["by name: calls"] > 100
+    assert figures["by name: DNS answers"] > 10
+    assert figures["by name: DNS answers without an address"] == figures["by name: calls to nobody"] == 0
     for leg in ("detection to the rule written", "the rule written to read back"):
         assert 0 < figures[f"bad revision: seconds from {leg}"] < 2
     until(lambda: not descendants(mark), "everything that the demo started has ended", seconds=10)

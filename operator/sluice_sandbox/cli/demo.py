@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,7 +13,8 @@ from sluice_sandbox.controlplane import provision
 from sluice_sandbox.controlplane.errors import ControlPlaneError
 from sluice_sandbox.dashboard.watching import Watching
 from sluice_sandbox.demo.acts import Basics
-from sluice_sandbox.demo.progressive import Progressive
+from sluice_sandbox.demo.by_name import ByName
+from sluice_sandbox.demo.progressive import CANARY, Progressive
 from sluice_sandbox.demo.report import Report
 from sluice_sandbox.demo.scene import Scene
 from sluice_sandbox.demo.stage import DemoFailed, Stage, manifests, sluice
@@ -36,7 +38,7 @@ _RATE, _QUICK_RATE = 80, 40
 @click.option("--quick", is_flag=True, help="Less load, for tests.")
 @click.option("--json", "as_json", is_flag=True, help="End with the figures as one JSON line.")
 def demo(*, examples: Path, dashboard: bool, quick: bool, as_json: bool) -> None:
-    """Apply, update, scale and repair; canary, rollback, blue/green and undo under load; delete, prove it."""
+    """Apply, update, scale, repair; canary, rollback, blue/green, undo, all under load; names; delete."""
     report = Report()
     try:
         provision.ensure()
@@ -48,21 +50,26 @@ def demo(*, examples: Path, dashboard: bool, quick: bool, as_json: bool) -> None
         ):
             objects = manifests(sorted(examples.glob("*.yaml")))
             scene = Scene(stage, report, objects=objects, rate=_QUICK_RATE if quick else _RATE)
-            basics, progressive = Basics(scene, crds=crds), Progressive(scene)
+            basics, progressive, by_name = Basics(scene, crds=crds), Progressive(scene), ByName(scene)
             watching = Watching(stage, report) if dashboard else None
-            # Rolling and progressive by turns: slots drain while the next act plays.
+            # By turns: entries leave, slots drain and whole minutes are counted while the next act plays.
             for act in (
+                by_name.prepare,
                 basics.install,
                 *([watching.begin] if watching else ()),
                 basics.create,
-                progressive.canary,
-                basics.update,
+                by_name.begin,
                 progressive.bad,
+                basics.update,
+                progressive.canary_begins,
                 progressive.blue_green,
                 basics.broken,
                 basics.scale,
                 progressive.undo,
                 basics.hand_edit,
+                by_name.end,
+                partial(basics.let_go, CANARY),
+                progressive.canary_ends,
                 *([watching.end] if watching else ()),
                 basics.delete,
             ):

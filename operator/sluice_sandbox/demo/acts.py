@@ -132,13 +132,21 @@ class Basics:
         for event in json.loads(events)["items"]:
             self._report.say(f"event {event['reason']}: {event['message']}")
 
+    def let_go(self, *names: str) -> None:
+        """Delete what nobody looks at any more, without waiting: AWS gives few tokens for it."""
+        self._report.act("kubectl delete --wait=false, of what has been shown")
+        doomed = [item for item in self._scene.objects if item["metadata"]["name"] not in names]
+        self._stage.kubectl("delete", "-f", "-", "--wait=false", stdin=yaml.safe_dump_all(doomed))
+        self._report.say(f"{len(doomed)} objects go, {', '.join(names)} stay")
+
     def delete(self) -> None:
-        """Delete everything and ask AWS what is left."""
+        """Delete everything that is left and ask AWS what there is."""
         self._report.act("kubectl delete, and proof that nothing is left")
         began = time.monotonic()
         text = yaml.safe_dump_all(self._scene.objects)
-        self._stage.kubectl("delete", "-f", "-", "--wait=true", "--timeout=60s", stdin=text)
-        self._report.measured("seconds of kubectl delete", time.monotonic() - began)
+        flags = ("--ignore-not-found", "--wait=true", "--timeout=60s")
+        self._stage.kubectl("delete", "-f", "-", *flags, stdin=text)
+        self._report.measured("seconds of the last kubectl delete", time.monotonic() - began)
         left = self._left()
         for kind, names in left.items():
             self._report.say(f"{kind} with our tags: {len(names)}")
@@ -171,14 +179,30 @@ class Basics:
             "ACTIVE task definitions": [arn for arn in definitions if _ecs_tagged(ecs, arn)],
             "target groups": [arn for arn in groups if arn in tagged],
             "listener rules": [arn for arn in rules if arn in tagged],
+            "Cloud Map services and namespaces": self._left_names(),
         }
+
+    def _left_names(self) -> list[str]:
+        """Return everything of Cloud Map that carries an installation's tag."""
+        cloud_map = self._stage.aws("servicediscovery")
+        made = cloud_map.list_services()["Services"] + cloud_map.list_namespaces()["Namespaces"]
+        return [
+            item["Arn"]
+            for item in made
+            if any(
+                tag["Key"] == _TAG
+                for tag in cloud_map.list_tags_for_resource(ResourceARN=item["Arn"])["Tags"]
+            )
+        ]
 
     def _first_rule(self) -> str:
         routes = (o for o in self._scene.objects if o["kind"] == "ServiceRoute")
         name = next(
             route["metadata"]["name"]
             for route in routes
-            if any(ref["name"] == WEB for rule in route["spec"]["rules"] for ref in rule["backendRefs"])
+            if any(
+                ref["name"] == WEB for rule in route["spec"].get("rules", ()) for ref in rule["backendRefs"]
+            )
         )
         return str(self._scene.status("ServiceRoute", name)["parents"][0]["rules"][0]["ruleArn"])
 

@@ -1,4 +1,4 @@
-"""The progressive acts: a canary, a bad one that goes back by itself, blue/green with a person, and undo.
+"""The progressive acts: a bad revision that goes back by itself, a canary, blue/green with a person, undo.
 
 All under load through the real load balancer. What was lost is what failed without the candidate having
 answered it: a bad candidate's own 500s are its own, everything else must be 0.
@@ -13,7 +13,7 @@ from sluice_sandbox.demo.picture import follow
 from sluice_sandbox.demo.report import Served
 from sluice_sandbox.demo.scene import Object, Running, Scene
 from sluice_sandbox.demo.stage import DemoFailed
-from sluice_sandbox.demo.way_back import way_back
+from sluice_sandbox.demo.way_back import there, way_back
 from sluice_sandbox.demo.weights import Look, Watcher
 
 CANARY, BLUE_GREEN = "checkout", "account"
@@ -36,34 +36,52 @@ class Progressive:
         self._blue_green = scene.deployment(BLUE_GREEN)
         self._blue = str(self._blue_green["spec"]["template"]["spec"]["containers"][0]["image"])
         self._loads: dict[str, Running] = {}
-
-    def canary(self) -> None:
-        """Bring out a good revision by steps; the old tasks drain on while the next act plays."""
-        report = self._report
-        report.act("A canary: 5 → 25 → 50 → 100 %, each weight proved, judged by the load balancer's counts")
-        self._loads[CANARY], began = self._scene.load(CANARY), time.monotonic()
-        self._bring_out(self._canary, "2.0.0")
-        self._follow("canary", CANARY, lambda look: look.doing == "Draining" and look.observed == _ALL)
-        report.measured("canary: seconds to 100 %, proved and baked", time.monotonic() - began)
+        self._live = ""
+        self._made = 0
 
     def bad(self) -> None:
-        """Bring out a revision that fails, and do nothing about it."""
-        report, scene = self._report, self._scene
-        self._rest(CANARY, "Succeeded")
-        self._count("canary", self._loads.pop(CANARY).end())
+        """Bring out a revision that fails, and do nothing about it; its tasks stop while the next act plays.
 
+        It comes first: its slot has served nobody yet. A load balancer counts by the minute, and a minute
+        in which a slot served two revisions says nothing of either.
+        """
+        report, scene = self._report, self._scene
         report.act(f"A bad revision: {_FAILS} % of its answers are 500, and nobody watches")
-        live = scene.status("Deployment", CANARY)["live"]["revision"]
+        self._live = scene.status("Deployment", CANARY)["live"]["revision"]
         load, made = scene.load(CANARY), self._stage.calls_made()
-        image = self._bring_out(self._canary, "3.0.0-bad", fails=_FAILS)
+        image = self._bring_out(self._canary, "2.0.0-bad", fails=_FAILS)
         self._follow("bad revision", CANARY, lambda look: look.doing == "CleaningUp" and not look.observed)
         served = load.end()
         report.say(f"answers of 500 by image: {served.failures_by or 'none'}")
         self._count("bad revision", served, candidate=image)
         for name, seconds in way_back(self._stage.calls(since=made)).figures():
             report.measured(f"bad revision: {name}", seconds)
-        if scene.status("Deployment", CANARY)["live"]["revision"] != live:
-            raise DemoFailed(f"{live} is not live any more")
+
+    def canary_begins(self) -> None:
+        """Bring out a good revision by steps, up to its analysis, which waits for a minute of counts."""
+        report, scene = self._report, self._scene
+        ended = self._rest(CANARY, "RolledBack")
+        name = "bad revision: seconds from decision to proof, as status has it"
+        report.measured(name, ended["rollbackSeconds"])
+        if scene.status("Deployment", CANARY)["live"]["revision"] != self._live:
+            raise DemoFailed(f"{self._live} is not live any more")
+
+        report.act("A canary: 5 → 25 → 50 → 100 %, each weight proved, judged by the load balancer's counts")
+        self._loads[CANARY] = scene.load(CANARY)
+        self._made = self._stage.calls_made()
+        self._bring_out(self._canary, "2.0.1", fails="0")
+        self._follow("canary", CANARY, lambda look: look.doing.startswith("analysis"))
+        report.say("it is looked at by the minute from here on; meanwhile the next acts play")
+
+    def canary_ends(self) -> None:
+        """See it reach 100 %."""
+        report = self._report
+        report.act("The canary again: judged, and given all requests")
+        self._follow("canary", CANARY, lambda look: look.slot != "" and _over(look))
+        weighted, alone = there(self._stage.calls(since=self._made))
+        report.measured("canary: seconds from 5 to 100 %, each proved", alone - weighted)
+        self._rest(CANARY, "Succeeded")
+        self._count("canary", self._loads.pop(CANARY).end())
 
     def blue_green(self) -> None:
         """Test the green revision on its own listener, and promote it."""
@@ -81,11 +99,8 @@ class Progressive:
         report.measured("blue/green: seconds from promote to 100 %, proved", time.monotonic() - began)
 
     def undo(self) -> None:
-        """Change one's mind, and see how the bad revision ended."""
+        """Change one's mind."""
         report, stage = self._report, self._stage
-        ended = self._rest(CANARY, "RolledBack")
-        name = "bad revision: seconds from decision to proof, as status has it"
-        report.measured(name, ended["rollbackSeconds"])
         self._rest(BLUE_GREEN, "Succeeded")
 
         report.act("Second thoughts: undo, from the standby that is still warm")
@@ -141,3 +156,8 @@ class Progressive:
         self._report.measured(f"{act}: requests lost", lost)
         if lost:
             raise DemoFailed(f"{lost} of {served.sent} requests were lost: {served.by_status}")
+
+
+def _over(look: Look) -> bool:
+    """Tell whether all requests go to the candidate, or the rollout has ended."""
+    return look.doing in {"Draining", "at rest"} and look.observed in {_ALL, None}

@@ -22,11 +22,15 @@ from typing import Any, Self
 import boto3
 import yaml
 
+from sluice_sandbox.controlplane.cluster import Cluster
 from sluice_sandbox.controlplane.resolve import locate
 from sluice_sandbox.sandbox import Options, Sandbox
 
 _POLL_S = 0.1
 _STOP_S = 30.0
+_OBJECTS = "/apis/sluice.dev/v1alpha1/namespaces/default"
+_FOUND = 200
+_ANSWERED = (_FOUND, 404)
 
 
 class DemoFailed(Exception):  # noqa: N818 - it is what happened
@@ -42,6 +46,7 @@ class Stage:
         self._say = say
         self._settings = dict(settings)
         self._sandbox = Sandbox(self.directory, say=say)
+        self._cluster = Cluster(self._sandbox.kubernetes)
         self._children: list[subprocess.Popen[bytes]] = []
         self.estate: dict[str, Any] = {}
         self.metrics_url = ""
@@ -151,9 +156,14 @@ class Stage:
         return done.stdout
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        """Return an object, empty when it does not exist."""
-        text = self.kubectl("get", kind, name, "--ignore-not-found", "-o", "json")
-        found: dict[str, Any] = json.loads(text) if text.strip() else {}
+        """Return an object of Sluice's, empty when it does not exist.
+
+        It is looked at several times a second, so without a process for each look.
+        """
+        status, text = self._cluster.exchange("GET", f"{_OBJECTS}/{kind}/{name}")
+        if status not in _ANSWERED:
+            raise DemoFailed(f"GET {kind}/{name}: {status}: {text}")
+        found: dict[str, Any] = json.loads(text) if status == _FOUND else {}
         return found
 
     # AWS.

@@ -1,4 +1,4 @@
-"""How long the way back took, by AWS's own record of the calls: a witness that is not the operator.
+"""How long the ways there and back took, by AWS's own record of the calls: a witness beside the operator.
 
 The metric's answer is the detection; the write of the rule to the live slot alone is the rollback; the
 reading of rules after it is the proof.
@@ -51,6 +51,23 @@ def way_back(calls: Sequence[Call]) -> WayBack:
         written=_ended(alone),
         verified=_ended(read[0]),
     )
+
+
+def there(calls: Sequence[Call]) -> tuple[float, float]:
+    """Return when a candidate got its first requests and when all of them, in the calls of one rollout.
+
+    Raises DemoFailed where there is no such way.
+    """
+    weights = [call for call in calls if call["operation"] == "ModifyRule" and _shares(call)]
+    first = next((call for call in weights if len(_shares(call)) > 1), None)
+    if first is None:
+        raise DemoFailed("AWS recorded no rule that went to two target groups")
+    groups = {share["TargetGroupArn"] for share in _shares(first)}
+    for call in weights:
+        shares = _shares(call)
+        if call["number"] > first["number"] and len(shares) == 1 and shares[0]["TargetGroupArn"] in groups:
+            return _ended(first), _ended(call)
+    raise DemoFailed("AWS recorded no rule that went on to one of the two target groups alone")
 
 
 def _shares(call: Call) -> list[Mapping[str, Any]]:

@@ -37,6 +37,6 @@ def test_an_example_deployment_translates_without_a_warning(name: str) -> None:
 def test_the_example_routes_name_the_example_deployments() -> None:
     """Every backend is one of the other examples, and every example can be reached."""
     routes = [parse_route(obj) for obj in OBJECTS if obj["kind"] == "ServiceRoute"]
-    assert {ref.name for route in routes for rule in route.rules for ref in rule.backend_refs} == set(
-        DEPLOYMENTS
-    )
+    named = {ref.name for route in routes for rule in route.rules or () for ref in rule.backend_refs}
+    named |= {found.backend_ref.name for route in routes if (found := route.discovery) and found.backend_ref}
+    assert named == set(DEPLOYMENTS)

@@ -11,7 +11,7 @@ from rich.console import Console
 from sluice_sandbox.demo.picture import line, picture
 from sluice_sandbox.demo.report import Served
 from sluice_sandbox.demo.stage import DemoFailed
-from sluice_sandbox.demo.way_back import way_back
+from sluice_sandbox.demo.way_back import there, way_back
 from sluice_sandbox.demo.weights import Look
 
 LOOK = Look(
@@ -87,6 +87,27 @@ def test_a_way_back_that_is_not_whole_is_no_figure(calls: list[dict[str, Any]]) 
     """A story that did not happen fails the demo."""
     with pytest.raises(DemoFailed):
         way_back(calls)
+
+
+def test_the_way_there_is_measured_by_the_candidates_own_groups() -> None:
+    """First share → all of it; what goes on in other rules meanwhile is somebody else's."""
+    other = rule(3, 1)
+    other["params"]["Actions"][0]["ForwardConfig"]["TargetGroups"][0]["TargetGroupArn"] = "another"
+    assert there([rule(1, 95, 5), rule(2, 50, 50), other, rule(7, 1)]) == (1.25, 7.25)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([rule(1, 1)], id="no share"),
+        pytest.param([rule(1, 95, 5), rule(2, 50, 50)], id="never all"),
+    ],
+)
+def test_a_way_there_that_is_not_whole_is_no_figure(calls: list[dict[str, Any]]) -> None:
+    """A story that did not happen fails the demo."""
+    with pytest.raises(DemoFailed):
+        there(calls)
 
 
 def test_a_candidates_own_failures_are_not_lost_requests() -> None:
