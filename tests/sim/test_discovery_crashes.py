@@ -1,0 +1,85 @@
+"""Killed before or after any call, a name ends the same, and no client notices.
+
+As test_progressive_crashes.py, for the stories of discovery_stories.py, with two more judges: clients hold
+every answer that a client could hold, and each write of the operator is asked who is left after it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.discovery_observer import Clients
+from sim.discovery_stories import HANDED, STAYS, STORIES, TTL, litter, picture, tell, universe_with
+from sim.names import Name
+from sim.stories import Story
+from sim.test_progressive_crashes import Timed
+from sim.universe import Crashes, Universe
+
+CASES = [pytest.param(story, id=story.name) for story in STORIES]
+
+
+def _clients(story: Story, universe: Universe) -> Clients | None:
+    """Return clients of a name that stays; ECS stops tasks of its own entries without waiting for anybody."""
+    if story not in STAYS + HANDED:
+        return None
+    return Clients(Name(universe), ttl=TTL, ecs_registers=story in HANDED).start()
+
+
+def watched(story: Story, universe: Universe) -> list[str]:
+    """Tell a story from its second step on, with clients where the name stays; return their complaints."""
+    clients = _clients(story, universe)
+    tell(Story(story.name, story.steps[1:]), universe=universe)
+    return clients.stop().bad if clients else []
+
+
+def deaths(story: Story) -> tuple[Universe, list[tuple[int, str]], list[str]]:
+    """Tell the story without a death; return its universe, every (call, when) to survive, and complaints.
+
+    What a story begins with is a story of its own.
+    """
+    hook = Timed()
+    universe = universe_with(hook)
+    hook.now = universe.clock.now
+    tell(Story(story.name, story.steps[:1]), universe=universe, settling=0)
+    beginning = len(hook.calls) if len(story.steps) > 1 else 0
+    complaints = watched(story, universe)
+    found = []
+    for at in range(beginning + 1, len(hook.calls) + 1):
+        if at == beginning + 1 or hook.times[at - 1] != hook.times[at - 2]:
+            found.append((at, "before"))
+        found.append((at, "after"))
+    return universe, found, complaints
+
+
+@pytest.mark.parametrize("story", CASES)
+def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
+    """Every write is the last of its process, before and after it took place."""
+    plain, moments, complaints = deaths(story)
+    assert complaints == []
+    expected, calls = picture(plain), plain.calls()
+    assert moments, "a story without writes proves nothing"
+    assert litter(plain) == []
+    for at, when in moments:
+        universe = universe_with(Crashes(at=at, when=when))
+        tell(Story(story.name, story.steps[:1]), universe=universe, settling=0)
+        complaints = watched(story, universe)
+        assert universe.crashes == 1, f"no crash {when} call {at}"
+        assert complaints == [], f"crash {when} call {at} ({calls[at - 1]})"
+        assert picture(universe) == expected, f"crash {when} call {at} ({calls[at - 1]})"
+        assert litter(universe) == [], f"crash {when} call {at} ({calls[at - 1]})"
+    print(f"{story.name}: {len(moments)} deaths at {len(calls)} calls")  # noqa: T201 - the count is the evidence
+
+
+@pytest.mark.parametrize("story", CASES)
+def test_rest_and_restart_write_nothing(story: Story) -> None:
+    """Fixpoint: neither ten minutes of looks after a story nor a new process make a write."""
+    universe = tell(story)
+    if universe.status().get("standby"):
+        universe.settle(lambda: "standby" not in universe.status(), within=90_000)
+        universe.run(120)
+    before = len(universe.calls())
+    universe.run(600)
+    assert universe.calls()[before:] == []
+    universe.restart()
+    universe.run(120)
+    assert universe.calls()[before:] == []
