@@ -82,6 +82,8 @@ class World:
             "defaultNetworkConfiguration": {"awsvpcConfiguration": subnets},
             "listeners": [{"loadBalancer": estate["loadBalancer"]["name"]}],
             "hostnames": ["*.example.com"],
+            "cloudMapNamespaces": ["*"],
+            "createCloudMapNamespaces": True,
         }
         return {
             "installationId": INSTALLATION,
@@ -89,6 +91,7 @@ class World:
             "endpointUrl": self.aws.endpoint,
             "driftInterval": DRIFT,
             "driftAttributesInterval": DRIFT,
+            "discoveryPropagation": "1s",
             "lease": LEASE,
             # The tests share one account and would wait for each other's tokens; the demo runs with budgets.
             "aws": {"budgets": False},
