@@ -279,6 +279,19 @@ def test_a_namespace_whose_deletion_fails_does_not_hold_the_route() -> None:
     assert any(note.reason == "NamespaceLeft" and "sorry" in note.message for note in planned.notes)
 
 
+def test_tasks_do_not_wait_for_ever_for_a_cloud_map_that_refuses() -> None:
+    """Where nobody asks for the name any more they are given back; the entries are tried on."""
+    world = running_world(2)
+    world.deleting = True
+    for _ in range(80):
+        world.reconcile(dies_after=0)
+        world.tick(2.0)
+    planned = world.reconcile()
+    assert "DeregisterInstance" in {action.operation for action in planned.actions}
+    assert all(task.protected_until == 0 for task in world.tasks.values())
+    assert "UpdateTaskProtection" not in {action.operation for action in world.plan().actions}
+
+
 def test_another_service_name_moves_without_a_gap() -> None:
     """The old place is remembered, kept, and left once the new one answers."""
     world = running_world(2)

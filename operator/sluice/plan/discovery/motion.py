@@ -38,6 +38,8 @@ HEALTH_PATIENCE: Final = 60.0
 """Seconds after which a custom health that is not seen is asked for again."""
 GONE_PATIENCE: Final = 10.0
 """Seconds for which a task must not be found before its entry is deregistered: lists of tasks can be late."""
+EXIT_PATIENCE: Final = 120.0
+"""Seconds after which a task no longer waits for an entry that AWS does not let go, once nobody wants it."""
 LOOK_AGAIN: Final = 2.0
 """Seconds until the next look while something is under way."""
 
@@ -66,11 +68,15 @@ class Motion:
     urgent: bool
     """A rollback."""
     keep_protected: bool
+    gives_up: bool = False
+    """The spec has no discovery any more: tasks do not wait for ever for an AWS that refuses."""
     actions: dict[Phase, list[Action]] = field(default_factory=lambda: {phase: [] for phase in PHASES})
     held: int = 0
     """Entries that stay because nothing else answers yet."""
     drift: list[str] = field(default_factory=list)
     """What somebody else changed, for people."""
+    given_up: set[str] = field(default_factory=set)
+    """Instances whose tasks are given back although they are listed."""
     parted: list[str] = field(default_factory=list)
     """Instances that are in no answer any more."""
     freed: dict[str, list[SeenTask]] = field(default_factory=dict)
@@ -236,7 +242,7 @@ class Motion:
         departing = instance in self.wanted.departing
         floor = 1 if departing or self.urgent else self.guard.floor
         if self._goes_with_all(instance):
-            self._remove(instance, reason="nobody is to answer any more")
+            self._remove_with_all(instance)
             return
         if not self.guard.may_hide(instance, floor=floor):
             if self.ledger.stage(short(instance)) == "heal":
@@ -263,6 +269,8 @@ class Motion:
             del ledger.operations[name]
         if instance not in self.answering.ours:
             self._has_left(instance)
+        elif self._goes_with_all(instance):
+            self._remove_with_all(instance)
         elif pending and pending.kind == "deregister":
             self._remove(instance, reason="asked for before, without an answer")
         elif not self._is_live(instance) and self._died(instance):
@@ -278,9 +286,6 @@ class Motion:
     def _fade(self, instance: str) -> None:
         """Hide, wait until nobody uses the answer any more, and remove."""
         name, ledger = short(instance), self.ledger
-        if self._goes_with_all(instance):
-            self._remove(instance, reason="nobody is to answer any more")
-            return
         if self._comes_back(instance):
             return
         self._hide(instance, reason=_ON_ITS_WAY, rescue=not self._is_live(instance))
@@ -296,6 +301,14 @@ class Motion:
         if self.everything:
             return True
         return instance in self.wanted.yielding and not self.guard.visible - self.wanted.yielding
+
+    def _remove_with_all(self, instance: str) -> None:
+        name, ledger = short(instance), self.ledger
+        ledger.put(name, "marking")  # hidden is not gone where all are hidden
+        self._remove(instance, reason="nobody is to answer any more")
+        if self.gives_up and ledger.now >= ledger.since(name) + EXIT_PATIENCE:
+            self.given_up.add(instance)
+            self._give_back(instance, reason="nobody asks for its entry any more, and AWS does not remove it")
 
     def _comes_back(self, instance: str) -> bool:
         """Let one answer that was to go be healthy again if nobody else answers any more."""

@@ -178,6 +178,7 @@ def _move(case: _Case, place: Place, ledger: Ledger) -> Motion | None:
         everything=everything,
         urgent=bool(facts.traffic and facts.traffic.rollback),
         keep_protected=facts.keep_protected,
+        gives_up=facts.deleting,
     )
     motion.run()
     return motion
@@ -298,6 +299,7 @@ def _protection(case: _Case, motion: Motion | None, ledger: Ledger) -> tuple[lis
         if task.running
         and task.healthy
         and ((name := instance_id(task.id)) in coming or name in motion.answering.ours)
+        and not (motion.everything and (name in motion.given_up or task.protected_until <= ledger.now))
     }
     return protections(
         facts.tasks,
