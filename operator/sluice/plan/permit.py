@@ -84,17 +84,22 @@ def permit_deployment(
 
 
 def permit_revision(rule: TenancyRule, *, definition: Mapping[str, Any], service: Mapping[str, Any]) -> None:
-    """Refuse a revision with a role that the rule does not allow: every role that reaches ECS with it.
+    """Refuse a revision with a role, or a Service Connect namespace, that the rule does not allow.
 
     `definition` is RegisterTaskDefinition's body, `service` the service's members. A role inside them
     (`roleArn` of an EBS volume or of Service Connect's TLS: ECS itself uses it) counts as an execution
-    role. Asked for whatever is about to run: a revision that was kept may name what has been taken away
-    since.
+    role. Names of a Service Connect namespace are other tenants', too; the cluster's default one comes with
+    the cluster. Asked for whatever is about to run: a revision that was kept may name what has been taken
+    away since.
     """
     task_role = str(definition.get("taskRoleArn") or "")
     _permit_roles(rule, task_role, str(definition.get("executionRoleArn") or ""))
     for role in sorted({*_roles_inside(definition), *_roles_inside(service)}):
         _permit_roles(rule, "", role)
+    connect = service.get("serviceConnectConfiguration") or {}
+    if connect.get("enabled") and (namespace := str(connect.get("namespace") or "")):
+        id_ = namespace.rsplit("/", 1)[-1] if namespace.startswith("arn:") else ""
+        permit_namespace(rule, name=namespace, namespace_id=id_)
 
 
 def _roles_inside(value: object) -> Iterator[str]:

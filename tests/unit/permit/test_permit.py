@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 
 import pytest
@@ -155,6 +156,31 @@ def test_revision(definition: dict[str, object], service: dict[str, object], tex
         permit_revision(SHOP, definition=definition, service=service)
     else:
         assert text in refusal(permit_revision, SHOP, definition=definition, service=service).message
+
+
+@pytest.mark.parametrize(
+    ("namespace", "allowed"),
+    [
+        pytest.param("shop.internal", True, id="name"),
+        pytest.param("arn:aws:servicediscovery:eu-west-1:1:namespace/ns-1", True, id="ARN, by its id"),
+        pytest.param("", True, id="the cluster's default"),
+        pytest.param("bank.internal", False, id="somebody else's"),
+        pytest.param("arn:aws:servicediscovery:eu-west-1:1:namespace/ns-2", False, id="somebody else's ARN"),
+    ],
+)
+def test_a_service_connect_namespace(namespace: str, *, allowed: bool) -> None:
+    """Whoever serves in one could take another tenant's name; off is nobody's business."""
+    rule = dataclasses.replace(SHOP, cloud_map_namespaces=("shop.internal", "ns-1"))
+    connect = {"enabled": True} | ({"namespace": namespace} if namespace else {})
+    service = {"serviceConnectConfiguration": connect}
+    if allowed:
+        permit_revision(rule, definition={}, service=service)
+    else:
+        told = refusal(permit_revision, rule, definition={}, service=service).message
+        assert f"may not have a name in Cloud Map namespace {namespace}" in told
+        permit_revision(
+            rule, definition={}, service={"serviceConnectConfiguration": connect | {"enabled": False}}
+        )
 
 
 def test_a_missing_cluster_is_the_specs_fault() -> None:
