@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import console
-from sim.progressive_stories import CANARY, at_step, ready, rolled_back, said, serves, verb, web
+from sim.progressive_stories import CANARY, at_step, ready, rolled_back, serves, verb, web
 from sim.stories import apply
 from sim.universe import ROUTE, WEB, Universe, deployment, route
 from sluice.model.conditions import timestamp
@@ -90,8 +90,8 @@ def test_a_rollback_in_figures() -> None:
     universe = begun()
     universe.cluster.apply(labelled(web("web:2")))
     universe.settle(lambda: at_step(3)(universe), within=1800)
-    started = universe.clock.now()
-    said("abort")(universe)
+    started, id_ = universe.clock.now(), universe.status()["rollout"]["id"]
+    universe.cluster.annotate(WEB, abort=id_, by=f"abort={id_} alice")
     universe.settle(lambda: rolled_back(universe), within=1800)
     written = total(universe, "sluice_rollback_written_seconds_sum", plane="rules", reason="Person")
     verified = total(universe, "sluice_rollback_seconds_sum", reason="Person")
@@ -102,6 +102,8 @@ def test_a_rollback_in_figures() -> None:
     assert value(universe, "sluice_delivery_restore_seconds_count", **SHOP) == 1
     assert value(universe, "sluice_delivery_deployments_total", **SHOP, outcome="Aborted") == 1
     assert value(universe, "sluice_decisions_total", kind="Deployment", reason="RollbackStarted") == 1
+    assert universe.status()["history"][0]["persons"] == ["abort: alice"]
+    assert "abort by alice" in [text for *_, text in universe.operator.recorder.events]
 
 
 @pytest.mark.parametrize(

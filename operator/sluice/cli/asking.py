@@ -85,8 +85,11 @@ def ask(cluster: Cluster, wish: Ask, *, now: Callable[[], float] = time.time) ->
         if why:
             raise Refused(f"{wish.verb} makes no sense now: {why}")
         counts = _counts(cluster, obj)
+        annotations = {f"{GROUP}/{wish.verb}": value}
+        if who := cluster.who():
+            annotations[f"{GROUP}/by"] = f"{wish.verb}={value} {who}"
         try:
-            written = cluster.patch(obj, {"metadata": {"annotations": {f"{GROUP}/{wish.verb}": value}}})
+            written = cluster.patch(obj, {"metadata": {"annotations": annotations}})
         except Changed:
             continue
         except KubernetesFailure as failure:

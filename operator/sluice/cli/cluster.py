@@ -100,6 +100,22 @@ class Cluster:
         except KubernetesFailure as failure:
             return Listed(problem=explain(failure))
 
+    def who(self) -> str:
+        """Return whom the API server takes this person for, '' where it does not say.
+
+        SelfSubjectReview of authentication.k8s.io/v1, which everybody may create (system:basic-user).
+        """
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        try:
+            found = self._server.send(
+                Request(method="POST", path=path, resource="selfsubjectreviews", body=body)
+            )
+        except KubernetesFailure:
+            return ""
+        user = (found.get("status") or {}).get("userInfo") or {}
+        return str(user.get("username", ""))
+
     def events(self, obj: Json) -> Listed:
         """Return the Events about an object."""
         query = {"fieldSelector": f"involvedObject.uid={obj['metadata']['uid']}"}

@@ -89,6 +89,8 @@ class Rollout:
     stage: Stage = "Starting"
     started_at: float = 0.0
     by: str = "spec"
+    persons: tuple[str, ...] = ()
+    """Verbs that had their effect, with who said them: `promote: alice`."""
     step: int = 0
     """Index of the step that goes on; steps before it are done."""
     step_since: float | None = None

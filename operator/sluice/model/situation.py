@@ -196,6 +196,8 @@ class Person:
     """Revision to go back to; '' for the one before; None: no undo."""
     pause: bool = False
     resume: bool = False
+    who: Mapping[str, str] = field(default_factory=dict)
+    """Verb → who said it, as they say themselves; absent where nobody said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,15 @@ abort beats everything else. What does nothing is told with the reason, as a War
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Final
 
 from sluice.model.rollout import RejectedRevision
 from sluice.model.strategy import Pause
 from sluice.rollout import alarms, analysis, begin, hooks, rollback, stepping
 from sluice.rollout.work import Work
 
+PERSONS_KEPT: Final = 16
 _BEFORE_FULL = frozenset({"Starting", "PreScaleUp", "ScalingUp", "PostScaleUp", "PreTraffic", "Stepping"})
 
 
@@ -28,22 +31,39 @@ def apply(work: Work) -> None:
     """Do what a person asked for, and tell of each verb whether it was done."""
     person = work.situation.person
     if person.abort:
-        _tell(work, "abort", _abort(work))
+        _do(work, "abort", _abort)
         for verb in _others(work):
             _tell(work, verb, "abort comes first")
         return
     if person.undo is not None:
-        _tell(work, "undo", _undo(work, person.undo))
+        revision = person.undo
+        _do(work, "undo", lambda work: _undo(work, revision))
     if person.retry:
-        _tell(work, "retry", _retry(work))
+        _do(work, "retry", _retry)
     if person.resume:
-        _tell(work, "resume", _resume(work))
+        _do(work, "resume", _resume)
     if person.pause:
-        _tell(work, "pause", _pause(work))
+        _do(work, "pause", _pause)
     if person.promote_full:
-        _tell(work, "promote-full", _promote_full(work))
+        _do(work, "promote-full", _promote_full)
     if person.promote:
-        _tell(work, "promote", _promote(work))
+        _do(work, "promote", _promote)
+
+
+def _do(work: Work, verb: str, act: Callable[[Work], str]) -> None:
+    """Let a verb have its effect; the rollout that it is about remembers who said it, for the history."""
+    who = work.situation.person.who.get(verb, "")
+    word = f"{verb}: {who}" if who else verb
+    moving = work.motion.rollout
+    if moving:  # before it acts: an abort may end the rollout at once
+        work.change(persons=(*moving.persons, word)[-PERSONS_KEPT:])
+    refusal = act(work)
+    now = work.motion.rollout
+    if refusal and moving and now:
+        work.change(persons=moving.persons)
+    if not refusal and moving is None and now:  # an undo began
+        work.change(persons=(word,))
+    _tell(work, verb, refusal)
 
 
 def _others(work: Work) -> list[str]:
@@ -63,7 +83,8 @@ def _tell(work: Work, verb: str, refusal: str) -> None:
     if refusal:
         work.note("VerbIgnored", f"{verb}: {refusal}")
     else:
-        work.note("VerbHandled", verb)
+        who = work.situation.person.who.get(verb, "")
+        work.note("VerbHandled", f"{verb} by {who}" if who else verb)
 
 
 def _abort(work: Work) -> str:

@@ -19,6 +19,7 @@ BASE = "/apis/sluice.dev/v1alpha1/namespaces/shop"
 DEPLOYMENTS = f"{BASE}/ecsdeployments"
 ROUTES = f"{BASE}/serviceroutes"
 REVISIONS = "/apis/apps/v1/namespaces/shop/controllerrevisions"
+SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 EVENTS = "/api/v1/namespaces/shop/events"
 NAMES = ("ecsdeployments", "ecsdeployments/status", "serviceroutes", "serviceroutes/status")
 
@@ -30,6 +31,8 @@ class FakeApi:
         """Serve on a free port of loopback."""
         self.objects: dict[str, Json] = {}
         self.installed = True
+        self.user = ""
+        """Whom it takes the caller for; '' where it does not say."""
         self.requests: list[str] = []
         self.patches: list[Json] = []
         self.on_patch: Callable[[FakeApi, Json], None] = lambda api, obj: None
@@ -93,6 +96,11 @@ class FakeApi:
         path.write_text(json.dumps(content), encoding="utf-8")
         return path
 
+    def _who(self, path: str) -> tuple[int, Json]:
+        if path == SELF and self.user:
+            return 201, {"status": {"userInfo": {"username": self.user}}}
+        return 404, _failure(404, "NotFound", "the server could not find the requested resource")
+
     def answer(self, method: str, url: str, body: Json | None) -> tuple[int, Json]:
         """Answer one request."""
         path = urlsplit(url).path
@@ -104,8 +112,8 @@ class FakeApi:
                     return code, _failure(code, "ServerSays", f"{method} {path} is refused by the test")
             if path == "/apis/sluice.dev/v1alpha1":
                 return 200, {"resources": [{"name": name} for name in NAMES]} if self.installed else {}
-            if method == "PATCH":
-                return self._patch(path, body or {})
+            if method in ("PATCH", "POST"):
+                return self._patch(path, body or {}) if method == "PATCH" else self._who(path)
             if path in self.objects:
                 return 200, self.objects[path]
             if path.rsplit("/", 1)[-1] in {"serviceroutes", "controllerrevisions", "events"}:
@@ -170,7 +178,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_PATCH = _serve  # noqa: N815 - http.server's names
+        do_GET = do_PATCH = do_POST = _serve  # noqa: N815 - http.server's names
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

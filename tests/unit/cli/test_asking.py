@@ -75,6 +75,16 @@ def test_a_verb_names_the_rollout_that_was_seen(
     assert value in result.output
 
 
+def test_a_verb_says_who_said_it(api: FakeApi, run: Run) -> None:
+    """The name is the one that the API server gives this person, in the same patch as the verb."""
+    api.user = "alice@example.com"
+    api.put(samples.deployment(samples.moving()))
+    assert run("abort", "checkout").exit_code == 0
+    (patch,) = api.patches
+    expected = {"sluice.dev/abort": "r2", "sluice.dev/by": "abort=r2 alice@example.com"}
+    assert patch["metadata"]["annotations"] == expected
+
+
 @pytest.mark.parametrize(
     ("status", "arguments", "why"),
     [

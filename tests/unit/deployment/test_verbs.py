@@ -160,3 +160,25 @@ def test_reconcile_now_looks_at_aws_once(state: Any) -> None:
     handled = handle(state, reconcile_now="2026-11-21")
     assert handled.look_now
     assert not handle(handled.state, reconcile_now="2026-11-21").look_now
+
+
+@pytest.mark.parametrize(
+    ("by", "who"),
+    [
+        pytest.param("abort=r1 alice@example.com", "alice@example.com", id="said with it"),
+        pytest.param("abort=r1 system:serviceaccount:ci:bot ", "system:serviceaccount:ci:bot", id="a robot"),
+        pytest.param("abort=r0 alice", "", id="of an earlier word"),
+        pytest.param("pause=r1 alice", "", id="of another verb"),
+        pytest.param("alice", "", id="of no word"),
+        pytest.param("", "", id="nobody says"),
+        pytest.param(f"abort=r1 {'x' * 500}", "x" * 100, id="bounded"),
+    ],
+)
+def test_who_said_it_stands_beside_the_word(by: str, who: str) -> None:
+    """The name counts for the very value that it was written with, and reaches event and history."""
+    annotations = {"sluice.dev/abort": "r1", "sluice.dev/by": by}
+    (intent,) = verbs.unhandled(annotations, {})
+    assert intent.who == who
+    handled = handle(MOVING, abort="r1", by=by)
+    assert handled.state.history[0]["persons"] == [f"abort: {who}" if who else "abort"]
+    assert handled.notes[0].message == ("abort r1" + (f" by {who}" if who else ""))

@@ -55,3 +55,9 @@ def test_reconcile_now_looks_past_every_cache() -> None:
     heard = person_of({"sluice.dev/reconcile-now": "please"}, MOVING)
     assert heard.look_now
     assert heard.person == Person()
+
+
+def test_who_said_it_is_heard_with_the_word() -> None:
+    """Each verb has its own; a name that stands there from another word is not taken."""
+    annotations = {"sluice.dev/abort": "r1", "sluice.dev/pause": "r1", "sluice.dev/by": "abort=r1 alice"}
+    assert person_of(annotations, MOVING).person.who == {"abort": "alice"}

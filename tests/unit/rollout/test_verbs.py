@@ -198,3 +198,28 @@ def test_a_waiting_rollout_takes_the_strategy_and_the_revision_as_they_are() -> 
     world.wanted = "r1"
     assert world.decide().ready
     assert world.history == []
+
+
+def test_the_history_tells_who_did_what() -> None:
+    """Verbs that had an effect, in order, with who said them; what was ignored is not in it."""
+    world = at("Stepping")
+    for person in (
+        Person(pause=True, who={"pause": "alice"}),
+        Person(pause=True, who={"pause": "mallory"}),
+        Person(resume=True),
+        Person(abort=True, who={"abort": "bob"}),
+    ):
+        world.person = person
+        world.decide()
+    assert world.motion.rollout is not None
+    assert world.motion.rollout.persons == ("pause: alice", "resume", "abort: bob")
+    assert world.notes.count("VerbHandled") == 3
+
+
+def test_an_undo_is_its_persons() -> None:
+    """The rollout back begins with who asked for it."""
+    world = at("done")
+    world.person = Person(undo="", who={"undo": "carol"})
+    world.decide()
+    assert world.motion.rollout is not None
+    assert world.motion.rollout.persons == ("undo: carol",)

@@ -197,6 +197,8 @@ class HistoryEntry(Typed):
     """Why it ended so."""
     by: str | None = None
     """Spec, verb or ECS."""
+    persons: Annotated[list[str], atomic(most=16)] | None = None
+    """Verbs that had their effect, with who said them (annotation sluice.dev/by): `promote: alice`."""
     evidence: Annotated[list[str], atomic(most=32)] | None = None
     """Stopped reasons and the like, before they vanish."""
 

@@ -37,9 +37,10 @@ def entry(
     now: float,
     reason: str = "",
     by: str = "",
+    persons: tuple[str, ...] = (),
     evidence: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Return a history entry for `rollout`, over since now."""
+    """Return a history entry for `rollout`, over since now; `persons` are verbs with who said them."""
     found = {
         "id": rollout.id,
         "revision": rollout.candidate,
@@ -48,6 +49,7 @@ def entry(
         "durationSeconds": max(0, int(now - rollout.started_at)),
         "reason": reason,
         "by": by,
+        "persons": list(persons),
         "evidence": list(evidence),
     }
     return {name: value for name, value in found.items() if value not in ("", [])}

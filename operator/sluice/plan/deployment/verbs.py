@@ -19,6 +19,8 @@ from sluice.plan.deployment import history
 from sluice.plan.deployment.state import Rejected, State
 
 RECONCILE_NOW: Final = "reconcile-now"
+BY: Final = f"{GROUP}/by"
+_WHO_MAX: Final = 100
 _PRECEDENCE: Final = (
     "abort",
     "undo",
@@ -41,6 +43,8 @@ class Intent:
     rollout_id: str
     argument: str = ""
     """What follows the slash: a step, or the revision of an undo."""
+    who: str = ""
+    """Who says that they said it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +65,24 @@ def unhandled(annotations: Mapping[str, str], handled: Mapping[str, str]) -> tup
         if value is None or value == handled.get(verb):
             continue
         rollout_id, _, argument = value.partition("#")[0].partition("/")
-        found.append(Intent(verb=verb, value=value, rollout_id=rollout_id.strip(), argument=argument.strip()))
+        intent = Intent(verb=verb, value=value, rollout_id=rollout_id.strip(), argument=argument.strip())
+        found.append(dataclasses.replace(intent, who=said_by(annotations, intent)))
     return tuple(found)
+
+
+def said_by(annotations: Mapping[str, str], intent: Intent) -> str:
+    """Return who says that they said it, '' where nobody does.
+
+    `sluice.dev/by: "<verb>=<value> <who>"`, written with the verb (`kubectl sluice` does): a name that stands
+    there from another word is not theirs. Nothing proves it; the API server's audit log does.
+    """
+    said, _, who = annotations.get(BY, "").partition(" ")
+    return who.strip()[:_WHO_MAX] if said == f"{intent.verb}={intent.value}" else ""
+
+
+def person(verb: str, who: str) -> str:
+    """Return `promote: alice`, or the verb alone."""
+    return f"{verb}: {who}" if who else verb
 
 
 def current_id(state: State) -> str:
@@ -103,7 +123,8 @@ def apply(
         if refusal:
             notes.append(_ignored(intent, refusal))
         else:
-            notes.append(Note(type="Normal", reason="VerbHandled", message=f"{intent.verb} {intent.value}"))
+            text = f"{intent.verb} {intent.value}" + (f" by {intent.who}" if intent.who else "")
+            notes.append(Note(type="Normal", reason="VerbHandled", message=text))
         state = after
     return Handled(state=state, notes=tuple(notes), look_now=look_now)
 
@@ -113,9 +134,9 @@ def _one(
 ) -> tuple[State, str]:
     match intent.verb:
         case "abort":
-            return _abort(state, now=now)
+            return _abort(state, intent, now=now)
         case "undo":
-            return _undo(state, intent.argument, wanted=wanted, known=known, now=now)
+            return _undo(state, intent, wanted=wanted, known=known, now=now)
         case "retry":
             return _retry(state, wanted=wanted, deadline=deadline, now=now)
         case "pause" | "resume":
@@ -126,7 +147,7 @@ def _one(
             return state, "RollingUpdate and Recreate have no steps to promote"
 
 
-def _abort(state: State, *, now: float) -> tuple[State, str]:
+def _abort(state: State, intent: Intent, *, now: float) -> tuple[State, str]:
     rollout = state.rollout
     if rollout is None:
         return state, "nothing is in motion"
@@ -138,7 +159,8 @@ def _abort(state: State, *, now: float) -> tuple[State, str]:
         fallback=rollout.source,
         message=f"the rollout of {rollout.candidate} was aborted; {rollout.source} runs",
     )
-    entry = history.entry(rollout, outcome="Aborted", by="abort", now=now)
+    persons = (person("abort", intent.who),)
+    entry = history.entry(rollout, outcome="Aborted", by="abort", persons=persons, now=now)
     return (
         dataclasses.replace(
             state, rejected=rejected, rollout=None, history=history.add(state.history, entry)
@@ -148,9 +170,9 @@ def _abort(state: State, *, now: float) -> tuple[State, str]:
 
 
 def _undo(
-    state: State, revision: str, *, wanted: str, known: frozenset[str], now: float
+    state: State, intent: Intent, *, wanted: str, known: frozenset[str], now: float
 ) -> tuple[State, str]:
-    target = revision or history.previous(state)
+    target = intent.argument or history.previous(state)
     if not target:
         return state, "there is no earlier revision to go back to"
     if target not in known:
@@ -159,7 +181,9 @@ def _undo(
         return state, f"revision {target} is what the spec asks for; use retry"
     entries = state.history
     if state.rollout:
-        entries = history.add(entries, history.entry(state.rollout, outcome="Aborted", by="undo", now=now))
+        persons = (person("undo", intent.who),)
+        entry = history.entry(state.rollout, outcome="Aborted", by="undo", persons=persons, now=now)
+        entries = history.add(entries, entry)
     rejected = Rejected(
         revision=wanted,
         reason="RolledBack",

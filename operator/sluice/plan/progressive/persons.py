@@ -55,6 +55,8 @@ def person_of(annotations: Mapping[str, str], state: State) -> Heard:
 
 
 def _add(person: Person, intent: verbs.Intent) -> Person:
+    if intent.who:
+        person = dataclasses.replace(person, who={**person.who, intent.verb: intent.who})
     if intent.verb == "undo":
         return dataclasses.replace(person, undo=intent.argument)
     said: dict[str, Any] = {intent.verb.replace("-", "_"): True}

@@ -372,6 +372,7 @@ def _entry(done: Finished) -> dict[str, Any]:
         "rollbackDiscoverySeconds": _seconds(rollout, rollout.discovered_at),
         "reason": ": ".join(text for text in (rollout.reason, rollout.message) if text),
         "by": rollout.by,
+        "persons": list(rollout.persons),
         "evidence": list(rollout.evidence),
     }
     return {name: value for name, value in found.items() if value not in (None, "", [])}
