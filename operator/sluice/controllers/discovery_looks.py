@@ -250,7 +250,9 @@ class DiscoveryLooks:
                     if entry.get("serviceArn") or entry in retiring:
                         continue  # deleted: its tasks are gone, or about to be
                     return None
-                tasks += tasks_of(seen, ports=ports, backend="" if not number else name)
+                # Those of a service that is being replaced leave like those of a former backend.
+                other = entry["serviceName"] if entry in retiring else name if number else ""
+                tasks += tasks_of(seen, ports=ports, backend=other)
                 if entry in slots and not number:
                     wishes.append(wish_of(seen.name, seen.service))
         return tuple(tasks), tuple(wishes)
