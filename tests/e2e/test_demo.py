@@ -39,7 +39,7 @@ def test_the_demo_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
     log = tmp_path.with_name(f"{tmp_path.name}.log")
     with log.open("wb") as output:
         demo = subprocess.Popen(
-            [*sluice(), "sandbox", "demo", "--quick", "--json", "--examples", str(EXAMPLES)],
+            [*sluice(), "sandbox", "demo", "--quick", "--json", "--dashboard", "--examples", str(EXAMPLES)],
             env={**os.environ, MARK: mark, "TMPDIR": str(tmp_path)},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -47,12 +47,15 @@ def test_the_demo_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
         )
     try:
         running = until(lambda: "kube-apiserver" in descendants(mark), "the demo runs an API server")
+        scraped = until(lambda: "prometheus" in descendants(mark), "Prometheus scrapes the operator")
         code = demo.wait(280)
     finally:
         # Its children end with it.
         demo.kill()
     text = log.read_text(encoding="utf-8")
     assert running
+    assert scraped
+    assert "page: http://127.0.0.1:" in text
     assert code == 0, text
     figures = json.loads(text.splitlines()[-1])
     for act in ("update", "rollback"):

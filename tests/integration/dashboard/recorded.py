@@ -53,10 +53,10 @@ SERIES: Final[dict[str, _AlwaysOrNot]] = {
     ),
     f"sluice_rollout_step{{{_W}}}": lambda at: 5 if at >= 50 else 3,
     f"sluice_rollout_steps{{{_W}}}": lambda _: 7,
-    'sluice_rollback_seconds_count{plane="load-balancer",reason="AnalysisFailed"}': lambda at: (
+    'sluice_rollback_seconds_count{plane="rules",reason="AnalysisFailed"}': lambda at: (
         1 if at >= 81 else None
     ),
-    'sluice_rollback_seconds_sum{plane="load-balancer",reason="AnalysisFailed"}': lambda at: (
+    'sluice_rollback_seconds_sum{plane="rules",reason="AnalysisFailed"}': lambda at: (
         0.37 if at >= 81 else None
     ),
     'ALERTS{alertname="SluiceRolledBack",alertstate="firing",namespace="shop",name="web"}': lambda at: (

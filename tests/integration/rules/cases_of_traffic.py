@@ -11,7 +11,7 @@ _B: Final = 'namespace="shop", route="www", backend="web"'
 _WEB: Final = {"kind": "Deployment", "namespace": "shop", "name": "web"}
 _W: Final = 'kind="Deployment", namespace="shop", name="web"'
 _R: Final = 'namespace="shop", route="www"'
-_WAY: Final = 'plane="load-balancer", reason="Alarm"'
+_WAY: Final = 'plane="rules", reason="Alarm"'
 _CALLS: Final = (
     'service="servicediscovery", operation="RegisterInstance", account="default", region="eu-west-1"'
 )
@@ -35,7 +35,7 @@ CASES: Final = {
     "the first rollback ever is slow": Case(
         alert="SluiceRollbackSlow",
         at="12m",
-        labels={"plane": "load-balancer", "reason": "Alarm"},
+        labels={"plane": "rules", "reason": "Alarm"},
         fires={
             f"sluice_rollback_seconds_count{{{_WAY}}}": "_x10 1x10",
             f'sluice_rollback_seconds_bucket{{{_WAY}, le="10.0"}}': "_x10 0x10",
@@ -48,7 +48,7 @@ CASES: Final = {
     "one more rollback, a slow one": Case(
         alert="SluiceRollbackSlow",
         at="60m",
-        labels={"plane": "load-balancer", "reason": "Alarm"},
+        labels={"plane": "rules", "reason": "Alarm"},
         fires={
             f"sluice_rollback_seconds_count{{{_WAY}}}": "3x49 4x20",
             f'sluice_rollback_seconds_bucket{{{_WAY}, le="10.0"}}': "3x70",
