@@ -46,7 +46,7 @@ def lines() -> Iterator[Lines]:
 
 
 def test_a_pass_is_one_tree(traced: tuple[Receiver, OtlpTracer]) -> None:
-    """Reconcile, below it observe, plan, the intent, apply with its writes, plan again, the outcome."""
+    """Reconcile, below it the finalizer, observe, plan, apply with its writes, plan again, the outcome."""
     collector, tracer = traced
     universe = Universe(seed=7)
     apply(deployment())(universe)
@@ -59,7 +59,7 @@ def test_a_pass_is_one_tree(traced: tuple[Receiver, OtlpTracer]) -> None:
     assert first.attributes[tracing.OBJECT_NAME] == "web"
     assert first.attributes[tracing.OUTCOME] == "ok"
     steps = [span.name for span in collector.children(first)]
-    assert steps == ["observe", "plan", "write status", "apply", "plan", "write status"]
+    assert steps == ["write finalizers", "observe", "plan", "apply", "plan", "write status"]
     applied = next(span for span in collector.children(first) if span.name == "apply")
     calls = collector.children(applied)
     assert [call.name for call in calls] == ["ECS.RegisterTaskDefinition", "ECS.CreateService"]

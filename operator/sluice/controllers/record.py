@@ -50,17 +50,20 @@ class Record:
     def hold(self) -> None:
         """Make sure that our finalizer is there, before anything is made in AWS."""
         if FINALIZER not in self.finalizers:
-            self._keep(self._world.kubernetes.set_finalizers(self.obj, [*self.finalizers, FINALIZER]))
+            self._finalizers([*self.finalizers, FINALIZER])
 
     def release(self) -> None:
         """Take our finalizer away: nothing of the object is left in AWS."""
-        left = [name for name in self.finalizers if name != FINALIZER]
-        self._keep(self._world.kubernetes.set_finalizers(self.obj, left))
+        self._finalizers([name for name in self.finalizers if name != FINALIZER])
 
     def note(self, *, type_: str, reason: str, message: str) -> None:
         """Record an Event about the object."""
         self._world.recorder.event(self.obj, type_=type_, reason=reason, message=message)
         self._world.ledger.told(self.key, reason, message)
+
+    def _finalizers(self, wanted: Sequence[str]) -> None:
+        with tracing.span("write finalizers"):
+            self._keep(self._world.kubernetes.set_finalizers(self.obj, wanted))
 
     def _keep(self, obj: Object) -> None:
         self.obj = obj
