@@ -32,6 +32,13 @@ _SHOWN: Final = frozenset(
         "ResourceArns",
         "forceNewDeployment",
         "force",
+        "count",
+        "startedBy",
+        "Id",
+        "NamespaceId",
+        "ServiceId",
+        "InstanceId",
+        "TopicArn",
     }
 )
 

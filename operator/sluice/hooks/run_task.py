@@ -7,6 +7,7 @@ gets the same task again instead of a second one (ECS API, RunTask, clientToken:
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -52,7 +53,12 @@ class RunTaskRunner:
             "startedBy": f"sluice/{scene.rollout_id}"[:_STARTED_BY],
             "overrides": _overrides(hook),
         }
-        answer = self._aws.call("ecs", "RunTask", params, context=scene.context)
+        context = dataclasses.replace(
+            scene.context,
+            subject=f"task of hook {hook.name} in cluster {params.get('cluster', '')}",
+            reason=f"the strategy's hook {hook.name} is to run: attempt {request.id}",
+        )
+        answer = self._aws.call("ecs", "RunTask", params, context=context)
         tasks = answer.get("tasks") or ()
         if not tasks:
             refused: Mapping[str, Any] = next(iter(answer.get("failures") or ()), {})

@@ -71,6 +71,7 @@ class FakeAws:
 
     answers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
     calls: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    contexts: list[CallContext] = field(default_factory=list)
 
     def call(
         self, service: str, operation: str, params: Mapping[str, Any], *, context: CallContext
@@ -78,6 +79,7 @@ class FakeAws:
         """Answer one call."""
         assert context.key == KEY
         self.calls.append((service, operation, params))
+        self.contexts.append(context)
         return self.answers[operation](params)
 
 

@@ -95,6 +95,9 @@ def test_a_task_is_started_once_and_found_again_by_another_process() -> None:
     runs = [params for _, operation, params in aws.calls if operation == "RunTask"]
     assert len(runs) == 2
     assert runs[0] == runs[1]
+    # A write's line in the log says what for, this one's, too.
+    assert "hook smoke" in aws.contexts[0].subject
+    assert "attempt r1/" in aws.contexts[0].reason
     assert len(runs[0]["clientToken"]) <= 64
     assert runs[0]["overrides"]["containerOverrides"] == [
         {
