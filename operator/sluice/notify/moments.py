@@ -36,8 +36,12 @@ _OUTCOMES: Final[Mapping[str, EventName]] = {
     "Aborted": "Aborted",
     "Superseded": "Superseded",
 }
-_TOLD_BY_OUTCOME: Final = frozenset({"RolledBack", "FirstRolloutFailed", "ProgressDeadlineExceeded"})
-"""Stalled reasons that follow an outcome of the history, which says the same."""
+_TOLD_BY_OUTCOME: Final[Mapping[str, frozenset[str]]] = {
+    "RolledBack": frozenset(_OUTCOMES),  # after an undo it is Succeeded
+    "FirstRolloutFailed": frozenset(_OUTCOMES),
+    "ProgressDeadlineExceeded": frozenset(_OUTCOMES) - {"Succeeded"},
+}
+"""Stalled reasons at rest → newest outcomes of the history that say the same."""
 _WAITS_TO_START: Final = "Starting"
 _BACK: Final = frozenset({"RollingBack", "CleaningUp"})
 _FULLY_SENT: Final = frozenset({"PostTraffic", "Baking", "PostBake", "Draining"})
@@ -194,7 +198,7 @@ def _stalled(about: _About, status: Mapping[str, Any]) -> Iterator[Moment]:
     if condition.get("status") != "True" or since is None:
         return
     newest, moving = _newest(status), _mapping(status.get("rollout"))
-    if reason in _TOLD_BY_OUTCOME and newest and newest.get("outcome") != "Succeeded" and not moving:
+    if not moving and newest.get("outcome") in _TOLD_BY_OUTCOME.get(reason, ()):
         return
     rollout = str(moving.get("id") or newest.get("id") or "")
     yield about.moment(

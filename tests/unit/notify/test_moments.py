@@ -98,6 +98,18 @@ PERSON = {"name": "person", "state": "Waiting", "since": "2026-11-18T11:05:00Z"}
             id="the-outcome-says-what-stalled-says",
         ),
         pytest.param(
+            {"history": [ended()], "conditions": [condition("Stalled", "RolledBack")]},
+            {},
+            ["r1/Started", "r1/Succeeded"],
+            id="after-an-undo-the-spec-is-refused",
+        ),
+        pytest.param(
+            {"history": [ended()], "conditions": [condition("Stalled", "ProgressDeadlineExceeded")]},
+            {},
+            ["r1/Started", "r1/Succeeded", "r1/Stalled/ProgressDeadlineExceeded/1794999900"],
+            id="too-late-without-a-rollout",
+        ),
+        pytest.param(
             {"history": [ended()], "conditions": [condition("Stalled", "AccessDenied")]},
             {},
             ["r1/Started", "r1/Succeeded", "r1/Stalled/AccessDenied/1794999900"],
