@@ -8,7 +8,7 @@ from typing import Final
 
 from sluice.cli.ages import age, left, length
 from sluice.cli.picture import Picture, ReturnView, RolloutView, SlotView, StepView
-from sluice.cli.picture_routes import RouteView
+from sluice.cli.picture_routes import NameView, RouteView
 from sluice.model.conditions import STALLED_REASONS
 
 _MARKS: Final = {"done": "✓", "present": "▶", "next": " ", "left": "✗"}
@@ -167,6 +167,25 @@ def _routes(routes: Sequence[RouteView]) -> Iterator[Line]:
             for rule in route.rules
         ]
         yield from (Line(f"│    {text}", "dim") for text in columns(rows))
+        yield from _names(route.names)
+
+
+def _names(names: Sequence[NameView]) -> Iterator[Line]:
+    for name in names:
+        parts = [
+            f"{name.healthy} of {name.instances} entries healthy" if name.mode != "ECS" else "kept by ECS",
+            f"{name.operations} operations under way" if name.operations else "",
+            f"{name.leaving} on their way out" if name.leaving else "",
+            f"{name.foreign} of somebody else" if name.foreign else "",
+            "" if name.proven is None else "proved" if name.proven else "not proved yet",
+            "being left" if name.given_up else "",
+        ]
+        told = " · ".join(part for part in parts if part)
+        yield Line(
+            f"│    name {name.address} ({name.mode})   {told}", "" if name.proven is not False else "yellow"
+        )
+        if name.failure:
+            yield Line(f"│      failed: {name.failure}", "red")
 
 
 def _tail(shown: Picture, now: float) -> Iterator[Line]:

@@ -149,6 +149,102 @@ def test_a_route_is_proved_by_the_contract(backend: dict[str, Any], proven: bool
     assert (view.foreign != "") == ("foreign" in backend)
 
 
+def named(discovery: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """Return a route that gives the Deployment's tasks a name, without rules."""
+    obj = route()
+    wanted = {
+        "mode": "Tasks",
+        "backendRef": {"name": "checkout", "port": "http"},
+        "namespaceRef": {"name": "corp.local"},
+        "serviceName": "checkout",
+    }
+    obj["spec"] = {"discovery": wanted | spec}
+    obj["status"] = {"conditions": obj["status"]["conditions"]} | (
+        {"discovery": discovery} if discovery else {}
+    )
+    return obj
+
+
+PLACE = {
+    "mode": "Tasks",
+    "namespace": "corp.local",
+    "service": "checkout",
+    "instances": 9,
+    "healthy": 8,
+    "foreign": 0,
+    "pendingOperations": 0,
+}
+FOLLOWING = (
+    "│    name checkout.corp.local (Tasks)   8 of 9 entries healthy · 2 operations under way · "
+    "3 on their way out · 1 of somebody else · not proved yet"
+)
+PROOF = {"uid": "u-1", "rolloutId": "r2", "seq": 4, "hash": "h4", "routeGeneration": 2, "verifiedAt": 101.0}
+
+
+@pytest.mark.parametrize(
+    ("discovery", "texts", "proven"),
+    [
+        pytest.param(
+            PLACE | {"acknowledgement": PROOF},
+            ["│    name checkout.corp.local (Tasks)   8 of 9 entries healthy · proved"],
+            True,
+            id="proved",
+        ),
+        pytest.param(
+            PLACE
+            | {
+                "acknowledgement": PROOF | {"seq": 3},
+                "pendingOperations": 2,
+                "leaving": [{"stage": "hidden", "instances": ["a", "b", "c"]}],
+                "foreign": 1,
+                "failure": "OPERATION_FAILED: no",
+            },
+            [
+                FOLLOWING,
+                "│      failed: OPERATION_FAILED: no",
+            ],
+            False,
+            id="following",
+        ),
+        pytest.param(
+            PLACE | {"acknowledgement": PROOF, "left": [PLACE | {"service": "old", "instances": 2}]},
+            ["│    name old.corp.local (Tasks)   8 of 2 entries healthy · being left"],
+            True,
+            id="left",
+        ),
+        pytest.param(
+            {},
+            ["│    name checkout.corp.local (Tasks)   0 of 0 entries healthy · not proved yet"],
+            False,
+            id="not-looked-at",
+        ),
+    ],
+)
+def test_names_are_told_beside_rules(discovery: dict[str, Any], texts: list[str], proven: bool) -> None:  # noqa: FBT001 - a table
+    """What clients of a name get, what is under way there, and whether it is the published weights."""
+    shown = picture(deployment(moving()), routes=[named(discovery)])
+    lines = [line.text for line in tree(shown, now=samples.NOW)]
+    for text in texts:
+        assert text in lines
+    assert shown.routes[0].proven is proven
+
+
+def test_a_name_beside_rules_needs_both_proofs() -> None:
+    """A route with rules and a name has proved the weights when both have; an alias proves none."""
+    obj = route()
+    obj["spec"] = obj.get("spec", {}) | {"discovery": named({})["spec"]["discovery"]}
+    obj["status"]["discovery"] = PLACE | {"acknowledgement": PROOF | {"hash": "other"}}
+    (view,) = picture(deployment(moving()), routes=[obj]).routes
+    assert not view.proven
+    obj["status"]["discovery"] = PLACE | {"acknowledgement": PROOF}
+    (view,) = picture(deployment(moving()), routes=[obj]).routes
+    assert view.proven
+    obj["spec"]["discovery"] = {"mode": "Alias", "serviceName": "checkout"}
+    obj["status"]["discovery"] = PLACE | {"mode": "Alias", "instances": 1}
+    (view,) = picture(deployment(moving()), routes=[obj]).routes
+    assert (view.proven, view.names[0].proven) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("obj", "outcome"),
     [
