@@ -84,7 +84,7 @@ def _row(entry: Json, revisions: Mapping[str, Json], live: str, now: float) -> t
         age(entry.get("startedAt", ""), now),
         length(took) if took is not None else "",
         _rollback(entry),
-        str(entry.get("by", "")),
+        ", ".join(entry.get("persons") or ()) or str(entry.get("by", "")),
         ", ".join(images_of(revisions.get(revision))),
         str(entry.get("reason", "")),
     )
@@ -138,6 +138,7 @@ def _parts(revisions: Mapping[str, Json], name: str) -> dict[str, Any]:
 def _comment(entry: Json) -> str:
     told = [f"{entry.get('outcome', '')}, started {entry.get('startedAt', '')}"]
     told += [str(entry[member]) for member in ("reason",) if entry.get(member)]
+    told += [f"by a person: {text}" for text in entry.get("persons") or ()]
     told += [f"evidence: {text}" for text in entry.get("evidence") or ()]
     return "\n".join(f"# {line}" for text in told for line in text.splitlines())
 

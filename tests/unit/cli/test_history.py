@@ -47,6 +47,16 @@ def test_the_list(kept: FakeApi, run: Run) -> None:
     assert "not kept any more, so no undo leads to them: checkout-older" in result.output
 
 
+def test_persons_stand_before_the_cause(kept: FakeApi, run: Run) -> None:
+    """Who promoted and aborted is in the list, and with the revision."""
+    status = samples.resting()
+    status["history"][0]["persons"] = ["promote: alice", "abort: bob"]
+    kept.put(samples.deployment(status))
+    assert "promote: alice, abort: bob" in run("history", "checkout").output
+    shown = run("history", "checkout", "checkout-old").output
+    assert "# by a person: abort: bob" in shown
+
+
 def test_the_list_tells_names_apart(kept: FakeApi, run: Run) -> None:
     """They follow minutes after the rules; where there are no rules theirs is the rollback's time."""
     status = samples.resting()
