@@ -193,6 +193,34 @@ def test_tenancy_keeps_names_out(fields: dict[str, Any], text: str) -> None:
     assert "CreatePrivateDnsNamespace" not in universe.writes()
 
 
+def test_what_may_not_be_any_more_is_kept_clean() -> None:
+    """Tenancy narrowed behind a name: live entries stay, a task that ends takes its own along, all told."""
+    universe = begin(rolling(replicas=2), named())
+    universe.options["settings"] = {"tenancy": narrowed(cloud_map_namespaces=())}
+    universe.restart()
+    universe.run(70)
+    assert universe.reason(ROUTE) == "NotPermitted"
+    ended, stays = sorted(answers(universe))
+    universe.aws("ecs", "StopTask", cluster="sandbox", task=ended.removeprefix("sluice-"))
+    universe.run(200)
+    assert answers(universe) == {stays: "HEALTHY"}
+    assert universe.reason(ROUTE) == "NotPermitted"
+    universe.options["settings"] = None
+    universe.restart()
+    universe.settle(lambda: universe.ready(ROUTE) and len(answers(universe)) == 2, within=300)
+
+
+def test_ecs_keeps_a_name() -> None:
+    """Mode ECS: the service is made and told to the Deployment, and ECS's own entries are nobody else's."""
+    universe = begin(rolling(replicas=2), named("ECS"))
+    status = universe.status(ROUTE)["discovery"]
+    assert ":service/srv-" in status["registryArn"]
+    universe.run(30)
+    assert len(answers(universe)) == 2
+    assert not any(name.startswith("sluice-") for name in answers(universe))
+    assert message(universe) == f"web.{DOMAIN} is kept by ECS"
+
+
 def test_a_namespace_by_id_is_permitted_by_its_name() -> None:
     """An id says nothing about what may be used: the name that AWS knows it by does."""
     universe = Universe(seed=3, settings={"tenancy": narrowed(cloud_map_namespaces=("http-*",))})

@@ -128,7 +128,9 @@ class NameKeeper:
                 asked, Place(intent=wanted, memory=memory, deleting=asked.intent is None), around
             )
             names = self._with_left(asked, front, around)
-        except (Refused, AwsFailure, Deferred) as error:
+        except Refused as refused:
+            return self._kept(asked, refused, around)
+        except (AwsFailure, Deferred) as error:
             # The intent has not been planned: what is remembered stays.
             return Names(
                 memory=Memory.read(asked.status.get("discovery")),
@@ -148,6 +150,32 @@ class NameKeeper:
             wake_at=min(times, default=None),
             problem=names.problem or (_problem(unread) if unread else None),
             error=unread,
+        )
+
+    def _kept(self, asked: Asked, refused: Refused, around: Surroundings) -> Names:
+        """Return what is done for a name that may not be, or not so: what is there stays true.
+
+        Entries of tasks that end leave it, nothing is added, and nothing else goes: people's clients should
+        not pay for a mistake in a spec, or for a tenancy that was narrowed.
+        """
+        memory = Memory.read(asked.status.get("discovery"))
+        former = memory.former()
+        told = Names(memory=memory, problem=_problem(refused), error=refused)
+        if former is None:
+            return told
+        try:
+            place = Place(intent=former, memory=memory, left=True)
+            plan, _ = self._place(asked, place, replace(around, tenant=None))
+        except (Refused, AwsFailure, Deferred):
+            return told
+        soon = self._world.clock.now() + _SOON
+        times = [time for time in (plan.wake_at, soon if plan.actions else None) if time]
+        return Names(
+            memory=plan.memory,
+            plans=(plan,),
+            problem=told.problem,
+            notes=plan.notes,
+            wake_at=min(times, default=None),
         )
 
     def send(self, names: Names, *, key: Key, binding: Binding, still_current: Callable[[], bool]) -> Names:
