@@ -317,3 +317,28 @@ def test_the_name_of_these_stories_is_what_they_ask_for() -> None:
     """A story of another name would prove nothing."""
     asked = discovery()
     assert (asked["serviceName"], asked["namespaceRef"]["name"], TTL) == ("web", DOMAIN, 10)
+
+
+def checked(image: str = "web:1", **env: str) -> dict[str, Any]:
+    """Return the progressive Deployment whose containers have a check of their own."""
+    made = canary(image)
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container["livenessProbe"] = {
+        "exec": {"command": ["/bin/health"]},
+        "periodSeconds": 5,
+        "failureThreshold": 10,
+    }
+    container["env"] = [{"name": name, "value": value} for name, value in env.items()]
+    return made
+
+
+def test_a_candidate_whose_containers_are_ill_gets_no_name() -> None:
+    """Without a target group a task is as healthy as its containers say; running is not enough."""
+    universe, clients = begun(checked(), named())
+    apply(checked("web:2", SANDBOX_UNHEALTHY="1"))(universe)
+    assert told(universe, "0 of 2 targets healthy", 60), universe.told()
+    universe.run(60)
+    assert Name(universe).shares() == {"a": REPLICAS}
+    verb(universe, "abort")
+    universe.settle(lambda: over(universe))
+    assert clients.stop().bad == []

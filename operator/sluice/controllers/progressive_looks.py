@@ -4,6 +4,7 @@
 |---|---|
 | nothing in particular | both services; at rest at most the drift interval old, in motion now |
 | `health` (and whenever something moves) | target health of every group of a slot with tasks |
+| | where names alone lead to a slot: what its containers' checks say |
 | `proof` | every rule of every listener of the load balancers, now (rollout.md §7 point 3) |
 | `tasks` | stopped tasks of the slots |
 | `evidence` | stopped tasks, target health and the rules, in words |
@@ -67,7 +68,8 @@ class ProgressiveLooks(Looks):
         for name in services.NAMES:
             wish = dataclasses.replace(desired, revision=self._revision_of(desired, state, name))
             seen = self._balancing(wish, state, seen, slot=name)
-        look = Look(observed=seen, revisions=self._revisions)
+        checked = frozenset(slot.name for slot in state.slots if self._is_checked(desired, state, slot.name))
+        look = Look(observed=seen, revisions=self._revisions, checked=checked)
         return self._with_health(state, look) if moving else look
 
     def blind(self, state: State, why: str) -> Look:
@@ -131,11 +133,32 @@ class ProgressiveLooks(Looks):
         )
         healthy = dict(look.observed.healthy)
         healthy |= {arn: self._healthy(arn) for arn in arns}
+        well = {name: self._well(state, name) for name in sorted(look.checked - set(look.well))}
         return dataclasses.replace(
             look,
+            well={**look.well, **well},
             observed=dataclasses.replace(look.observed, healthy=healthy),
             health_read=look.health_read | frozenset(arns),
         )
+
+    def _is_checked(self, desired: Desired, state: State, name: str) -> bool:
+        """Tell whether only its containers say how a slot is, and do."""
+        if not desired.listed or groups_of(state, name):
+            return False
+        containers = self._revision_of(desired, state, name).definition.get("containerDefinitions") or ()
+        return any(entry.get("healthCheck") and entry.get("essential", True) for entry in containers)
+
+    def _well(self, state: State, name: str) -> int:
+        """Count a slot's tasks whose essential containers pass their checks (botocore, Task.healthStatus)."""
+        slot = next(entry for entry in state.slots if entry.name == name)
+        tasks = self._facts.tasks(
+            self._context,
+            cluster=slot.cluster,
+            service=slot.service_name,
+            status="RUNNING",
+            max_age=_HEALTH_AGE,
+        )
+        return sum(task.get("healthStatus") == "HEALTHY" for task in tasks)
 
     def _healthy(self, arn: str) -> frozenset[str]:
         return frozenset(

@@ -71,7 +71,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         desired=int(service.get("desiredCount", 0)),
         running=running,
         tasks=running + int(service.get("pendingCount", 0)),
-        healthy=healthy(look, groups, service),
+        healthy=healthy(look, groups, service, slot=name),
         zones=zones(look, groups, service),
         failing=failing,
         failed=failed,
@@ -118,11 +118,16 @@ def runs(desired: Desired, slot: Slot, service: Structure, look: Look) -> bool:
     )
 
 
-def healthy(look: Look, groups: Sequence[TargetGroup], service: Structure) -> int | None:
-    """Return how many running tasks are healthy in every target group; None when not read."""
+def healthy(look: Look, groups: Sequence[TargetGroup], service: Structure, *, slot: str = "") -> int | None:
+    """Return how many running tasks are healthy in every target group; None when not read.
+
+    Without a group the containers' own checks count where names lead to the tasks, else running is enough.
+    """
     running = int(service.get("runningCount", 0))
     attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
     arns = [group.arn for group in groups if group.arn in attached]
+    if not arns and running and slot in look.checked:
+        return min(running, look.well[slot]) if slot in look.well else None
     if not arns or not running:
         return running
     if not all(arn in look.health_read for arn in arns):

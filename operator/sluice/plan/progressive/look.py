@@ -20,6 +20,10 @@ class Look:
     """Slot → its stopped tasks."""
     health_read: frozenset[str] = frozenset()
     """ARNs of target groups whose health was read."""
+    checked: frozenset[str] = frozenset()
+    """Slots whose tasks are as healthy as their containers say: names lead to them, target groups do not."""
+    well: Mapping[str, int] = field(default_factory=dict)
+    """Slot of `checked` → its tasks whose containers are healthy; absent: not read."""
     proof: Mapping[str, Sequence[Structure]] | None = None
     """Listener ARN → its rules with the default one, of every listener of the load balancers, read in
     this pass for the proof before a shrink; None: not read."""
