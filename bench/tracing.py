@@ -6,16 +6,15 @@
 
 The passes are the simulation's (tests/sim): the real controllers, planners, gateway and caches, with no
 network and no API server between them, so a pass is as cheap as it can be and what is added to it as
-visible. They look after Deployments with routes at rest, which is what an operator does most. Of each process
-the CPU time of a pass in its best round of forty passes counts: whatever else the machine does only adds to
-it. Two processes take turns; each pair gives a ratio, printed are their median and quartiles.
+visible. They look after Deployments with routes at rest, which is what an operator does most. Two processes
+live side by side and take turns at rounds of forty passes, some 25 ms each, so that what else the machine
+does falls on both; printed are median and quartiles of the ratio of CPU time of neighbouring rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.server
-import json
 import os
 import statistics
 import subprocess
@@ -27,13 +26,14 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 OBJECTS: Final = 20
+_WARM_UP: Final = 20  # rounds
 _CHILD: Final = """
-import io, json, os, sys, time
+import io, os, sys, time
 from sluice.telemetry.log import configure
 configure(level="info", stream=io.StringIO())
 from sim.universe import Universe, deployment, route
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
-endpoint, objects, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+endpoint, objects = sys.argv[1], int(sys.argv[2])
 tracer = None
 if endpoint != "off":
     from sluice.telemetry.otlp import TracingOptions, start
@@ -48,8 +48,9 @@ for name in names:
 keys = [Key(kind, "shop", name) for kind in (DEPLOYMENT, SERVICE_ROUTE) for name in names]
 universe.settle(lambda: universe.ready(*keys))
 universe.run(120)
-run, best = universe.operator.reconciler.run_one, 1.0
-for _ in range(rounds):
+run = universe.operator.reconciler.run_one
+print("ready", flush=True)
+for _ in sys.stdin:
     for key in keys:
         universe.operator.queue.add(key)
     passes, began = 0, time.process_time()
@@ -57,9 +58,8 @@ for _ in range(rounds):
         passes += 1
     if tracer:
         tracer.flush()
-    best = min(best, (time.process_time() - began) / passes)
+    print((time.process_time() - began) / passes, flush=True)
     universe.run(0.5)
-print(json.dumps(best))
 os._exit(0)
 """
 
@@ -70,48 +70,70 @@ def main(arguments: Sequence[str]) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--before", type=Path, help="a tree without tracing, to compare off with")
-    parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=1000)
     chosen = parser.parse_args(arguments)
     if chosen.before:
-        _compare("off", "before", chosen, [(ROOT, "off"), (chosen.before, "off")])
+        _compare("off", "before", chosen.rounds, _Passes(ROOT, "off"), _Passes(chosen.before, "off"))
     with _sink() as url:
-        _compare("on", "off", chosen, [(ROOT, url), (ROOT, "off")])
+        _compare("on", "off", chosen.rounds, _Passes(ROOT, url), _Passes(ROOT, "off"))
 
 
-def _compare(name: str, other: str, chosen: argparse.Namespace, sides: Sequence[tuple[Path, str]]) -> None:
-    ratios, costs = [], []
-    for pair in range(chosen.pairs + 1):
-        # Whoever goes second finds a warmer machine: they take turns at that, too.
-        order = sides if pair % 2 else tuple(reversed(sides))
-        taken = {side: _run(*side, rounds=chosen.rounds) for side in order}
-        first, second = (taken[side] for side in sides)
-        if pair:  # the first is a warm-up
-            ratios.append(first / second)
-            costs.append((first, second))
-            print(f"  {name}/{other} {ratios[-1]:.4f}", file=sys.stderr, flush=True)
+def _compare(name: str, other: str, rounds: int, ours: _Passes, theirs: _Passes) -> None:
+    ratios, costs = [], ([], [])
+    try:
+        for number in range(rounds + _WARM_UP):
+            # Whoever goes second finds a warmer machine: they take turns at that, too.
+            if number % 2:
+                mine, other_s = ours.round(), theirs.round()
+            else:
+                other_s, mine = theirs.round(), ours.round()
+            if number >= _WARM_UP:
+                ratios.append(mine / other_s)
+                costs[0].append(mine)
+                costs[1].append(other_s)
+    finally:
+        ours.end()
+        theirs.end()
     low, middle, high = statistics.quantiles(ratios, n=4)
-    ours, theirs = (statistics.median(cost[side] for cost in costs) for side in (0, 1))
+    mine, other_s = (statistics.median(cost) * 1e6 for cost in costs)
     print(
-        f"{name}/{other}: median {middle:.4f}, quartiles {low:.4f} to {high:.4f} of {len(ratios)} pairs; "
-        f"{ours * 1e6:.0f} against {theirs * 1e6:.0f} us of CPU a pass (median)"
+        f"{name}/{other}: median {middle:.4f}, quartiles {low:.4f} to {high:.4f} of {len(ratios)} pairs of "
+        f"rounds; {mine:.0f} against {other_s:.0f} us of CPU a pass (median), "
+        f"{min(costs[0]) * 1e6:.0f} against {min(costs[1]) * 1e6:.0f} (best)",
+        flush=True,
     )
 
 
-def _run(tree: Path, endpoint: str, *, rounds: int) -> float:
-    """Return the seconds of CPU that a pass takes in a new process of this tree."""
-    found = subprocess.run(
-        [sys.executable, "-c", _CHILD, endpoint, str(OBJECTS), str(rounds)],
-        env={**os.environ, "PYTHONPATH": f"{tree / 'operator'}:{tree / 'tests'}", "PYTHONHASHSEED": "0"},
-        cwd=tree,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if found.returncode:
-        sys.exit(f"the passes of {tree} failed:\n{found.stderr[-2000:]}")
-    return float(json.loads(found.stdout.splitlines()[-1]))
+class _Passes:
+    """A process that runs a round of passes whenever it is asked."""
+
+    def __init__(self, tree: Path, endpoint: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, endpoint, str(OBJECTS)],
+            env={**os.environ, "PYTHONPATH": f"{tree / 'operator'}:{tree / 'tests'}", "PYTHONHASHSEED": "0"},
+            cwd=tree,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if self._line() != "ready":
+            sys.exit(f"the passes of {tree} failed")
+
+    def round(self) -> float:
+        """Return the seconds of CPU that a pass of the next round takes."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return float(self._line())
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
 
 class _sink:  # noqa: N801 - a context manager, read as a function

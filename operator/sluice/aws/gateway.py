@@ -41,6 +41,7 @@ _API_NAMES: Final = {
     "secretsmanager": "Secrets Manager",
     "sns": "SNS",
     "sqs": "SQS",
+    "events": "EventBridge",
 }
 """botocore's serviceId, which is what other SDKs' spans call the service."""
 

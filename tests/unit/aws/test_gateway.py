@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import botocore.session
 import pytest
 import structlog
 
 from sluice.aws.errors import WriteWithheld
+from sluice.aws.gateway import _API_NAMES
 from sluice.aws.transport import Answered, NoAnswer, NotSent
 from sluice.model.binding import Priority
 from sluice.model.errors import AwsFailure, Deferred, LeadershipLost
@@ -200,3 +202,10 @@ def test_a_reserved_call_can_be_given_back(rig: Build) -> None:
     context = world.context(priority=Priority.GARBAGE)
     assert world.gateway.reserve("ecs", "RegisterTaskDefinition", context=context)
     assert world.transport.sent == []
+
+
+def test_spans_name_services_as_other_sdks_do() -> None:
+    """By the serviceId of AWS's own models, which is what the semantic conventions ask for."""
+    models = botocore.session.get_session()
+    for service, name in _API_NAMES.items():
+        assert models.get_service_model(service).metadata["serviceId"] == name
