@@ -96,6 +96,22 @@ def test_protected_tasks_of_the_old_revision_are_no_stall(now: float) -> None:
     assert message.endswith("tasks of the old revision stop once their entries left Cloud Map")
 
 
+def test_waves_that_wait_for_names_are_no_stall() -> None:
+    """With no room beside the old tasks a revision gets its next ones when entries have left."""
+    wish = desired(listed=True)
+    first = plan(wish, Observed(), State(), now=NOW)
+    seen = moving(carry_out(Observed(), first.actions), state="IN_PROGRESS", runningCount=2)
+    (service,) = [entry for entry in seen.services.values() if entry]
+    service["deployments"][0]["runningCount"] = 1
+    leaves = route(discovery=known(leaving=[{"stage": "hidden", "instances": ["x"]}]))
+    late = NOW + 4000
+    done = plan(wish, seen, State.read(first.status), now=late, routes=[leaves])
+    assert told(done)[0] == "RollingOut"
+    service["deployments"][0]["failedTasks"] = 3
+    done = plan(wish, seen, State.read(first.status), now=late, routes=[leaves])
+    assert told(done)[0] == "ProgressDeadlineExceeded"
+
+
 def test_a_cloud_map_that_denies_is_told_where_tasks_wait_for_it() -> None:
     """Whose entries, and what AWS says: a person has to act."""
     wish = desired(listed=True)

@@ -41,6 +41,8 @@ class Progress:
     leaving: bool = False
     """The revision runs completely; only tasks are left that ECS keeps until their entries left Cloud Map
     (they are protected until then). No time in which the revision makes no progress."""
+    failing: bool = False
+    """Tasks of the revision fail."""
 
 
 def evaluate(
@@ -83,7 +85,7 @@ def evaluate(
         elif updated >= want and desired.strategy.alarms.get("enable"):
             text = f"{text}; ECS watches {_named(desired.strategy.alarms.get('alarmNames') or ())}"
         leaving = desired.listed and not failing and updated >= want and running > want
-        return Progress(state="Progressing", message=text, leaving=leaving)
+        return Progress(state="Progressing", message=text, leaving=leaving, failing=bool(failing))
     since = epoch(deployment.get("updatedAt"))
     ready_at = since + desired.strategy.min_ready_seconds if since is not None else now
     if desired.strategy.min_ready_seconds and now < ready_at:

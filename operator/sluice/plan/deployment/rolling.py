@@ -353,7 +353,9 @@ def _moving(work: Work, progress: Progress) -> Verdict:
     desired, rollout = work.desired, work.state.rollout
     if desired.hold and desired.hold.reason != "Paused":
         return Verdict(ready=False, reason=desired.hold.reason, message=desired.hold.message)
-    if progress.leaving:
+    # In waves (maximumPercent), too, tasks of the next one have room only when entries of the last one left.
+    makes_room = not progress.failing and any(entry.wanted and entry.leaving for entry in work.listings)
+    if progress.leaving or makes_room:
         stuck = next((entry for entry in work.listings if entry.holds and entry.problem), None)
         reason = stuck.problem_reason if stuck and stuck.problem_reason in STALLED_REASONS else "RollingOut"
         why = f"; ServiceRoute {stuck.route}: {stuck.problem}" if stuck else ""
