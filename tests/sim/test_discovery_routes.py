@@ -314,6 +314,17 @@ def test_routes_of_a_namespace_share_their_reads() -> None:
     assert calls["GetService"] + calls["ListServices"] <= calls["DiscoverInstances"]
 
 
+def test_a_canary_that_waits_costs_no_more_than_rest() -> None:
+    """A rollout that a person lets wait for an hour is looked at as seldom as one that is over."""
+    universe = begin(canary(), named())
+    apply(canary("web:2"))(universe)
+    universe.settle(lambda: at_step(1)(universe) and universe.ready(ROUTE), within=600)
+    universe.run(70)
+    calls = asked(universe, 300)
+    assert calls["DiscoverInstances"] <= 8
+    assert calls["ListInstances"] <= 1
+
+
 def test_a_rollback_writes_rules_before_names() -> None:
     """An abort's first writes are the rules'; the name follows, and both are proven in the end."""
     universe = begin(canary(), named(rules=True))

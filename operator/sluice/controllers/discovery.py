@@ -29,7 +29,9 @@ from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.ports import World
 
 _SOON: Final = 2.0
-"""How soon to look again while operations are under way or the backend's tasks change, seconds."""
+"""How soon to look again while operations are under way or entries are leaving, seconds."""
+_UNSTEADY: Final = 5.0
+"""The same while only the backend's tasks change: new counts of theirs come by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +145,12 @@ class NameKeeper:
         times = [
             time for time in (names.wake_at, unread.until if isinstance(unread, Deferred) else None) if time
         ]
-        if moving or names.acts or _unsteady(seen):
+        if names.acts or not (names.settled or names.problem):
             times.append(now + _SOON)
+        elif names.problem:  # the planner knows when it is worth another look
+            times = times or [now + self._settings.drift_interval / 4]
+        elif moving or _unsteady(seen):
+            times.append(now + _UNSTEADY)
         return replace(
             names,
             wake_at=min(times, default=None),

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from sluice.controllers.discovery_tasks import SlotSeen, is_running, tasks_of, wish_of
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext
+from sluice.model.conditions import READY, STALLED_REASONS
 from sluice.model.discovery import (
     AliasTarget,
     DiscoveryFacts,
@@ -34,7 +35,6 @@ from sluice.model.tenancy import TenancyRule
 from sluice.plan.discovery.memory import Memory
 from sluice.plan.permit import permit_namespace
 from sluice.plan.route.desired import BackendFacts, Parent
-from sluice.plan.route.status import is_ready
 from sluice.ports import Object, World
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ _MOVING_AGE: Final = 5.0
 """The same for tasks, instances, namespaces and services."""
 _LOOKED: Final = 0.75
 """Looks at rest are 0.8 to 1 drift interval apart (runtime.worker.Cadence): each has to see for itself."""
+_STILL: Final = frozenset({"Paused", "Baking", "WaitingForGate", "Frozen"}) | STALLED_REASONS
 _NS_CREATE: Final = "spec.discovery.namespaceRef.create"
 
 
@@ -342,14 +343,22 @@ class DiscoveryLooks:
 
 
 def in_motion(deployment: Object | None) -> bool:
-    """Tell whether a Deployment's tasks are changing: a rollout, a scale, or anything that is not done."""
+    """Tell whether a Deployment's tasks are changing, or about to.
+
+    A rollout that waits for a person, a gate or its time is as still as no rollout: what ends the wait is
+    told by new weights or counts.
+    """
     if deployment is None:
         return False
     status = deployment.get("status") or {}
     slots = (*(status.get("slots") or ()), *(status.get("retiring") or ()))
-    moved = any(slot.get("desired") != slot.get("running") for slot in slots)
+    if any(slot.get("desired") != slot.get("running") for slot in slots):
+        return True
     generation = int(deployment["metadata"].get("generation", 0))
-    return bool(status.get("rollout")) or moved or not is_ready(status, generation=generation)
+    if status.get("observedGeneration") != generation:
+        return True
+    found = (entry for entry in status.get("conditions") or () if entry["type"] == READY)
+    return not any(entry["status"] == "True" or entry["reason"] in _STILL for entry in found)
 
 
 def _backends(place: Place) -> dict[str, tuple[str, ...]]:
