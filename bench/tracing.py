@@ -8,7 +8,8 @@ The passes are the simulation's (tests/sim): the real controllers, planners, gat
 network and no API server between them, so a pass is as cheap as it can be and what is added to it as
 visible. They look after Deployments with routes at rest, which is what an operator does most. Two processes
 live side by side and take turns at rounds of forty passes, some 25 ms each, so that what else the machine
-does falls on both; printed are median and quartiles of the ratio of CPU time of neighbouring rounds.
+does falls on both; a pair's figure is the median of the ratios of CPU time of neighbouring rounds. Where a
+process lies in memory makes some percent, so there are several pairs, and a tree against itself as a control.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 OBJECTS: Final = 20
-_WARM_UP: Final = 20  # rounds
+_WARM_UP: Final = 10  # rounds
 _CHILD: Final = """
 import io, os, sys, time
 from sluice.telemetry.log import configure
@@ -70,38 +71,44 @@ def main(arguments: Sequence[str]) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--before", type=Path, help="a tree without tracing, to compare off with")
-    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--pairs", type=int, default=10, help="pairs of processes")
+    parser.add_argument("--rounds", type=int, default=60, help="rounds of each")
     chosen = parser.parse_args(arguments)
     if chosen.before:
-        _compare("off", "before", chosen.rounds, _Passes(ROOT, "off"), _Passes(chosen.before, "off"))
+        before, off = (chosen.before, "off"), (ROOT, "off")
+        _compare("before/before, the noise", chosen, before, before)
+        _compare("off/before", chosen, off, before)
     with _sink() as url:
-        _compare("on", "off", chosen.rounds, _Passes(ROOT, url), _Passes(ROOT, "off"))
+        _compare("on/off", chosen, (ROOT, url), (ROOT, "off"))
 
 
-def _compare(name: str, other: str, rounds: int, ours: _Passes, theirs: _Passes) -> None:
-    ratios, costs = [], ([], [])
-    try:
-        for number in range(rounds + _WARM_UP):
-            # Whoever goes second finds a warmer machine: they take turns at that, too.
-            if number % 2:
-                mine, other_s = ours.round(), theirs.round()
-            else:
-                other_s, mine = theirs.round(), ours.round()
-            if number >= _WARM_UP:
-                ratios.append(mine / other_s)
-                costs[0].append(mine)
-                costs[1].append(other_s)
-    finally:
-        ours.end()
-        theirs.end()
+def _compare(name: str, chosen: argparse.Namespace, ours: tuple[Path, str], theirs: tuple[Path, str]) -> None:
+    ratios, costs = [], []
+    for _ in range(chosen.pairs):
+        pair = _Passes(*ours), _Passes(*theirs)
+        try:
+            rounds = [_round(pair, number) for number in range(chosen.rounds + _WARM_UP)][_WARM_UP:]
+        finally:
+            for passes in pair:
+                passes.end()
+        ratios.append(statistics.median(mine / other for mine, other in rounds))
+        costs += rounds
     low, middle, high = statistics.quantiles(ratios, n=4)
-    mine, other_s = (statistics.median(cost) * 1e6 for cost in costs)
+    mine, other = (min(cost[side] for cost in costs) * 1e6 for side in (0, 1))
     print(
-        f"{name}/{other}: median {middle:.4f}, quartiles {low:.4f} to {high:.4f} of {len(ratios)} pairs of "
-        f"rounds; {mine:.0f} against {other_s:.0f} us of CPU a pass (median), "
-        f"{min(costs[0]) * 1e6:.0f} against {min(costs[1]) * 1e6:.0f} (best)",
+        f"{name}: median {middle:.4f}, quartiles {low:.4f} to {high:.4f} of {len(ratios)} pairs, "
+        f"{chosen.rounds} rounds each; best round {mine:.0f} against {other:.0f} us of CPU a pass",
         flush=True,
     )
+
+
+def _round(pair: tuple[_Passes, _Passes], number: int) -> tuple[float, float]:
+    # Whoever goes second finds a warmer machine: they take turns at that, too.
+    if number % 2:
+        mine, other = pair[0].round(), pair[1].round()
+    else:
+        other, mine = pair[1].round(), pair[0].round()
+    return mine, other
 
 
 class _Passes:

@@ -88,8 +88,8 @@ class _Nothing(contextlib.AbstractContextManager["_Nothing"]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        return None
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Let an exception pass."""
 
     def put(self, attributes: Attributes) -> None:
         """Forget them."""
