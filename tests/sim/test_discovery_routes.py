@@ -71,6 +71,7 @@ def test_a_name_is_made_told_and_kept_at_little_cost() -> None:
     looks = calls["DiscoverInstances"]
     assert 4 <= looks <= 8
     assert calls["ListInstances"] <= 1
+    assert calls["ListTasks"] + calls["DescribeTasks"] == 0
     assert calls["GetNamespace"] + calls["ListServices"] + calls["GetService"] <= 3 * looks
     assert not {name for name in calls if name.startswith(("Register", "Deregister", "Update", "Create"))}
 
@@ -312,6 +313,21 @@ def test_routes_of_a_namespace_share_their_reads() -> None:
     assert calls["DiscoverInstances"] >= 40
     assert calls["GetNamespace"] <= 10
     assert calls["GetService"] + calls["ListServices"] <= calls["DiscoverInstances"]
+
+
+def test_a_task_that_dies_at_rest_is_noticed() -> None:
+    """No look at tasks at rest, and yet: one that ECS replaces is seen by the next look at its service."""
+    universe = begin(rolling(replicas=3), named())
+    universe.run(400)
+    before = answers(universe)
+    gone = min(before)
+    universe.aws("ecs", "StopTask", cluster="sandbox", task=gone.removeprefix("sluice-"))
+    universe.run(75)
+    assert answers(universe).get(gone) != "HEALTHY"
+    universe.run(60)
+    after = answers(universe)
+    assert sorted(after.values()) == ["HEALTHY"] * 3
+    assert gone not in after
 
 
 def test_a_canary_that_waits_costs_no_more_than_rest() -> None:

@@ -32,6 +32,8 @@ from sluice.model.errors import AwsFailure, Deferred, Refused
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.ownership import INSTALLATION
 from sluice.model.tenancy import TenancyRule
+from sluice.observe.cache import AgedCache, tick
+from sluice.plan.deployment.service import primary
 from sluice.plan.discovery.memory import Memory
 from sluice.plan.permit import permit_namespace
 from sluice.plan.route.desired import BackendFacts, Parent
@@ -44,6 +46,8 @@ _MOVING_AGE: Final = 5.0
 """The same for tasks, instances, namespaces and services."""
 _LOOKED: Final = 0.75
 """Looks at rest are 0.8 to 1 drift interval apart (runtime.worker.Cadence): each has to see for itself."""
+_SERVICES: Final = 5000
+"""ECS services whose last mark is remembered."""
 _STILL: Final = frozenset({"Paused", "Baking", "WaitingForGate", "Frozen"}) | STALLED_REASONS
 _NS_CREATE: Final = "spec.discovery.namespaceRef.create"
 
@@ -89,6 +93,7 @@ class DiscoveryLooks:
         """Look at `world` under `settings`."""
         self._world = world
         self._settings = settings
+        self._marks: AgedCache[tuple[object, ...], tuple[object, ...]] = AgedCache(_SERVICES)
 
     def deployment(self, key: Key, name: str) -> Object | None:
         """Return a Deployment of the route's namespace."""
@@ -304,14 +309,23 @@ class DiscoveryLooks:
     def _tasks(
         self, around: Surroundings, entry: Object, service: Object, *, cluster: str
     ) -> Sequence[Object]:
-        """Return a service's tasks; read again where they are not as many as its counts say."""
-        for age in (self._age(around, _MOVING_AGE), _SEEN_AGE):
+        """Return a service's tasks; read again where its counts or its newest event say that they changed.
+
+        ECS tells of each start and stop of a task by an event of the service, which DescribeServices brings
+        for ten services at once; so names at rest cost no look at tasks.
+        """
+        name, context = entry["serviceName"], around.context
+        key, mark = (context.binding, cluster, name), _mark(service)
+        known = self._marks.peek(key)
+        age = self._settings.attributes_interval if not around.moving else _MOVING_AGE
+        for oldest in (age if known == mark else _SEEN_AGE, _SEEN_AGE):
             tasks = self._world.facts.tasks(
-                around.context, cluster=cluster, service=entry["serviceName"], status="RUNNING", max_age=age
+                context, cluster=cluster, service=name, status="RUNNING", max_age=oldest
             )
             running = sum(map(is_running, tasks))
             if running == service.get("runningCount") == entry.get("running", running):
                 break
+        self._marks.put(key, mark, order=tick(), read_at=0.0)
         return tasks
 
     # Kubernetes.
@@ -340,6 +354,13 @@ class DiscoveryLooks:
             for found in balancers
             if found
         )
+
+
+def _mark(service: Object) -> tuple[object, ...]:
+    """Return what differs when tasks of a service were started or stopped."""
+    newest: Object = next(iter(service.get("events") or ()), {})
+    counts = (service.get(name) for name in ("desiredCount", "runningCount", "pendingCount"))
+    return (*counts, primary(service).get("id"), newest.get("id"))
 
 
 def in_motion(deployment: Object | None) -> bool:

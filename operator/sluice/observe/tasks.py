@@ -13,8 +13,8 @@ from sluice.observe.source import Source
 from sluice.ports import Object
 
 BATCH: Final = 100  # DescribeTasks, tasks: "up to 100 task IDs"
-_SERVICES: Final = 500
-"""Tasks are looked at while something is in motion or wrong, so few services are worth keeping."""
+_SERVICES: Final = 2000
+"""Tasks are looked at while something is in motion or wrong, and of services whose tasks have names."""
 
 
 class TaskFacts:
