@@ -78,7 +78,8 @@ class NamedCalls:
 
     def assert_unharmed(self) -> None:
         """Ask that no answer was empty and no address dead."""
-        assert (self.empty, self.dead) == ([], [])
+        assert not self.empty, f"{len(self.empty)} empty answers: {self.empty[:3]}"
+        assert not self.dead, f"{len(self.dead)} dead calls: {self.dead[:3]}"
         assert self.images.total() > 100
 
     def _work(self, phase: float) -> None:
@@ -114,4 +115,4 @@ class NamedCalls:
                 self.images[image] += 1
                 self._heard[image] = time.monotonic()
             else:
-                self.dead.append(why)
+                self.dead.append(f"{time.strftime('%H:%M:%S')} {why}")

@@ -22,13 +22,14 @@ _BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunErr
 
 
 def twin_socket(ip: str, port: int) -> socket.socket:
-    """Return a listening socket on the twin of 10.a.b.c:port, or on any loopback port instead.
+    """Return a listening socket on the twin of 10.a.b.c:port, or on another loopback address or port.
 
-    Any loopback port: where the system has no 127.a.b.c (not Linux), where the port needs rights, or
-    where another world holds the same address.
+    The same port of another address where another world of this machine holds the twin: who knows a name
+    and a port alone (DNS's A records) finds the task all the same. Any port where the system has no 127.a.b.c
+    (not Linux) or the port needs rights.
     """
     twin = "127." + ip.split(".", 1)[1] if ip.count(".") == 3 else "127.0.0.1"
-    for host, wanted in ((twin, port), (twin, 0), ("127.0.0.1", 0)):
+    for host, wanted in ((twin, port), *((near, port) for near in _near(twin)), (twin, 0), ("127.0.0.1", 0)):
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,6 +41,12 @@ def twin_socket(ip: str, port: int) -> socket.socket:
         listening.setblocking(False)
         return listening
     raise OSError(f"no loopback port is free for {ip}:{port}")
+
+
+def _near(twin: str) -> list[str]:
+    """Return the addresses that stand in for a twin, in the order of trying."""
+    _, second, rest = twin.split(".", 2)
+    return [f"127.{(int(second) + 32 * step) % 256}.{rest}" for step in range(1, 8)]
 
 
 class TaskServer:
