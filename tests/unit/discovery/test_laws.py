@@ -80,7 +80,7 @@ def calm(world: World) -> None:
 
 
 @pytest.mark.parametrize("lag", [0.0, 8.0], ids=["seen at once", "seen late"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(events=st.lists(st.tuples(st.one_of(ROLLING, DISCOVERY), SECONDS), min_size=2, max_size=10))
 def test_a_rolling_backend_keeps_answering_and_converges(
     lag: float, events: list[tuple[tuple[str, object], float]]
@@ -105,7 +105,7 @@ def test_a_rolling_backend_keeps_answering_and_converges(
     assert not world.status.get("leaving")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     events=st.lists(
         st.tuples(st.one_of(WEIGHTS, WEIGHTS, DISCOVERY, ROLLING), SECONDS), min_size=2, max_size=8
@@ -157,7 +157,7 @@ def test_a_process_may_end_between_any_two_actions(after: int, *, lost: bool) ->
     assert world.dead_answers == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(order=st.randoms(use_true_random=False), events=st.lists(ROLLING, max_size=3))
 def test_the_plan_does_not_depend_on_the_order_of_lists(
     order: random.Random, events: list[tuple[str, object]]

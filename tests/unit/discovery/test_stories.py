@@ -56,7 +56,7 @@ def test_a_rolling_deployment_ends_and_nobody_notices(desired: int, minimum: int
     assert not world.status.get("leaving")
 
 
-@pytest.mark.parametrize("desired", [1, 3], ids=["one", "three"])
+@pytest.mark.parametrize("desired", [1, 3, 60], ids=["one", "three", "more than the window"])
 def test_recreate_ends_old_tasks_before_new_ones_start(desired: int) -> None:
     """With min 0 and max 100 all leave the answers, then all end, then the new ones come."""
     world = running_world(desired, minimum=0, maximum=100)
