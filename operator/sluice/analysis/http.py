@@ -33,6 +33,8 @@ class Reply:
 
     status: int
     body: bytes
+    retry_after: float = 0.0
+    """Seconds after which the server wants to be asked again (RFC 9110, Retry-After); 0: it did not say."""
 
 
 class HttpClient:
@@ -121,7 +123,12 @@ def _ask(
         timeout=urllib3.Timeout(connect=min(CONNECT, timeout), total=timeout),
     )
     try:
-        return Reply(status=response.status, body=response.read(LIMIT, decode_content=True))
+        later = response.headers.get("Retry-After", "")
+        return Reply(
+            status=response.status,
+            body=response.read(LIMIT, decode_content=True),
+            retry_after=float(later) if later.isascii() and later.isdigit() else 0.0,
+        )
     finally:
         response.close()
 

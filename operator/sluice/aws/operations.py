@@ -1,18 +1,21 @@
 """What the gateway must know of an AWS operation before it is sent: write or read, and its buckets.
 
-The buckets are the published token buckets per account and region, burst and sustained rate:
-ECS https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html, ELB
+The buckets are the published token buckets per account and region, burst and sustained rate: ECS
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html, ELB
 https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html (an ELB call
 passes the bucket of its category and the account's). CloudWatch's are its quotas of transactions a second
-(GetMetricData 500, DescribeAlarms 9; https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html),
-of which gates may use a tenth of the large one. Cloud Map publishes DiscoverInstances (2,000 and 1,000 a
-second) and DiscoverInstancesRevision (3,000;
-https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html, cloud-map-limits.html). Everything else of
-it is an assumption: writes and reads of operations and instances as the Cloud Map controller for Kubernetes
-limits itself (aws/aws-cloud-map-mcs-controller-for-k8s: RegisterInstance 50 and 100, GetOperation 100 and
-200, ListServices 2 and 10), reads of single things below the 50 a second that users report
-(kubernetes-sigs/external-dns#2505). The bucket of other services is an assumption, too, small enough to be
-harmless.
+(GetMetricData 500, DescribeAlarms 9;
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html), of which gates may
+use a tenth of the large one. Cloud Map publishes DiscoverInstances (2,000 and 1,000 a second) and
+DiscoverInstancesRevision (3,000; https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html,
+cloud-map-limits.html). Everything else of it is an assumption: writes and reads of operations and
+instances as the Cloud Map controller for Kubernetes limits itself
+(aws/aws-cloud-map-mcs-controller-for-k8s: RegisterInstance 50 and 100, GetOperation 100 and 200,
+ListServices 2 and 10), reads of single things below the 50 a second that users report
+(kubernetes-sigs/external-dns#2505). SNS delivers ten e-mails a second to an account and disables a
+subscription that gets more (repost.aws, "sns-email-subscription-disabled"), so notifications are published
+no faster; PutEvents takes hundreds a second in the smallest Region (from memory), of which they may use
+forty. The bucket of other services is an assumption, too, small enough to be harmless.
 """
 
 from __future__ import annotations
@@ -69,6 +72,8 @@ SHAPES: Final = _shapes(
     BucketShape(name="elbv2/resource-intensive", burst=10, rate=0.2),
     BucketShape(name="cloudwatch/metric-data", burst=50, rate=50),
     BucketShape(name="cloudwatch/alarms", burst=9, rate=9),
+    BucketShape(name="sns/publish", burst=10, rate=10),
+    BucketShape(name="events/put", burst=40, rate=40),
     BucketShape(name="servicediscovery/discover", burst=2000, rate=1000),
     BucketShape(name="servicediscovery/discover-revision", burst=3000, rate=3000),
     BucketShape(name="servicediscovery/list", burst=10, rate=2),
@@ -111,6 +116,7 @@ _ECS: Final = {
     "GetTaskProtection": "task-protection",
 }
 _CLOUDWATCH: Final = {"GetMetricData": "metric-data", "DescribeAlarms": "alarms"}
+_NOTIFICATIONS: Final = {("sns", "Publish"): "sns/publish", ("events", "PutEvents"): "events/put"}
 _CLOUD_MAP: Final = {
     "DiscoverInstances": "discover",
     "DiscoverInstancesRevision": "discover-revision",
@@ -140,6 +146,8 @@ def buckets(service: str, operation: str) -> tuple[BucketShape, ...]:
         return (SHAPES[f"ecs/{_ECS[operation]}"],)
     if service == "cloudwatch" and operation in _CLOUDWATCH:
         return (SHAPES[f"cloudwatch/{_CLOUDWATCH[operation]}"],)
+    if (service, operation) in _NOTIFICATIONS:
+        return (SHAPES[_NOTIFICATIONS[service, operation]],)
     if service == "servicediscovery":
         category = _CLOUD_MAP.get(operation) or ("write" if is_write(operation) else "read")
         return (SHAPES[f"servicediscovery/{category}"],)

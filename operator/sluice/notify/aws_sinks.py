@@ -29,6 +29,8 @@ _DEDUPLICATION_MAX: Final = 128  # SNS Publish, MessageDeduplicationId and Messa
 class SnsSink:
     """`sns.topicArn`: text for people, or the CloudEvent for programs; attributes for filter policies."""
 
+    pace = 0.0  # the gateway's budget sets it
+
     def __init__(
         self,
         name: str,
@@ -73,6 +75,8 @@ class SnsSink:
 
 class EventBridgeSink:
     """`eventBridge.eventBusName`: source `sluice.dev`, detail-type `Sluice <event>`, CloudEvents' data."""
+
+    pace = 0.0  # the gateway's budget sets it
 
     def __init__(
         self, name: str, aws: Aws, *, clock: Clock, binding: Binding, bus: str, installation: str

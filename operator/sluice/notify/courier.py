@@ -77,7 +77,7 @@ class Courier:
             _log.info("notification_sink_recovered", sink=self._sink.name, failures=self._failures)
         self._failures = 0
         _log.debug("notification_delivered", sink=self._sink.name, id=moment.id)
-        return 0.0
+        return self._sink.pace
 
     def _failed(self, moment: Moment, failure: SinkFailure) -> float:
         sink = self._sink.name

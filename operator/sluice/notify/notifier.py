@@ -33,6 +33,8 @@ from sluice.telemetry.log import logger
 
 SAVE: Final = 5.0
 SAVE_SOON: Final = 1.0
+SMALL: Final = 50_000
+"""Bytes of a document that is written every `SAVE` seconds; longer ones are written more seldom."""
 RETRY_LIMIT: Final = 60.0
 DRIFT_REASONS: Final = frozenset({"DriftFound", "DriftRepaired"})
 _WAITING: Final = 10_000
@@ -192,7 +194,7 @@ class Notifier:
             untold = [moment for moment in found if moment.standing or not outbox.dated_before(moment.at)]
             if untold:
                 self._take(News(obj=obj, fresh=untold))
-        outbox.settle(outbox.standing() - standing, now=now)
+        outbox.settle_others(standing, now=now)
         self._loaded = True
         return True
 
@@ -264,7 +266,8 @@ class Notifier:
     def _save(self) -> None:
         now, metrics = self._with.clock.now(), self._with.metrics
         text, version = self._with.outbox.document(now=now)
-        self._save_at = now + SAVE
+        # A document that is long because a sink is slow changes with each message that is delivered.
+        self._save_at = now + SAVE * max(1.0, len(text) / SMALL)
         try:
             try:
                 self._with.shelf.save(text)

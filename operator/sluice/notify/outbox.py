@@ -4,7 +4,7 @@ The first half of the outbox is status itself (`moments`): it is written before 
 document needs no entry per object. It says
 
 - `since`: whatever the statuses date at or before it was told, is pending below, or was given up;
-- `recent`: ids that were taken since then, and `standing`: ids that have no time of their own;
+- `recent`: ids that were taken since then, and `standing`: ids that have no time of their own (as digests);
 - `pending`: moments with the sinks that have not got them.
 
 A document that is some seconds old makes some moments be told twice, with the same id; it never loses one.
@@ -20,15 +20,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from sluice.model.names import short_hash
 from sluice.notify.moment import Moment
 
-PER_SINK: Final = 200
+PER_SINK: Final = 1000
 SLACK: Final = 60.0
 """Seconds by which `since` lies behind the clock: times in a status are whole seconds and a pass older than
 its write, and the next leader's clock is another one."""
 LARGEST: Final = 900_000
 """Bytes of the document; a ConfigMap holds 1 MiB."""
+MOST_IDS: Final = 10_000
+"""Recent ids in the document, the newest: more in one minute, and some may be told twice after a crash."""
 VERSION: Final = 1
+_TOKEN: Final = 16  # hex digits: among ten thousand no two are equal
 
 Lost = Literal["expired", "dropped"]
 
@@ -75,7 +79,8 @@ class Outbox:
     def accept(self, moment: Moment, sinks: Iterable[str], *, now: float) -> bool:
         """Take a moment for these sinks; False when it was taken before."""
         with self._lock:
-            if moment.id in self._recent or moment.id in self._standing:
+            token = _token(moment.id)
+            if token in self._recent or token in self._standing:
                 return False
             self._know(moment, now)
             for sink in sinks:
@@ -86,21 +91,17 @@ class Outbox:
     def settle(self, ids: Iterable[str], *, now: float) -> None:
         """Take note that these stand no more: the same may come again later and is told again."""
         with self._lock:
-            for name in ids:
-                if name in self._standing:
-                    self._standing.discard(name)
-                    self._recent[name] = now
-                    self.version += 1
+            self._settle([_token(name) for name in ids], now)
+
+    def settle_others(self, ids: Iterable[str], *, now: float) -> None:
+        """Take note that nothing stands but these."""
+        with self._lock:
+            self._settle(self._standing - {_token(name) for name in ids}, now)
 
     def dated_before(self, at: float) -> bool:
         """Tell whether what a status dates `at` was taken care of before this document was written."""
         with self._lock:
             return at <= self._since
-
-    def standing(self) -> frozenset[str]:
-        """Return the ids that are told and were standing when last heard of."""
-        with self._lock:
-            return frozenset(self._standing)
 
     # Emptying; one thread per sink
 
@@ -176,10 +177,11 @@ class Outbox:
             self._recent |= {str(name): float(at) for name, at in document["recent"].items()}
             self._standing |= {str(name) for name in document["standing"]} - set(self._recent)
             for moment, sinks in pending:
-                if moment.id in known:
+                token = _token(moment.id)
+                if token in known:
                     continue
-                if moment.id not in self._standing:
-                    self._recent.setdefault(moment.id, now)
+                if token not in self._standing:
+                    self._recent.setdefault(token, now)
                 for sink in sinks:
                     if sink in self._queues:
                         self._append(sink, moment)
@@ -196,12 +198,15 @@ class Outbox:
         """
         with self._lock:
             self._since = max(self._since, now - SLACK)
-            self._recent = {name: at for name, at in self._recent.items() if at > self._since}
+            kept_ids = sorted(
+                ((at, name) for name, at in self._recent.items() if at > self._since), reverse=True
+            )
+            self._recent = {name: at for at, name in kept_ids[:MOST_IDS]}
             body: dict[str, Any] = {
                 "version": VERSION,
                 "since": round(self._since, 3),
                 "standing": sorted(self._standing),
-                "recent": {name: round(at, 3) for name, at in self._recent.items()},
+                "recent": {name: round(at) for name, at in self._recent.items()},
             }
             room = LARGEST - len(json.dumps(body))
             kept: list[dict[str, Any]] = []
@@ -217,10 +222,17 @@ class Outbox:
 
     def _know(self, moment: Moment, now: float) -> None:
         if moment.standing:
-            self._standing.add(moment.id)
+            self._standing.add(_token(moment.id))
         else:
-            self._recent[moment.id] = max(now, moment.at)
+            self._recent[_token(moment.id)] = max(now, moment.at)
         self.version += 1
+
+    def _settle(self, tokens: Iterable[str], now: float) -> None:
+        for token in tokens:
+            if token in self._standing:
+                self._standing.discard(token)
+                self._recent[token] = now
+                self.version += 1
 
     def _append(self, sink: str, moment: Moment) -> None:
         waiting = self._queues[sink].waiting
@@ -240,6 +252,11 @@ class Outbox:
                 found.setdefault(moment.id, (moment, []))[1].append(sink)
         for moment, sinks in sorted(found.values(), key=lambda entry: entry[0].at)[::-1]:
             yield {"moment": moment.kept(), "sinks": sinks}
+
+
+def _token(name: str) -> str:
+    """Return what stands for an id in the document: they are long, and there may be thousands."""
+    return short_hash(name, length=_TOKEN)
 
 
 def _check(document: dict[str, Any]) -> None:

@@ -30,5 +30,9 @@ class Sink(Protocol):
     def name(self) -> str:
         """The name in the configuration."""
 
+    @property
+    def pace(self) -> float:
+        """Seconds between two messages that it puts up with; 0 for any number."""
+
     def send(self, moment: Moment) -> None:
         """Tell a moment; raises SinkFailure. Telling it twice must be told under the same id."""

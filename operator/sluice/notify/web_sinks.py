@@ -21,6 +21,8 @@ from sluice.notify.sink import FailureKind, SinkFailure
 from sluice.notify.templates import filled
 
 TIMEOUT: Final = 10.0
+LONGEST_WAIT: Final = 300.0
+"""Seconds that a receiver can ask for."""
 SLACK_TEXT: Final = "*{{title}}*\n{{message}}"
 _REFUSED: Final = frozenset({400, 405, 406, 411, 413, 414, 415, 422})
 """Answers about this message. Others (no such webhook, not allowed, later) are about the sink."""
@@ -70,7 +72,8 @@ class Post:
         if 200 <= reply.status < 300:
             return
         kind: FailureKind = "refused" if reply.status in _REFUSED else "busy"
-        raise SinkFailure(f"POST {_host(url)}: answered {reply.status}", kind=kind)
+        wait = min(reply.retry_after, LONGEST_WAIT)
+        raise SinkFailure(f"POST {_host(url)}: answered {reply.status}", kind=kind, retry_after=wait)
 
     def _url(self) -> str:
         secret = self._target.url_secret
@@ -83,8 +86,11 @@ class Post:
 class SlackSink:
     """A chat with incoming webhooks like Slack's.
 
-    https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+    https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks. Slack allows one message a
+    second and may disable whoever goes on beyond that (https://api.slack.com/docs/rate-limits).
     """
+
+    pace = 1.0
 
     def __init__(self, name: str, post: Post, *, installation: str, text: str = SLACK_TEXT) -> None:
         """Post `text`, a template in Slack's markup."""
@@ -102,6 +108,8 @@ class SlackSink:
 
 class WebhookSink:
     """Any receiver of JSON: a CloudEvent, or what a template makes of the moment."""
+
+    pace = 0.0
 
     def __init__(
         self,

@@ -60,7 +60,7 @@ def test_every_bucket_of_the_table_is_used() -> None:
     """A bucket that no call passes limits nothing."""
     used = {
         shape.name
-        for service in ("ecs", "elbv2", "cloudwatch", "servicediscovery")
+        for service in ("ecs", "elbv2", "cloudwatch", "servicediscovery", "sns", "events")
         for operation in model(service).operation_names
         for shape in operations.buckets(service, operation)
     }

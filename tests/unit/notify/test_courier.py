@@ -117,3 +117,9 @@ def test_threads_begin_and_end(desk: Desk) -> None:
     desk.courier.stop(5)
     assert desk.sink.ids == ["r1/Started", "r2/Started", "r3/Started"]
     assert not desk.courier._thread.is_alive()
+
+
+def test_a_chats_pace_is_kept(desk: Desk) -> None:
+    """After each message as long as the sink wants to be left alone."""
+    desk.sink.pace = 1.0
+    assert [desk.courier.step() for _ in range(3)] == [1.0, 1.0, None]

@@ -16,7 +16,7 @@ from sluice.notify.courier import Courier
 from sluice.notify.metrics import NotificationMetrics
 from sluice.notify.notifier import SAVE, Notifier, Surroundings, TellingRecorder
 from sluice.notify.outbox import Outbox
-from unit.notify.told import KEY, UID, Board, Clock, FakeSink, Shelf, counted, deployment, ended, rollout
+from unit.notify.told import KEY, Board, Clock, FakeSink, Shelf, counted, deployment, ended, rollout
 from unit.notify.told import condition as raw_condition
 
 Object = Mapping[str, Any]
@@ -315,4 +315,4 @@ def test_threads_begin_and_end_with_the_shelf_written(first: Replica) -> None:
     assert replica.sink.ids == ["r1/Started"]
     assert not replica.notifier._thread.is_alive()
     assert successor(replica).work() == []
-    assert UID in (first.board.text or "")
+    assert json.loads(first.board.text or "")["standing"]

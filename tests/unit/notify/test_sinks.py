@@ -174,6 +174,21 @@ def test_what_an_answer_means(status: int, kind: str) -> None:
     assert (caught.value.kind, str(status) in str(caught.value)) == (kind, True)
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [("30", 30), ("99999", 300), ("Wed, 21 Oct 2026 07:28:00 GMT", 0), ("-1", 0), ("", 0)],
+)
+def test_a_receiver_may_say_when(header: str, expected: float) -> None:
+    """Seconds are obeyed within reason; a date or nonsense is what nothing is."""
+
+    def answer(_got: Received) -> tuple[int, bytes, Mapping[str, str]]:
+        return 429, b"", {"Retry-After": header}
+
+    with server(answer) as (address, _), pytest.raises(SinkFailure) as caught:
+        webhook(Target(url=address)).send(FULL)
+    assert (caught.value.kind, caught.value.retry_after) == ("busy", expected)
+
+
 def test_a_redirect_is_not_followed() -> None:
     """A header with a secret must not reach another host."""
 

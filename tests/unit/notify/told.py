@@ -146,6 +146,7 @@ class FakeSink:
     """Keeps what it is told; `answers` are failures to raise first."""
 
     name: str = "chat"
+    pace: float = 0.0
     told: list[Moment] = field(default_factory=list)
     answers: list[SinkFailure | Exception] = field(default_factory=list)
 
