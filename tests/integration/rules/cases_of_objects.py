@@ -47,25 +47,26 @@ CASES: Final = {
     "a step too old": Case(
         alert="SluiceRolloutStuck",
         at="6h15m",
+        interval="5m",
         labels=_WEB,
         fires={
-            f"sluice_rollout_step_started_timestamp_seconds{{{_W}}}": "0x400",
-            f"sluice_rollout_started_timestamp_seconds{{{_W}}}": "0x400",
+            f"sluice_rollout_step_started_timestamp_seconds{{{_W}}}": "0x80",
+            f"sluice_rollout_started_timestamp_seconds{{{_W}}}": "0x80",
         },
         quiet={
-            f"sluice_rollout_step_started_timestamp_seconds{{{_W}}}": "0x400",
-            f"sluice_rollout_held{{{_W}, reason='Paused'}}": "1x400",
+            f"sluice_rollout_step_started_timestamp_seconds{{{_W}}}": "0x80",
+            f"sluice_rollout_held{{{_W}, reason='Paused'}}": "1x80",
         },
     ),
     "a rollout too old": Case(
         alert="SluiceRolloutStuck",
         at="24h30m",
-        interval="5m",
+        interval="10m",
         labels=_WEB,
-        fires={f"sluice_rollout_started_timestamp_seconds{{{_W}}}": "0x300"},
+        fires={f"sluice_rollout_started_timestamp_seconds{{{_W}}}": "0x160"},
         quiet={
-            f"sluice_rollout_started_timestamp_seconds{{{_W}}}": "0x300",
-            f"sluice_rollout_gate_info{{{_W}, gate='freeze weekend', state='Waiting'}}": "1x300",
+            f"sluice_rollout_started_timestamp_seconds{{{_W}}}": "0x160",
+            f"sluice_rollout_gate_info{{{_W}, gate='freeze weekend', state='Waiting'}}": "1x160",
         },
     ),
     "a person is asked": Case(
@@ -173,13 +174,13 @@ CASES: Final = {
             _tasks("healthy", "b"): "0x60",
         },
     ),
-    "a little missing for days": Case(
+    "a little missing all the time": Case(
         alert="SluiceErrorBudgetBurnSlow",
-        at="3d",
+        at="8h",
         interval="5m",
         labels=_WEB,
         value="0.2%",
-        fires={_INFO: "1x900", _tasks("desired"): "1000x900", _tasks("running"): "998x900"},
-        quiet={_INFO: "1x900", _tasks("desired"): "10000x900", _tasks("running"): "9999x900"},
+        fires={_INFO: "1x100", _tasks("desired"): "1000x100", _tasks("running"): "998x100"},
+        quiet={_INFO: "1x100", _tasks("desired"): "10000x100", _tasks("running"): "9999x100"},
     ),
 }
