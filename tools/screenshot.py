@@ -25,7 +25,7 @@ PICTURE: Final = ROOT / "docs" / "images" / "dashboard.png"
 _SIZE: Final = "1280,790"
 _DEPLOYMENT: Final = "default/checkout"
 _ROLLED_BACK: Final = "sum(sluice_rollback_seconds_count) > 0"
-_AFTERWARDS_S: Final = 8
+_AFTERWARDS_S: Final = 14
 """What follows the rollback belongs to the picture, too."""
 _LONGEST_S: Final = 240
 
@@ -41,7 +41,7 @@ def main(picture: Path) -> None:
         assert demo.stdout is not None
         addresses = _addresses(demo.stdout)
         _wait_for_rollback(demo, addresses["Prometheus"])
-        take(f"{addresses['page']}?still=1&minutes=2&deployment={_DEPLOYMENT}", picture)
+        take(f"{addresses['page']}?still=1&minutes=1&deployment={_DEPLOYMENT}", picture)
     finally:
         if demo.poll() is None:
             demo.send_signal(signal.SIGINT)
