@@ -252,8 +252,8 @@ class DeploymentController:
                 planned = plan(work.desired, observed, state, now=now, routes=routes)
             if span.recording:
                 span.put({tracing.ACTIONS: len(planned.actions)})
-        rollout = planned.status.get("rollout") or {}
-        tracing.in_rollout((work.record.uid, str(rollout.get("id") or "")))
+        if rollout := planned.status.get("rollout"):
+            tracing.in_rollout((work.record.uid, str(rollout.get("id") or "")))
         return planned
 
     def _finish(self, work: _Pass, done: DeploymentPlan, notes: tuple[Note, ...]) -> Result:

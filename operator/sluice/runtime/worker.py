@@ -126,7 +126,7 @@ class Reconciler:
             structlog.contextvars.bound_contextvars(**context),
             tracing.span("reconcile", begin=lambda: _attributes(work, context)) as span,
         ):
-            if tracing.on() and context.get("rollout_id"):
+            if span.recording and "rollout_id" in context:
                 tracing.link(context.get("uid", ""), context["rollout_id"])
             outcome = self._outcome(work, obj)
             if outcome not in _NO_FAILURES:
