@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections import Counter
 from typing import Final
@@ -13,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.desk import DEPLOYMENT, Desk
 from e2e.waiting import until
+from sluice_sandbox.dashboard.programs import locate
 
 pytestmark = pytest.mark.e2e
 OF_THE_PROCESS: Final = ("process_", "python_")
@@ -82,8 +82,7 @@ def test_metrics_follow_the_conventions(desk: Desk) -> None:
             assert family.name.endswith("_seconds"), family.name
     labels = {label for family in found for sample in family.samples for label in sample.labels}
     assert labels - LABELS == set()
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is missing: install Debian's package prometheus (README.md, “What you need”)"
+    promtool = locate("promtool")["promtool"]
     text = desk.world.operator().exposition()
     subprocess.run([promtool, "check", "metrics"], input=text, text=True, check=True)
 

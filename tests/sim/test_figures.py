@@ -64,6 +64,8 @@ def test_a_canary_in_figures() -> None:
     assert value(universe, "sluice_rollout_weight", **WEB_NAMED, kind="desired") == 0.5
     assert value(universe, "sluice_rollout_held", **WEB_NAMED, reason="Paused") == 1
     assert value(universe, "sluice_rollout_started_timestamp_seconds", **WEB_NAMED) > 0
+    for state in ("desired", "running", "healthy"):
+        assert value(universe, "sluice_deployment_tasks", **WEB_NAMED, slot="b", state=state) == 2
     verb(universe, "promote")
     universe.settle(lambda: serves("web:2")(universe), within=1800)
     universe.run(60)

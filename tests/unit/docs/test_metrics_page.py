@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import subprocess
 import sys
 from types import ModuleType
@@ -13,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from sluice.telemetry.series import Families, Series
+from sluice_sandbox.dashboard.programs import locate
 from unit.docs.pages import ROOT
 
 LABELS = {
@@ -56,8 +56,7 @@ def test_names_and_labels_follow_the_conventions(generator: ModuleType) -> None:
 
 def test_promtool_has_nothing_to_say(generator: ModuleType) -> None:
     """`promtool check metrics`, Prometheus' own linter, accepts every metric of the page with a sample."""
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is missing: install Debian's package prometheus (README.md, “What you need”)"
+    promtool = locate("promtool")["promtool"]
     text = _exposition(generator)
     assert text.count("# TYPE sluice_") == len(generator.described())
     done = subprocess.run(

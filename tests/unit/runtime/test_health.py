@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import urllib3
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from sluice.runtime.health import HealthServer, within
 
@@ -29,6 +29,8 @@ def url(vital: Vital) -> Iterator[str]:
     """A running server's address."""
     registry = CollectorRegistry()
     Counter("sluice_things", "Things.", registry=registry).inc(3)
+    took = Histogram("sluice_took_seconds", "Time.", buckets=(1, 5), registry=registry)
+    took.observe(2, {"rollout_id": "r1"})
     checks = {
         "/healthz": {"watch": within(lambda: vital.silence, 30, "the event loop has been silent")},
         "/readyz": {"store": lambda: "the store is not complete yet"},
@@ -70,6 +72,30 @@ def test_metrics(url: str) -> None:
     status, body = get(f"{url}/metrics")
     assert status == 200
     assert b"sluice_things_total 3.0" in body
+
+
+@pytest.mark.parametrize(
+    ("accept", "content", "exemplars"),
+    [
+        pytest.param("", "text/plain", 0, id="nobody says"),
+        pytest.param("text/plain;version=0.0.4", "text/plain", 0, id="text"),
+        pytest.param(
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text",
+            1,
+            id="as Prometheus asks",
+        ),
+    ],
+)
+def test_exemplars_are_for_those_who_know_them(url: str, accept: str, content: str, exemplars: int) -> None:
+    """OpenMetrics has them and ends as it must; the text format cannot."""
+    headers = {"Accept": accept} if accept else {}
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("GET", f"{url}/metrics", headers=headers, retries=False, timeout=5)
+    text = answer.data.decode()
+    assert answer.headers["Content-Type"].startswith(content)
+    assert text.count('# {rollout_id="r1"} 2.0') == exemplars
+    assert text.endswith("# EOF\n") == bool(exemplars)
 
 
 def test_unknown_paths(url: str) -> None:

@@ -31,6 +31,7 @@ from sluice.plan.deployment.state import Slot, State
 from sluice.plan.deployment.summary import Verdict
 from sluice.plan.deployment.targets import Targets, attached, target_groups
 from sluice.plan.progressive import slot as slot_plan
+from sluice.plan.progressive.facts import groups_of, healthy
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import with_motion
 from sluice.plan.progressive.publish import compose, unpublished
@@ -248,12 +249,19 @@ def _tell(work: _Work, *texts: str) -> None:
 
 def _with_slots(work: _Work) -> State:
     live = work.decision.motion.live
-    ordered = [work.slots[name] for name in sorted(work.slots)]
+    ordered = [_with_health(work, work.slots[name]) for name in sorted(work.slots)]
     main = next((slot for slot in ordered if live and slot.name == live.slot), None)
     main = main or (ordered[0] if ordered else None)
     return dataclasses.replace(
         work.state, slot=main, others=tuple(slot for slot in ordered if slot is not main)
     )
+
+
+def _with_health(work: _Work, slot: Slot) -> Slot:
+    """Return the slot with its healthy tasks as this pass read them; nothing where it did not."""
+    service = work.found.get(slot.name)
+    seen = healthy(work.look, groups_of(work.state, slot.name), service) if service else None
+    return dataclasses.replace(slot, healthy=seen)
 
 
 def _publish(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
