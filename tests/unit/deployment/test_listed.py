@@ -96,6 +96,63 @@ def test_protected_tasks_of_the_old_revision_are_no_stall(now: float) -> None:
     assert message.endswith("tasks of the old revision stop once their entries left Cloud Map")
 
 
+SETTLED = {"settled": True}
+
+
+@pytest.mark.parametrize(
+    ("discovery", "waits"),
+    [
+        pytest.param(SETTLED, False, id="settled"),
+        pytest.param(SETTLED | {"pendingOperations": 1}, True, id="one is being registered"),
+        pytest.param(
+            SETTLED | {"leaving": [{"stage": "released", "instances": ["x"]}]}, True, id="old tasks end"
+        ),
+        pytest.param({"settled": False}, True, id="the new ones are not protected yet"),
+        pytest.param({"instances": 0, "settled": False}, False, id="nobody is sent to them"),
+    ],
+)
+def test_another_revision_waits_until_names_have_settled(discovery: dict[str, Any], *, waits: bool) -> None:
+    """ECS would end tasks that it cannot protect yet and that clients are sent to; and so for fewer tasks."""
+    done, seen = converge(desired(listed=True))
+    routes = [route(discovery=known(**discovery))]
+    for wish, what in (
+        (desired(image="web:2", listed=True, generation=2), "revision web-"),
+        (desired(replicas=1, listed=True, generation=2), "desiredCount 2 → 1 waits"),
+    ):
+        next_ = plan(wish, seen, done.state, now=NOW, routes=routes)
+        operations = [action.operation for action in next_.actions]
+        assert ("UpdateService" not in operations) is waits
+        if waits:
+            reason, message = told(next_)
+            assert (reason, what in message, "(ServiceRoute corp)" in message) == ("RollingOut", True, True)
+            assert next_.wake_at == NOW + 2
+            assert "TagResource" not in operations, "the service still runs the revision before"
+
+
+def test_more_tasks_need_not_wait_for_names() -> None:
+    """Nothing ends for them."""
+    done, seen = converge(desired(listed=True))
+    moving_names = [route(discovery=known(pendingOperations=1))]
+    wish = desired(image="web:2", replicas=4, listed=True, generation=2)
+    (action,) = [
+        entry
+        for entry in plan(wish, seen, done.state, now=NOW, routes=moving_names).actions
+        if entry.operation == "UpdateService"
+    ]
+    assert action.params["desiredCount"] == 4
+    assert "taskDefinition" not in action.params
+
+
+def test_a_cure_does_not_wait_for_broken_names() -> None:
+    """The route tells that it cannot do its part; the Deployment goes on."""
+    done, seen = converge(desired(listed=True))
+    broken = [route(discovery=known(pendingOperations=1), conditions=(DENIED,))]
+    wish = desired(image="web:2", listed=True, generation=2)
+    assert "UpdateService" in [
+        action.operation for action in plan(wish, seen, done.state, now=NOW, routes=broken).actions
+    ]
+
+
 def test_waves_that_wait_for_names_are_no_stall() -> None:
     """With no room beside the old tasks a revision gets its next ones when entries have left."""
     wish = desired(listed=True)

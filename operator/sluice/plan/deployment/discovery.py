@@ -48,6 +48,11 @@ class Listing:
     """Entries of the Deployment's tasks are in Cloud Map, may be on their way, or may be kept by clients."""
     leaving: bool = False
     """Some of them are on their way out."""
+    moving: bool = False
+    """Entries come or go, or tasks whose entries went have yet to end: not every task that a client may be
+    sent to is protected (ECS protects no more than are wanted)."""
+    settled: bool = False
+    """Names and protection were as they should be when the route last looked."""
     proof: Acknowledgement | None = None
     registry: str = ""
     """ARN of the Cloud Map service that is handed to ECS, '' until there is one."""
@@ -100,6 +105,26 @@ def holders(found: Sequence[Listing], traffic: Traffic | None, *, slot: str = ""
     return tuple(words)
 
 
+def unsettled(found: Sequence[Listing], service: Mapping[str, Any]) -> str:
+    """Return the routes whose names have to settle before ECS may end other tasks than it ends now.
+
+    In an ECS deployment the new tasks cannot be protected before old ones are gone; another deployment, or
+    fewer tasks, would let ECS end them at once, while clients are sent to them. Tasks that do not become
+    healthy have no entries and are waited for by nobody, and so are names in trouble: broken names never
+    keep a cure out.
+    """
+    running, pending = int(service.get("runningCount", 0)), int(service.get("pendingCount", 0))
+    alone = len(service.get("deployments") or ()) <= 1
+    steady = alone and not pending and running == int(service.get("desiredCount", 0))
+    routes = [
+        entry.route
+        for entry in found
+        if entry.wanted and entry.entries and not entry.problem
+        if entry.moving or (steady and not entry.settled)
+    ]
+    return ", ".join(f"ServiceRoute {name}" for name in routes)
+
+
 def registry(found: Sequence[Listing], ports: Sequence[Port], *, awsvpc: bool) -> Registry | None:
     """Return the Cloud Map service to hand to ECS, None without one; the first route by name has it.
 
@@ -148,6 +173,8 @@ def _listing(route: Mapping[str, Any], name: str) -> Listing | None:
         going=bool(metadata.get("deletionTimestamp")),
         entries=leaving or any(int(place.get(member) or 0) for place in places for member in counts),
         leaving=leaving,
+        moving=any(place.get("leaving") or place.get("pendingOperations") for place in places),
+        settled=bool(known.get("settled")),
         proof=proof,
         registry=str(known.get("registryArn") or ""),
         problem=str(stalled.get("message", "")),

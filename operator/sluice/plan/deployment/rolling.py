@@ -18,7 +18,7 @@ from sluice.model.observed import Observed, Structure
 from sluice.model.ownership import REVISION
 from sluice.plan.deployment import motion, publish, registries, retire, target
 from sluice.plan.deployment import service as ecs
-from sluice.plan.deployment.discovery import Listing
+from sluice.plan.deployment.discovery import Listing, unsettled
 from sluice.plan.deployment.percentages import deployment_configuration
 from sluice.plan.deployment.progress import (
     ATTACHED,
@@ -119,6 +119,9 @@ def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[
     found = ecs.differences(service, body)
     if _fell_back(work, found, arn):
         return
+    if waits := _waits_for_names(work, service, found, body):
+        _hold(work, service, found, body, waits)
+        return
     if not motion.settled(desired, work.state, work.slot, found):
         drifted = work.slot.revision == desired.revision.name and work.state.rollout is None
         if not drifted and not work.still:
@@ -144,6 +147,40 @@ def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[
 
 
 _WHAT = {"loadBalancers": "the target groups", "serviceRegistries": "the Cloud Map service"}
+
+
+def _waits_for_names(
+    work: Work, service: Structure, found: tuple[Difference, ...], body: Mapping[str, Any]
+) -> str:
+    """Return the routes whose names have to settle before another deployment begins, or tasks get fewer.
+
+    A way back waits for nothing, nor does a Recreate that has begun: it means everything to go.
+    """
+    back = work.desired.hold is not None and work.desired.hold.reason == "RolledBack"
+    if work.still or back or (work.state.rollout and work.state.rollout.recreate):
+        return ""
+    fewer = "desiredCount" in body and int(body["desiredCount"]) < int(service.get("desiredCount", 0))
+    begins = any(entry.of_revision or entry.member in ecs.TRIGGERING for entry in found)
+    begins = begins or not motion.settled(work.desired, work.state, work.slot, found)
+    if not (fewer or begins):
+        return ""
+    return unsettled(work.listings, service)
+
+
+def _hold(
+    work: Work, service: Structure, found: tuple[Difference, ...], body: Mapping[str, Any], waits: str
+) -> None:
+    """Let nothing but more tasks happen, and say what is waited for."""
+    now = int(service.get("desiredCount", 0))
+    more = tuple(e for e in found if e.member == "desiredCount" and int(body["desiredCount"]) > now)
+    if more:
+        work.actions.append(ecs.update(work.slot, body, more, force=False))
+    name = work.desired.revision.name
+    what = f"revision {name}" if work.slot.revision != name else ", ".join(entry.text for entry in found)
+    what = what or f"the restart of {name}"
+    text = f"{what} waits until the names of the present tasks have settled ({waits})"
+    work.wakes.append(work.now + 2)
+    work.verdict = Verdict(ready=False, reason="RollingOut", message=text)
 
 
 def _attaching_refused(
