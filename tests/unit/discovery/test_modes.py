@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sluice.model.discovery import AliasTarget, DiscoveryIntent, DnsRecord, NamespaceIntent, SeenTask
-from unit.discovery.world import TASKS_INTENT, Registered, Service, World, running_world
+from unit.discovery.cloud_map import Registered
+from unit.discovery.world import TASKS_INTENT, Service, World, running_world
 
 WEIGHTED = dataclasses.replace(TASKS_INTENT, routing="WEIGHTED")
 ALIAS = DiscoveryIntent(

@@ -10,7 +10,8 @@ import pytest
 from sluice.model.discovery import DiscoveryIntent, DnsRecord, NamespaceFacts, NamespaceIntent, ServiceFacts
 from sluice.model.ownership import owner_tags
 from sluice.plan.discovery.writes import namespace_tags
-from unit.discovery.world import INSTALLATION, KEY, TASKS_INTENT, Registered, Service, World, running_world
+from unit.discovery.cloud_map import Registered
+from unit.discovery.world import INSTALLATION, KEY, TASKS_INTENT, Service, World, running_world
 
 OURS = owner_tags(INSTALLATION, KEY, role="discovery-service")
 NAMESPACE = NamespaceFacts(

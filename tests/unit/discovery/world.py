@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-import itertools
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,23 +23,19 @@ from sluice.model.discovery import (
     DiscoveryIntent,
     DnsRecord,
     Instance,
-    NamespaceFacts,
     NamespaceIntent,
-    Operation,
     SeenTask,
-    ServiceFacts,
     SlotWish,
 )
 from sluice.model.keys import SERVICE_ROUTE, Key
-from sluice.model.ownership import from_elb
 from sluice.model.traffic import Traffic
 from sluice.plan.discovery.memory import Memory
 from sluice.plan.discovery.planner import DiscoveryPlan, absorb, plan_discovery
 from sluice_sandbox.aws.ecs.rollout_plan import HEALTHY, STARTING, UNHEALTHY, Bounds, TaskFact, plan
+from unit.discovery.cloud_map import NOW, CloudMap
 
 KEY = Key(SERVICE_ROUTE, "shop", "web")
 INSTALLATION = "prod"
-NOW = 1_000_000.0
 TASKS_INTENT = DiscoveryIntent(
     mode="Tasks",
     namespace=NamespaceIntent(name="corp.local", create="DNS_PRIVATE", vpc="vpc-1"),
@@ -88,57 +83,25 @@ class Service:
         return Bounds.of(self.desired, minimum_percent=self.minimum, maximum_percent=self.maximum)
 
 
-@dataclass(slots=True)
-class Registered:
-    """An instance in the books of Cloud Map."""
-
-    attributes: dict[str, str]
-    health: str
-    change: int = 0
-
-
 @dataclass(slots=True, kw_only=True)
-class World:
+class World(CloudMap):
     """Everything; `run` lets time pass with a controller that looks when it wanted to."""
 
     intent: DiscoveryIntent | None = TASKS_INTENT
-    now: float = NOW
     services: dict[str, Service] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
-    namespace: NamespaceFacts | None = None
-    service: ServiceFacts | None = None
-    custom_health: bool = True
-    instances: dict[str, Registered] = field(default_factory=dict)
-    seen: dict[str, str] = field(default_factory=dict)
-    """What clients see: id → health."""
-    operations: dict[str, Operation] = field(default_factory=dict)
-    busy: dict[str, str] = field(default_factory=dict)
     traffic: Traffic | None = None
     aliases: tuple[AliasTarget, ...] | None = None
     rolling: bool = True
     deleting: bool = False
     going: bool = False
     status: dict[str, Any] = field(default_factory=dict)
-    former: DiscoveryIntent | None = None
     generation: int = 1
-    operation_seconds: float = 5.0
-    lag: float = 1.0
-    """Seconds until clients see what is in the books."""
-    failures: list[str] = field(default_factory=list)
-    """Errors of the next operations."""
     calls: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
     dead_answers: int = 0
     unprotected: int = 0
     """Tasks that ECS ended although they answered, because no more could be protected."""
-    misfortune: float = 0.0
-    """When a task last died or fell ill by itself."""
-    dead_since: dict[str, float] = field(default_factory=dict)
-    left_at: dict[str, float] = field(default_factory=dict)
-    """When an instance was last a healthy answer."""
-    queue: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
-    ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     # ------------------------------------------------------------------- ECS
 
@@ -199,9 +162,9 @@ class World:
             elif answered:
                 self.broken.append(f"{self.now - NOW:.0f}: ECS ended {task.id[:8]} while clients used it")
         task.stopping = True
-        self._later(3.0, lambda: self.tasks.pop(task.id, None))
+        self.later(3.0, lambda: self.tasks.pop(task.id, None))
 
-    def _is_sent_away(self, name: str) -> bool:
+    def is_sent_away(self, name: str) -> bool:
         """Tell whether the spec wants nobody in the place of a task: the guard does not hold it."""
         task = self.tasks.get(name.removeprefix("sluice-"))
         if self.deleting or self.going or task is None:
@@ -209,94 +172,13 @@ class World:
         service = self.services[task.slot]
         return service.bounds.minimum == 0 and (service.desired == 0 or service.maximum <= 100)
 
-    # -------------------------------------------------------------- Cloud Map
+    # -------------------------------------------------------------- AWS calls
 
-    def _later(self, seconds: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self.queue, (self.now + seconds, next(self.ids), what))
-
-    def _answers(self, name: str) -> bool:
+    def answers(self, name: str) -> bool:
+        """Tell whether an instance is a healthy answer that works."""
         task = self.tasks.get(name.removeprefix("sluice-"))
         works = name.startswith("sluice-lb-") or (task is not None and task.is_healthy(self.now))
         return self.seen.get(name) == "HEALTHY" and works
-
-    def _show(self, name: str, health: str | None) -> None:
-        answered = self._answers(name)
-        if self.seen.get(name) == "HEALTHY":
-            self.left_at[name] = self.now
-        if health is None:
-            self.seen.pop(name, None)
-        else:
-            self.seen[name] = health
-        lost = answered and not self._answers(name)
-        unlucky = self.now - self.misfortune < 100
-        if lost and not any(map(self._answers, self.seen)) and not (self._is_sent_away(name) or unlucky):
-            self.broken.append(f"{self.now - NOW:.0f}: the last healthy answer {name[:15]} was taken away")
-
-    def _submit(self, name: str, what: Callable[[], None]) -> dict[str, Any]:
-        operation = f"op-{next(self.ids)}"
-        self.operations[operation] = Operation(id=operation, status="SUBMITTED")
-        self.busy[name] = operation
-        error = self.failures.pop(0) if self.failures else ""
-
-        def end() -> None:
-            self.busy.pop(name, None)
-            status = "FAIL" if error else "SUCCESS"
-            self.operations[operation] = Operation(id=operation, status=status, error=error)  # type: ignore[arg-type]
-            if not error:
-                what()
-
-        self._later(self.operation_seconds, end)
-        return {"OperationId": operation}
-
-    def _register(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        name, attributes = params["InstanceId"], dict(params["Attributes"])
-
-        def put() -> None:
-            health = attributes.get("AWS_INIT_HEALTH_STATUS", "HEALTHY")
-            before = self.instances.get(name)
-            self.instances[name] = Registered(attributes, health, before.change + 1 if before else 0)
-            self._later(self.lag, lambda: self._catch_up(name))
-
-        return self._submit(name, put)
-
-    def _catch_up(self, name: str) -> None:
-        there = self.instances.get(name)
-        self._show(name, (there.health if self.custom_health else "UNKNOWN") if there else None)
-
-    def _deregister(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        name = params["InstanceId"]
-        self._check_last(name, "DeregisterInstance")
-
-        def remove() -> None:
-            self.instances.pop(name, None)
-            self._later(self.lag, lambda: self._catch_up(name))
-
-        return self._submit(name, remove)
-
-    def _set_health(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        name, health = params["InstanceId"], params["Status"]
-        if name not in self.instances:
-            raise KeyError("InstanceNotFound")
-        if health == "UNHEALTHY":
-            self._check_last(name, "UNHEALTHY")
-        there = self.instances[name]
-        there.change += 1
-        number = there.change
-
-        def land() -> None:
-            if self.instances.get(name) is there and there.change == number:
-                there.health = health
-                self._catch_up(name)
-
-        self._later(30.0, land)
-        return {}
-
-    def _check_last(self, name: str, what: str) -> None:
-        """Keep the law: no action takes the last healthy answer away."""
-        if self._is_sent_away(name) or not self._answers(name):
-            return
-        if not any(self._answers(other) for other in self.seen if other != name):
-            self.broken.append(f"{self.now - NOW:.0f}: {what} for the last healthy answer {name[:15]}")
 
     def _call(self, action: Action, params: Mapping[str, Any]) -> dict[str, Any]:  # noqa: C901, PLR0911
         name = str(params.get("InstanceId", ""))
@@ -304,22 +186,22 @@ class World:
             raise KeyError(BUSY)
         match action.operation:
             case "RegisterInstance":
-                return self._register(params)
+                return self.register(params)
             case "DeregisterInstance":
                 if name not in self.instances:
                     raise KeyError("InstanceNotFound")
-                return self._deregister(params)
+                return self.deregister(params)
             case "UpdateInstanceCustomHealthStatus":
-                return self._set_health(params)
+                return self.set_health(params)
             case "UpdateTaskProtection":
                 self._protect(params)
                 return {}
             case "CreateService":
-                self._create_service(params)
+                self.create_service(params)
                 assert self.service
                 return {"Service": {"Id": self.service.id, "Arn": self.service.arn}}
             case "UpdateService":
-                return self._submit("service", lambda: self._update_service(params))
+                return self.submit("service", lambda: self.update_service(params))
             case "DeleteService":
                 assert not self.instances, "ResourceInUse"
                 self.service = None
@@ -327,9 +209,9 @@ class World:
                     self.namespace = dataclasses.replace(self.namespace, services=0)
                 return {}
             case "DeleteNamespace":
-                return self._submit("namespace", lambda: setattr(self, "namespace", None))
+                return self.submit("namespace", lambda: setattr(self, "namespace", None))
         if action.operation.startswith("Create"):
-            return self._submit("namespace", lambda: self._create_namespace(params))
+            return self.submit("namespace", lambda: self.create_namespace(params))
         raise AssertionError(action.operation)
 
     def _protect(self, params: Mapping[str, Any]) -> None:
@@ -347,40 +229,6 @@ class World:
             if until and held + 1 > self.services[task.slot].desired:
                 continue  # DEPLOYMENT_BLOCKED
             task.protected_until = until
-
-    def _create_namespace(self, params: Mapping[str, Any]) -> None:
-        self.namespace = NamespaceFacts(
-            id="ns-1",
-            name=params["Name"],
-            arn="arn:ns-1",
-            type="DNS_PRIVATE",
-            tags=from_elb(params["Tags"]),
-            services=0,
-        )
-
-    def _create_service(self, params: Mapping[str, Any]) -> None:
-        dns = params.get("DnsConfig", {})
-        number = next(self.ids)
-        self.service = ServiceFacts(
-            id=f"srv-{number}",
-            arn=f"arn:srv-{number}",
-            name=params["Name"],
-            namespace_id=params["NamespaceId"],
-            tags=from_elb(params["Tags"]),
-            records=tuple(DnsRecord(type=r["Type"], ttl=r["TTL"]) for r in dns.get("DnsRecords", ())),
-            routing=dns.get("RoutingPolicy", ""),
-            custom_health="HealthCheckCustomConfig" in params,
-        )
-        self.custom_health = self.service.custom_health
-        assert self.namespace
-        self.namespace = dataclasses.replace(self.namespace, services=1)
-
-    def _update_service(self, params: Mapping[str, Any]) -> None:
-        assert self.service
-        records = params["Service"]["DnsConfig"]["DnsRecords"]
-        self.service = dataclasses.replace(
-            self.service, records=tuple(DnsRecord(type=r["Type"], ttl=r["TTL"]) for r in records)
-        )
 
     # -------------------------------------------------------------- controller
 
