@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sluice.apply.errors import ApplyFailed
-from sluice.controllers.discovery_looks import DiscoveryLooks, Place, Seen, Surroundings, in_motion
+from sluice.controllers.discovery_looks import DiscoveryLooks, Place, Seen, Surroundings
+from sluice.controllers.discovery_slots import Pace, in_motion
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.actions import Note
 from sluice.model.binding import Binding, CallContext, Priority
@@ -119,7 +120,7 @@ class NameKeeper:
             tenant=asked.tenant,
             parents=asked.parents,
             backends=asked.backends,
-            moving=moving,
+            pace=Pace(moving=moving, settings=self._settings),
         )
         wanted = asked.intent or memory.former() or asked.former
         if wanted is None:

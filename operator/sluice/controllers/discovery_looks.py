@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from sluice.controllers.discovery_tasks import SlotSeen, is_running, tasks_of, wish_of
+from sluice.controllers.discovery_slots import MOVING_AGE, SEEN_AGE, Backend, Pace, SlotLooks
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext
-from sluice.model.conditions import READY, STALLED_REASONS
 from sluice.model.discovery import (
     AliasTarget,
     DiscoveryFacts,
@@ -24,31 +23,18 @@ from sluice.model.discovery import (
     NamespaceFacts,
     NamespaceIntent,
     Operation,
-    SeenTask,
     ServiceFacts,
-    SlotWish,
 )
 from sluice.model.errors import AwsFailure, Deferred, Refused
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.ownership import INSTALLATION
 from sluice.model.tenancy import TenancyRule
-from sluice.observe.cache import AgedCache, tick
-from sluice.plan.deployment.service import primary
 from sluice.plan.discovery.memory import Memory
 from sluice.plan.permit import permit_namespace
 from sluice.plan.route.desired import BackendFacts, Parent
 from sluice.ports import Object, World
 
 T = TypeVar("T")
-_SEEN_AGE: Final = 1.0
-"""How old what clients see may be while something is under way, seconds: this is what is waited for."""
-_MOVING_AGE: Final = 5.0
-"""The same for tasks, instances, namespaces and services."""
-_LOOKED: Final = 0.75
-"""Looks at rest are 0.8 to 1 drift interval apart (runtime.worker.Cadence): each has to see for itself."""
-_SERVICES: Final = 5000
-"""ECS services whose last mark is remembered."""
-_STILL: Final = frozenset({"Paused", "Baking", "WaitingForGate", "Frozen"}) | STALLED_REASONS
 _NS_CREATE: Final = "spec.discovery.namespaceRef.create"
 
 
@@ -75,7 +61,7 @@ class Surroundings:
     parents: Sequence[Parent] | None
     """None when a listener could not be found: where Alias points is not known then."""
     backends: Mapping[str, BackendFacts]
-    moving: bool
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +79,7 @@ class DiscoveryLooks:
         """Look at `world` under `settings`."""
         self._world = world
         self._settings = settings
-        self._marks: AgedCache[tuple[object, ...], tuple[object, ...]] = AgedCache(_SERVICES)
+        self._slots = SlotLooks(world.facts)
 
     def deployment(self, key: Key, name: str) -> Object | None:
         """Return a Deployment of the route's namespace."""
@@ -102,7 +88,7 @@ class DiscoveryLooks:
     def look(self, place: Place, around: Surroundings) -> Seen:
         """Return the facts of a place; raises Refused, Deferred or AwsFailure for namespace and service."""
         cloud_map, context, memory = self._world.facts.cloud_map, around.context, place.memory
-        age = 0.0 if place.deleting else self._age(around, _MOVING_AGE)
+        age = 0.0 if place.deleting else around.pace.age(MOVING_AGE)
         namespace = self._namespace(place, around, age=age)
         service: Object | None = None
         if namespace is not None:
@@ -130,8 +116,8 @@ class DiscoveryLooks:
         operations = read(
             lambda: cloud_map.operations(context, ids, service_id=service["Id"] if service else "")
         )
-        names = _backends(place)
-        slots = read(lambda: self._slots(around, names, deleting=place.deleting))
+        backends = self._backends(place, around)
+        slots = read(lambda: self._slots.look(context, backends, pace=around.pace, deleting=place.deleting))
         facts = self._of_backend(place, around)
         return Seen(
             facts=replace(
@@ -153,10 +139,6 @@ class DiscoveryLooks:
         )
 
     # Cloud Map.
-
-    def _age(self, around: Surroundings, moving: float) -> float:
-        rest = self._settings.drift_interval * _LOOKED
-        return min(moving, rest) if around.moving else rest
 
     def _namespace(self, place: Place, around: Surroundings, *, age: float) -> Object | None:
         """Return the namespace that the place means; raises Refused where that is not allowed or unclear."""
@@ -216,13 +198,13 @@ class DiscoveryLooks:
             context,
             namespace=_http_name(namespace),
             service=service["Name"],
-            max_age=self._age(around, _SEEN_AGE),
+            max_age=around.pace.age(SEEN_AGE),
         )
         listed = cloud_map.instances(
             context,
             service["Id"],
             revision=seen.revision,
-            max_age=_MOVING_AGE if around.moving else self._settings.attributes_interval,
+            max_age=MOVING_AGE if around.pace.moving else self._settings.attributes_interval,
         )
         registered = {
             name: Instance(id=name, attributes=instance.get("Attributes", {}))
@@ -234,101 +216,21 @@ class DiscoveryLooks:
             name: instance.get("HealthStatus", "UNKNOWN") for name, instance in seen.instances.items()
         }
 
-    # ECS.
-
-    def _slots(
-        self, around: Surroundings, names: Mapping[str, tuple[str, ...]], *, deleting: bool
-    ) -> tuple[tuple[SeenTask, ...], tuple[SlotWish, ...]] | None:
-        """Return tasks and wishes of the backends; None while a service of theirs is not known yet."""
-        tasks: list[SeenTask] = []
-        wishes: list[SlotWish] = []
-        for number, (name, ports) in enumerate(names.items()):
-            deployment = self.deployment(around.key, name)
-            if deployment is None:
-                continue
-            status = deployment.get("status") or {}
-            slots, retiring = status.get("slots") or (), status.get("retiring") or ()
-            if not slots and not number and not deleting:
-                return None  # it has not said yet where its tasks are
-            for entry in (*slots, *retiring):
-                seen = self._slot(around, entry, status)
-                if seen is None:
-                    if entry.get("serviceArn") or entry in retiring:
-                        continue  # deleted: its tasks are gone, or about to be
-                    return None
-                # Those of a service that is being replaced leave like those of a former backend.
-                other = entry["serviceName"] if entry in retiring else name if number else ""
-                tasks += tasks_of(seen, ports=ports, backend=other)
-                if entry in slots and not number:
-                    wishes.append(wish_of(seen.name, seen.service))
-        return tuple(tasks), tuple(wishes)
-
-    def _slot(self, around: Surroundings, entry: Object, status: Mapping[str, Any]) -> SlotSeen | None:
-        facts, context, age = self._world.facts, around.context, self._age(around, _MOVING_AGE)
-        cluster, name = entry.get("cluster", ""), entry.get("serviceName", "")
-        service = facts.service(context, cluster=cluster, name=name, max_age=age) if name else None
-        if service is None:
-            return None
-        tasks = self._tasks(around, entry, service, cluster=cluster)
-        definitions = {
-            arn: definition
-            for arn in {str(task.get("taskDefinitionArn")) for task in tasks}
-            if (definition := facts.task_definition(context, arn)) is not None
-        }
-        arns = [str(task["taskArn"]) for task in tasks]
-        wait = self._settings.drift_interval
-        attached = {
-            group["targetGroupArn"]
-            for group in service.get("loadBalancers") or ()
-            if "targetGroupArn" in group
-        }
-        groups = [
-            group["arn"]
-            for group in status.get("targetGroups") or ()
-            if group.get("slot") == entry["name"]
-            and group.get("arn") in attached
-            and group.get("loadBalancerArn")
-        ]
-        return SlotSeen(
-            name=entry["name"],
-            service=service,
-            tasks=tasks,
-            definitions=definitions,
-            protected=facts.protected(context, cluster=cluster, tasks=arns, max_age=wait) if arns else {},
-            targets={
-                arn: {
-                    str(target["Target"]["Id"]): str(target["TargetHealth"]["State"])
-                    for target in facts.target_health(context, arn, max_age=age)
-                }
-                for arn in groups
-            }
-            if arns
-            else {},
-        )
-
-    def _tasks(
-        self, around: Surroundings, entry: Object, service: Object, *, cluster: str
-    ) -> Sequence[Object]:
-        """Return a service's tasks; read again where its counts or its newest event say that they changed.
-
-        ECS tells of each start and stop of a task by an event of the service, which DescribeServices brings
-        for ten services at once; so names at rest cost no look at tasks.
-        """
-        name, context = entry["serviceName"], around.context
-        key, mark = (context.binding, cluster, name), _mark(service)
-        known = self._marks.peek(key)
-        age = self._settings.attributes_interval if not around.moving else _MOVING_AGE
-        for oldest in (age if known == mark else _SEEN_AGE, _SEEN_AGE):
-            tasks = self._world.facts.tasks(
-                context, cluster=cluster, service=name, status="RUNNING", max_age=oldest
-            )
-            running = sum(map(is_running, tasks))
-            if running == service.get("runningCount") == entry.get("running", running):
-                break
-        self._marks.put(key, mark, order=tick(), read_at=0.0)
-        return tasks
-
     # Kubernetes.
+
+    def _backends(self, place: Place, around: Surroundings) -> list[Backend]:
+        """Return the Deployments whose tasks have a part in a place, the intent's first."""
+        intent, memory = place.intent, place.memory
+        names = dict.fromkeys(filter(None, (intent.backend, memory.backend, memory.former_backend)))
+        return [
+            Backend(
+                name=name,
+                deployment=self.deployment(around.key, name),
+                ports=(intent.port, memory.port) if name == intent.backend else (memory.port, intent.port),
+                own=name == intent.backend,
+            )
+            for name in names
+        ]
 
     def _of_backend(self, place: Place, around: Surroundings) -> DiscoveryFacts:
         name = place.intent.backend
@@ -354,42 +256,6 @@ class DiscoveryLooks:
             for found in balancers
             if found
         )
-
-
-def _mark(service: Object) -> tuple[object, ...]:
-    """Return what differs when tasks of a service were started or stopped."""
-    newest: Object = next(iter(service.get("events") or ()), {})
-    counts = (service.get(name) for name in ("desiredCount", "runningCount", "pendingCount"))
-    return (*counts, primary(service).get("id"), newest.get("id"))
-
-
-def in_motion(deployment: Object | None) -> bool:
-    """Tell whether a Deployment's tasks are changing, or about to.
-
-    A rollout that waits for a person, a gate or its time is as still as no rollout: what ends the wait is
-    told by new weights or counts.
-    """
-    if deployment is None:
-        return False
-    status = deployment.get("status") or {}
-    slots = (*(status.get("slots") or ()), *(status.get("retiring") or ()))
-    if any(slot.get("desired") != slot.get("running") for slot in slots):
-        return True
-    generation = int(deployment["metadata"].get("generation", 0))
-    if status.get("observedGeneration") != generation:
-        return True
-    found = (entry for entry in status.get("conditions") or () if entry["type"] == READY)
-    return not any(entry["status"] == "True" or entry["reason"] in _STILL for entry in found)
-
-
-def _backends(place: Place) -> dict[str, tuple[str, ...]]:
-    """Return the Deployments whose tasks have a part in a place, the intent's first, and their ports."""
-    intent, memory = place.intent, place.memory
-    ports = tuple(filter(None, (intent.port, memory.port)))
-    names = {intent.backend: ports} if intent.backend else {}
-    for name in filter(None, (memory.backend, memory.former_backend)):
-        names.setdefault(name, (memory.port, intent.port))
-    return names
 
 
 def _http_name(namespace: Object) -> str:
