@@ -260,7 +260,7 @@ def _with_slots(work: _Work) -> State:
 def _with_health(work: _Work, slot: Slot) -> Slot:
     """Return the slot with its healthy tasks as this pass read them; nothing where it did not."""
     service = work.found.get(slot.name)
-    seen = healthy(work.look, groups_of(work.state, slot.name), service) if service else None
+    seen = healthy(work.look, groups_of(work.state, slot.name), service, slot=slot.name) if service else None
     return dataclasses.replace(slot, healthy=seen)
 
 
