@@ -392,6 +392,22 @@ def test_an_operation_that_fails_is_tried_again_and_told() -> None:
     assert "failing" not in world.status
 
 
+def test_failures_of_a_task_that_is_gone_are_forgotten() -> None:
+    """Nobody waits for it any more, so nothing is wrong."""
+    world = World(services={"a": Service(desired=1)})
+    world.start("a", healthy_after=0.0)
+    world.run(8.0)
+    world.failures = ["THROTTLED_REQUEST: Rate exceeded"] * 9
+    world.run(30.0)
+    assert world.status["failing"]
+    world.failures.clear()
+    world.kill(next(iter(world.tasks)))
+    world.services["a"].desired = 0
+    world.run(4.0)
+    assert world.plan().problem is None
+    assert "failing" not in world.status
+
+
 def test_a_backend_that_does_not_exist_is_told() -> None:
     """With the field; what answers is taken away as its tasks end."""
     world = World()

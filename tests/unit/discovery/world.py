@@ -156,7 +156,7 @@ class World(CloudMap):
             used = self.now - self.left_at.get(name, -math.inf) < self._wait()
             held = sum(t.protected_until > self.now for t in self.tasks.values() if t.slot == task.slot)
             answered = self.seen.get(name) == "HEALTHY" or used
-            if answered and held >= service.desired > 0:
+            if answered and held and held >= service.desired:
                 self.unprotected += 1  # ECS refuses more protected tasks than it wants: nothing could keep it
                 self.misfortune = self.now
             elif answered:

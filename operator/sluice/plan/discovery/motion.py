@@ -105,6 +105,7 @@ class Motion:
             self._begin_to_leave(name)
         for name in self.parted:
             self._release(name)
+        self._forget_failures()
         for reason, tasks in sorted(self.freed.items()):
             self.actions["release"] += writes.protect(tasks, enabled=False, reason=reason)
 
@@ -121,6 +122,13 @@ class Motion:
             if pending and pending.kind == "deregister" and not pending.id:
                 del self.ledger.operations[name]
         return known
+
+    def _forget_failures(self) -> None:
+        """Forget the failures of what nobody wants any more and is not there."""
+        concerned = {short(name) for name in (*self.wanted.entries, *self.answering.ours)}
+        for name in self.ledger.failing.keys() - concerned - self.ledger.operations.keys():
+            if name not in ("namespace", "service"):
+                del self.ledger.failing[name]
 
     def _task(self, instance: str) -> SeenTask | None:
         return self.tasks.get(instance) if self.tasks is not None else None
@@ -157,8 +165,8 @@ class Motion:
                 self.drift.append(f"{entry.id} had other values of {', '.join(changed)}")
             self._register(entry, reason=f"attributes differ: {', '.join(changed)}")
             return
-        if pending:
-            del ledger.operations[name]  # its answer was lost, and it took place
+        ledger.operations.pop(name, None)  # its answer was lost, and it took place
+        ledger.failing.pop(name, None)
         if self._has_custom_health():
             self._carry_health(entry)
         else:
