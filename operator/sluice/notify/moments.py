@@ -141,7 +141,7 @@ def _past(about: _About, entries: Sequence[Mapping[str, Any]]) -> Iterator[Momen
         started = _time(entry.get("startedAt"))
         if not rollout or event is None or started is None:
             continue
-        shared: dict[str, Any] = {"revision": str(entry.get("revision", "")), "by": str(entry.get("by", ""))}
+        shared: dict[str, Any] = {"revision": str(entry.get("revision", "")), "by": _by(entry)}
         yield about.moment("Started", rollout, at=started, **shared)
         ended = started + (_number(entry.get("durationSeconds")) or 0.0)
         reason = str(entry.get("reason", ""))
@@ -174,16 +174,17 @@ def _present(about: _About, obj: Object, status: Mapping[str, Any]) -> Iterator[
         return
     if stage in _FULLY_SENT and moving.get("provenWeight") == _FULL and moving.get("kind") != "First":
         yield about.moment("Promoted", rollout, **shared)
-    for what in _pauses(obj, moving):
+    for what in _pauses(obj, status, moving):
         text = str(_condition(status, "Ready").get("message", ""))
         yield about.moment("Paused", rollout, what, message=text[:LONGEST], **shared)
 
 
-def _pauses(obj: Object, moving: Mapping[str, Any]) -> Iterator[str]:
+def _pauses(obj: Object, status: Mapping[str, Any], moving: Mapping[str, Any]) -> Iterator[str]:
     if any(_waits(gate, "promote") for gate in _mappings(moving.get("gates"))):
         yield f"step-{moving.get('stepIndex', 0)}"
     if moving.get("paused"):
-        yield "verb"
+        value = str(_mapping(status.get("intents")).get("pause", ""))
+        yield f"verb-{short_hash(value, length=6)}" if value else "verb"  # a second pause has another value
     if _mapping(obj.get("spec")).get("paused"):
         yield "spec"
 
@@ -211,6 +212,13 @@ def _stalled(about: _About, status: Mapping[str, Any]) -> Iterator[Moment]:
         revision=str(moving.get("candidate") or newest.get("revision") or ""),
         standing=True,
     )
+
+
+def _by(entry: Mapping[str, Any]) -> str:
+    """Return who asked for a rollout, and the persons who said something to it: `spec; promote by jane`."""
+    persons = entry.get("persons")
+    words = [str(person) for person in persons] if isinstance(persons, list) else []
+    return "; ".join((str(entry.get("by", "")), *words)).strip("; ")[:LONGEST]
 
 
 def _newest(status: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -140,6 +140,12 @@ def test_outcomes_are_dated_by_the_status() -> None:
     assert (over.revision, over.by, over.message) == ("checkout-2", "spec", "Analysis: errors")
 
 
+def test_persons_are_named() -> None:
+    """Who promoted or aborted is told with the outcome."""
+    entry = ended(persons=["promote by jane", "abort by kim"])
+    assert moments(deployment({"history": [entry]}), now=NOW)[-1].by == "spec; promote by jane; abort by kim"
+
+
 def test_what_stands_is_dated_by_who_looks() -> None:
     """A status has no time for a pause or a promotion."""
     (started,) = moments(deployment({"rollout": rollout()}), now=NOW)
@@ -191,6 +197,16 @@ def test_a_pause_by_spec_is_news_without_a_status() -> None:
     status = {"rollout": rollout()}
     (paused,), _ = news(deployment(status), deployment(status, paused=True), now=NOW)
     assert paused.id == f"{UID}/r1/Paused/spec"
+
+
+def test_a_second_pause_by_the_verb_is_another_one() -> None:
+    """A person pauses again with another value of the annotation, and receivers must not drop it."""
+    first, second = (
+        seen(moments, deployment({"rollout": rollout(paused=True), "intents": {"pause": value}}))[-1]
+        for value in ("r1", "r1#2")
+    )
+    assert first.startswith("r1/Paused/verb-")
+    assert first != second
 
 
 def test_routes_tell_of_stalls_alone() -> None:
