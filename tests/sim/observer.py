@@ -139,7 +139,7 @@ class Observer:
             return []
         named = {"cluster": params["cluster"], "services": names, "include": ["TAGS"]}
         found = self._ask("ecs", "DescribeServices", named)["services"]
-        return [ownership.from_ecs(service.get("tags") or ()) for service in found]
+        return [ownership.from_ecs(s.get("tags") or ()) for s in found if s["status"] == "ACTIVE"]
 
     def _elb_targets(self, params: Params) -> list[Mapping[str, str]]:
         arns = [params[name] for name in ("RuleArn", "TargetGroupArn") if name in params]

@@ -1,7 +1,8 @@
 """Killed before or after any call, a name ends the same, and no client notices.
 
 As test_progressive_crashes.py, for the stories of discovery_stories.py, with two more judges: clients hold
-every answer that a client could hold, and each write of the operator is asked who is left after it.
+every answer that a client could hold, and each write of the operator is asked who is left after it. All of
+the stories together have some five hundred moments to die at: `make test` takes a fifth, `make soak` all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sim.stories import Story
 from sim.test_progressive_crashes import Timed
 from sim.universe import Crashes, Universe
 
+STRIDE = 5
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
 
 
@@ -51,15 +53,14 @@ def deaths(story: Story) -> tuple[Universe, list[tuple[int, str]], list[str]]:
     return universe, found, complaints
 
 
-@pytest.mark.parametrize("story", CASES)
-def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
-    """Every write is the last of its process, before and after it took place."""
+def survive(story: Story, *, first: int = 0, stride: int = 1) -> None:
+    """Let the operator die at every call of a story, or at every `stride`th from `first` on."""
     plain, moments, complaints = deaths(story)
     assert complaints == []
     expected, calls = picture(plain), plain.calls()
     assert moments, "a story without writes proves nothing"
     assert litter(plain) == []
-    for at, when in moments:
+    for at, when in moments[first::stride]:
         universe = universe_with(Crashes(at=at, when=when))
         tell(Story(story.name, story.steps[:1]), universe=universe, settling=0)
         complaints = watched(story, universe)
@@ -67,7 +68,21 @@ def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
         assert complaints == [], f"crash {when} call {at} ({calls[at - 1]})"
         assert picture(universe) == expected, f"crash {when} call {at} ({calls[at - 1]})"
         assert litter(universe) == [], f"crash {when} call {at} ({calls[at - 1]})"
-    print(f"{story.name}: {len(moments)} deaths at {len(calls)} calls")  # noqa: T201 - the count is the evidence
+    print(f"{story.name}: {len(moments[first::stride])} deaths at {len(calls)} calls")  # noqa: T201 - the evidence
+
+
+@pytest.mark.parametrize(("number", "story"), list(enumerate(STORIES)), ids=[s.name for s in STORIES])
+def test_same_end_whatever_call_it_dies_at(number: int, story: Story) -> None:
+    """Every fifth moment, another fifth for each story: each kind of call is met. `make soak` has all."""
+    survive(story, first=number % STRIDE, stride=STRIDE)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("story", CASES)
+def test_same_end_at_every_call(story: Story) -> None:
+    """Every write is the last of its process, before and after it took place."""
+    survive(story)
 
 
 @pytest.mark.parametrize("story", CASES)
