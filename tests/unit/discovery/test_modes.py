@@ -396,7 +396,7 @@ def test_failures_of_a_task_that_is_gone_are_forgotten() -> None:
     """Nobody waits for it any more, so nothing is wrong."""
     world = World(services={"a": Service(desired=1)})
     world.start("a", healthy_after=0.0)
-    world.run(8.0)
+    world.reconcile()  # asks for the namespace
     world.failures = ["THROTTLED_REQUEST: Rate exceeded"] * 9
     world.run(30.0)
     assert world.status["failing"]
