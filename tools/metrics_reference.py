@@ -25,6 +25,7 @@ from sluice.telemetry.cost import CostMeter
 from sluice.telemetry.ledger import Ledger, Surroundings
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import object_metrics
+from sluice.telemetry.series import Rows
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
 SECTIONS: Final = {
@@ -188,6 +189,8 @@ def _of(collector: Collector) -> Iterator[Described]:
             continue
         # Neither an instrument nor a family has a public way to ask for its label names.
         labels = getattr(family, "_labelnames", ()) or getattr(collector, "_labelnames", ())
+        if isinstance(family, Rows):
+            labels = family.series.labels
         if family.type == "info":
             labels = ("version",)
         kind = "gauge" if family.type == "info" else family.type

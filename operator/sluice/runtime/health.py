@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
+from sluice.telemetry.exposition import expose
 from sluice.telemetry.log import logger
 
 Check = Callable[[], str]
@@ -82,22 +82,28 @@ def _handler(
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path == "/metrics":
-                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-                self._answer(200, content_type, encode(registry))
+                found = expose(
+                    registry,
+                    accept=self.headers.get("Accept", ""),
+                    accept_encoding=self.headers.get("Accept-Encoding", ""),
+                )
+                self._answer(200, found.content_type, found.body, encoding=found.encoding)
             elif path in checks:
-                found = {name: check() for name, check in checks[path].items()}
-                wrong = {name: text for name, text in found.items() if text}
+                said = {name: check() for name, check in checks[path].items()}
+                wrong = {name: text for name, text in said.items() if text}
                 body = {
                     "status": "failing" if wrong else "ok",
-                    "checks": {name: text or "ok" for name, text in found.items()},
+                    "checks": {name: text or "ok" for name, text in said.items()},
                 }
                 self._answer(503 if wrong else 200, _JSON, json.dumps(body).encode())
             else:
                 self._answer(404, "text/plain", b"not found; try /healthz, /readyz, /metrics\n")
 
-        def _answer(self, code: int, content_type: str, body: bytes) -> None:
+        def _answer(self, code: int, content_type: str, body: bytes, *, encoding: str = "") -> None:
             self.send_response(code)
             self.send_header("Content-Type", content_type)
+            if encoding:
+                self.send_header("Content-Encoding", encoding)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -7,17 +7,23 @@ has the right shape and passes over the rest; nothing here raises.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 from sluice.model.conditions import parse_timestamp
 
 Raw = Mapping[str, Any]
+_NOTHING: Final[Raw] = {}
+
+
+def _is_mapping(value: Any) -> TypeGuard[Raw]:  # noqa: ANN401 - raw JSON
+    """Tell whether it is a mapping; JSON is read into dicts, so that quick question comes first."""
+    return value.__class__ is dict or isinstance(value, Mapping)
 
 
 def member(parent: Any, name: str) -> Raw:  # noqa: ANN401 - raw JSON
     """Return a member that is a mapping, {} where there is none."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    value = parent.get(name) if _is_mapping(parent) else None
+    return value if _is_mapping(value) else _NOTHING
 
 
 def status_of(obj: Raw | None) -> Raw:
@@ -27,8 +33,8 @@ def status_of(obj: Raw | None) -> Raw:
 
 def entries(parent: Any, name: str) -> list[Raw]:  # noqa: ANN401 - raw JSON
     """Return the mappings of a member that is a list."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+    value = parent.get(name) if _is_mapping(parent) else None
+    return [entry for entry in value if _is_mapping(entry)] if isinstance(value, list) else []
 
 
 def number(value: Any) -> float | None:  # noqa: ANN401 - raw JSON
