@@ -27,8 +27,8 @@ REVISION_ATTRIBUTE: Final = "revision"
 SLOT_ATTRIBUTE: Final = "slot"
 PROPAGATION: Final = 30.0
 """Seconds for which an answer may still be on its way after Cloud Map says UNHEALTHY or gone: changes of
-Route 53 records reach its servers, and clients of DiscoverInstances read again. An assumption: AWS publishes
-no figure (Route 53 says that changes "generally" propagate within 60 seconds)."""
+Route 53 records reach its servers, and clients of DiscoverInstances read again. An assumption: AWS gives no
+figure for Cloud Map, and up to a minute for Route 53 (from memory)."""
 ZONE_ATTRIBUTE: Final = "AVAILABILITY_ZONE"
 """The name under which ECS itself registers the zone (Cloud Map documentation, "Amazon ECS")."""
 

@@ -372,6 +372,33 @@ def test_attributes_of_an_entry() -> None:
     }
 
 
+def test_attributes_that_are_too_long_are_told() -> None:
+    """AWS takes 5,000 characters; nothing is registered that it would refuse."""
+    world = World(
+        intent=dataclasses.replace(TASKS_INTENT, attributes={f"k{n}": "v" * 1000 for n in range(5)}),
+        services={"a": Service(desired=1)},
+    )
+    world.start("a", healthy_after=0.0)
+    planned = world.run(20.0)
+    assert planned.problem
+    assert planned.problem.message.startswith("spec.discovery.attributes: keys and values exceed 5000")
+    assert "RegisterInstance" not in world.calls
+
+
+def test_a_place_that_is_left_does_not_give_back_what_another_place_answers_with() -> None:
+    """Its entries go; the tasks stay protected for the new place."""
+    world = running_world(2)
+    world.deleting = True
+    for _ in range(60):
+        facts = dataclasses.replace(world.facts(), keep_protected=True)
+        planned = world.reconcile(facts=facts)
+        if planned.finished:
+            break
+        world.tick(2.0)
+    assert planned.finished
+    assert all(task.protected_until > world.now for task in world.tasks.values())
+
+
 def test_an_operation_that_fails_is_tried_again_and_told() -> None:
     """A note at once, a condition from the third time on, and it heals."""
     world = World(services={"a": Service(desired=2)})

@@ -300,9 +300,15 @@ class World(CloudMap):
             now=self.now,
         )
 
-    def reconcile(self, *, dies_after: int | None = None, loses_answer: bool = False) -> DiscoveryPlan:
+    def reconcile(
+        self,
+        *,
+        dies_after: int | None = None,
+        loses_answer: bool = False,
+        facts: DiscoveryFacts | None = None,
+    ) -> DiscoveryPlan:
         """Run a pass: plan, write, act, write; `dies_after` so many actions, before the second write."""
-        planned = self.plan()
+        planned = self.plan(facts)
         self.notes += [f"{note.reason}: {note.message}" for note in planned.notes]
         self.status = planned.memory.write()
         outputs: dict[str, Any] = {}
