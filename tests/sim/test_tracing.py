@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 import structlog
 
+from captured_log import Captured, captured
 from otlp_receiver import Receiver, receiver
 from sim.progressive_stories import BLUE_GREEN, CANARY, at_step, ready, verb, web
 from sim.stories import apply
 from sim.universe import ROUTE, WEB, Universe, deployment, route
 from sluice.aws.operations import is_write
 from sluice.telemetry import tracing
-from sluice.telemetry.log import configure
 from sluice.telemetry.otlp import OtlpTracer, TracingOptions, start
-
-Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -33,16 +27,10 @@ def traced() -> Iterator[tuple[Receiver, OtlpTracer]]:
 
 
 @pytest.fixture
-def lines() -> Iterator[Lines]:
+def log() -> Iterator[Captured]:
     """Everything that is logged at the level debug, parsed."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    target = io.StringIO()
-    configure(level="debug", stream=target)
-    yield lambda: [json.loads(line) for line in target.getvalue().splitlines()]
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with captured() as found:
+        yield found
 
 
 def test_a_pass_is_one_tree(traced: tuple[Receiver, OtlpTracer]) -> None:
@@ -110,7 +98,7 @@ def test_a_refused_call_is_a_failed_span(traced: tuple[Receiver, OtlpTracer]) ->
     assert [span.attributes[tracing.ERROR_TYPE] for span in denied] == ["denied"]
 
 
-def test_each_write_has_a_line_with_its_rollout_and_why(lines: Lines) -> None:
+def test_each_write_has_a_line_with_its_rollout_and_why(log: Captured) -> None:
     """Every AWS write of a canary and its abort: subject, reason, object, pass and the rollout's id."""
     universe = Universe(seed=7)
     apply(web(strategy=CANARY), route())(universe)
@@ -119,7 +107,7 @@ def test_each_write_has_a_line_with_its_rollout_and_why(lines: Lines) -> None:
     universe.settle(lambda: at_step(3)(universe))
     verb(universe, "abort")
     universe.settle(lambda: universe.reason() == "RolledBack")
-    written = [line for line in lines() if line["event"] == "aws_write"]
+    written = log.lines("aws_write")
     assert [line["operation"] for line in written] == universe.writes()
     for line in written:
         assert line["subject"], line
@@ -133,11 +121,11 @@ def test_each_write_has_a_line_with_its_rollout_and_why(lines: Lines) -> None:
     assert {line["rollout_id"] for line in moved} == rollouts
 
 
-def test_no_line_outlives_its_pass(lines: Lines) -> None:
+def test_no_line_outlives_its_pass(log: Captured) -> None:
     """What one pass learns of its rollout is not said of the next object."""
     universe = Universe(seed=7)
     apply(web(strategy=BLUE_GREEN), route())(universe)
     universe.settle(lambda: ready(universe))
     assert structlog.contextvars.get_contextvars() == {}
-    assert {line.get("name") for line in lines()} == {WEB.name}
+    assert {line.get("name") for line in log.lines()} == {WEB.name}
     assert ROUTE.name == WEB.name

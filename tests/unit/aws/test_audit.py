@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 
+from captured_log import Captured, captured
 from sluice.aws.errors import WriteWithheld
 from sluice.aws.transport import Answered, NoAnswer
 from sluice.model.errors import AwsFailure
-from sluice.telemetry.log import configure
 
 Build = Callable[..., Any]
 PLANTED = "planted-s3cr3t"
@@ -86,21 +82,15 @@ WRITES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log() -> Iterator[Captured]:
     """Everything that is logged, as it leaves the process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    target = io.StringIO()
-    configure(level="debug", stream=target)
-    yield target
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with captured() as found:
+        yield found
 
 
 @pytest.mark.parametrize(("service", "operation", "params", "shown"), WRITES.values(), ids=WRITES)
 def test_a_line_identifies_and_keeps_secrets(
-    rig: Build, log: io.StringIO, service: str, operation: str, params: dict[str, Any], shown: dict[str, Any]
+    rig: Build, log: Captured, service: str, operation: str, params: dict[str, Any], shown: dict[str, Any]
 ) -> None:
     """Whether AWS took it, refused it or never answered."""
     world = rig({}, Answered("AccessDeniedException", "no", status=403), NoAnswer("reset"), share=1.0)
@@ -108,8 +98,8 @@ def test_a_line_identifies_and_keeps_secrets(
     for _ in range(2):
         with pytest.raises(AwsFailure):
             world.gateway.call(service, operation, params, context=world.context())
-    assert PLANTED not in log.getvalue()
-    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert PLANTED not in log.text
+    lines = log.lines()
     assert [line["outcome"] for line in lines] == ["ok", "denied", "unknown-outcome"]
     assert [line["level"] for line in lines] == ["info", "warning", "warning"]
     for line in lines:
@@ -119,19 +109,19 @@ def test_a_line_identifies_and_keeps_secrets(
         assert line["key"] == "Deployment/shop/checkout"
 
 
-def test_a_dry_runs_line_is_as_quiet(rig: Build, log: io.StringIO) -> None:
+def test_a_dry_runs_line_is_as_quiet(rig: Build, log: Captured) -> None:
     """What would have been sent is shown by the same list."""
     world = rig(dry_run=True)
     _, operation, params, shown = WRITES["task definition"]
     with pytest.raises(WriteWithheld):
         world.gateway.call("ecs", operation, params, context=world.context())
-    (line,) = [json.loads(text) for text in log.getvalue().splitlines()]
+    (line,) = log.lines()
     assert (line["outcome"], line["params"]) == ("dry-run", shown)
-    assert PLANTED not in log.getvalue()
+    assert PLANTED not in log.text
 
 
-def test_reads_leave_no_line(rig: Build, log: io.StringIO) -> None:
+def test_reads_leave_no_line(rig: Build, log: Captured) -> None:
     """There are many, and they change nothing; metrics and spans tell of them."""
     world = rig({"services": []})
     world.gateway.call("ecs", "DescribeServices", {"services": ["web"]}, context=world.context())
-    assert log.getvalue() == ""
+    assert log.text == ""

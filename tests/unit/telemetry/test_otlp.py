@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-import structlog
 
+from captured_log import Captured, captured
 from otlp_receiver import Receiver, receiver
 from sluice.model.errors import AwsFailure, Deferred
 from sluice.telemetry import rollout_spans, tracing
-from sluice.telemetry.log import configure, logger
+from sluice.telemetry.log import logger
 from sluice.telemetry.otlp import OtlpTracer, TracingOptions, start
 
 OPTIONS = TracingOptions(resource={"service.name": "sluice", "service.version": "9.9.9", "empty": ""})
@@ -51,16 +48,10 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 
 @pytest.fixture
-def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def log() -> Iterator[Captured]:
     """What is logged, parsed."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    target = io.StringIO()
-    configure(level="debug", stream=target)
-    yield lambda: [json.loads(line) for line in target.getvalue().splitlines()]
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with captured() as found:
+        yield found
 
 
 def test_off_a_span_is_one_object_that_does_nothing() -> None:
@@ -216,9 +207,7 @@ def test_a_rollout_has_one_span_that_its_passes_link_to(collector: Receiver, beg
     assert told_of.span_id == f"{span_id:016x}"
 
 
-def test_lines_carry_the_ids_of_their_span(
-    collector: Receiver, begin: Start, lines: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_lines_carry_the_ids_of_their_span(collector: Receiver, begin: Start, log: Captured) -> None:
     """Ours and the libraries': a line leads to its trace; outside of spans there is nothing to carry."""
     tracer = begin(TracingOptions(endpoint=collector.url))
     with tracing.span("reconcile"):
@@ -228,7 +217,7 @@ def test_lines_carry_the_ids_of_their_span(
     logger("sluice.test.ids").info("outside")
     tracer.flush()
     (above,), (below,) = collector.named("reconcile"), collector.named("apply")
-    ours, theirs, outside = lines()
+    ours, theirs, outside = log.lines()
     assert (ours["trace_id"], ours["span_id"]) == (above.trace_id, above.span_id)
     assert (theirs["trace_id"], theirs["span_id"]) == (below.trace_id, below.span_id)
     assert "trace_id" not in outside
@@ -250,9 +239,7 @@ def test_nobody_waits_for_a_receiver_that_does_not_answer(collector: Receiver, b
     assert not tracing.on()
 
 
-def test_a_receiver_that_fails_is_told_once(
-    collector: Receiver, begin: Start, lines: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_a_receiver_that_fails_is_told_once(collector: Receiver, begin: Start, log: Captured) -> None:
     """Not for each batch, and once more when it is over."""
     collector.status = 400
     tracer = begin(TracingOptions(endpoint=collector.url))
@@ -261,9 +248,9 @@ def test_a_receiver_that_fails_is_told_once(
         with tracing.span("reconcile"):
             pass
         tracer.flush()
-    assert [(line["event"], line["level"]) for line in lines()] == [
+    assert [(line["event"], line["level"]) for line in log.lines()] == [
         ("tracing_lost", "warning"),
         ("tracing_works_again", "info"),
     ]
-    assert lines()[1]["dropped"] == 3
+    assert log.lines()[1]["dropped"] == 3
     assert len(collector.spans) == 2
