@@ -155,6 +155,9 @@ def test_what_counts_is_what_clients_see(name: str, visible: float) -> None:
     ("wishes", "image", "count"),
     [
         pytest.param([rolling("web:2"), rolling("web:2", replicas=6)], "web:2", 6, id="more tasks"),
+        pytest.param([rolling("web:2"), rolling("web:2", replicas=2)], "web:2", 2, id="fewer tasks"),
+        pytest.param([rolling("web:2"), rolling("web:3")], "web:3", 4, id="another revision"),
+        pytest.param([rolling("web:2"), rolling("web:1")], "web:1", 4, id="the first revision again"),
         pytest.param([rolling(replicas=6), rolling(replicas=2), rolling()], "web:1", 4, id="out, in, back"),
     ],
 )
