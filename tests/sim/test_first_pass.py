@@ -47,3 +47,14 @@ def test_an_answer_that_is_lost_with_the_process_makes_no_second_one(operation: 
     universe.settle(lambda: universe.ready(WEB))
     assert len(universe.definitions()) == 1
     assert len([entry for entry in universe.services() if entry["status"] == "ACTIVE"]) == 1
+
+
+def test_a_first_pass_that_died_is_in_the_history() -> None:
+    """Killed right after CreateService, before any status: its rollout is told, kept and completed."""
+    crash = Crashes(at=3, when="after")
+    universe = Universe(hook=crash)
+    universe.cluster.apply(deployment())
+    universe.settle(lambda: universe.ready(WEB))
+    assert crash.calls[2] == "aws CreateService"
+    assert universe.crashes == 1
+    assert [entry["outcome"] for entry in universe.status()["history"]] == ["Succeeded"]

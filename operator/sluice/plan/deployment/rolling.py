@@ -25,6 +25,7 @@ from sluice.plan.deployment.progress import (
     Progress,
     alarms_of,
     detached_again,
+    epoch,
     evaluate,
     rolled_back,
     stopped_reasons,
@@ -111,6 +112,21 @@ def _start(work: Work, found: tuple[Difference, ...], *, exists: bool) -> None:
         work.notes.append(Note(type="Normal", reason="RolloutStarted", message=message))
 
 
+def _given(work: Work, service: Structure) -> None:
+    """Take note that the service has the effective revision completely.
+
+    One that a pass created which died before any status (ADR 25) gets its rollout now; a service that is
+    older was found after its status was lost.
+    """
+    state = work.state
+    known = state.live or state.rollout or state.history or work.still or work.desired.adopt
+    began = None if known else epoch(service.get("createdAt"))
+    if began is not None and work.now - began < work.desired.strategy.progress_deadline_seconds:
+        _start(work, (), exists=False)
+    work.slot = dataclasses.replace(work.slot, revision=work.desired.revision.name)
+    work.state = dataclasses.replace(work.state, slot=work.slot)
+
+
 def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[str, Any]]) -> None:
     """Plan what a service that exists lacks, and judge how far it is."""
     desired = work.desired
@@ -132,8 +148,7 @@ def update(work: Work, service: Structure, arn: str | Ref, balancers: list[dict[
                 _stop_old(work, service, move.step == "scale-down")
                 return
     elif work.slot.revision != desired.revision.name:
-        work.slot = dataclasses.replace(work.slot, revision=desired.revision.name)
-        work.state = dataclasses.replace(work.state, slot=work.slot)
+        _given(work, service)
     found = _with_count(work, service, found, body)
     refused = ""
     for member in ATTACHED:
