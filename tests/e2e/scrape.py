@@ -62,9 +62,10 @@ class Scrape:
         asked = urllib.parse.urlencode({"match[]": selector})
         return list(self._get(f"label/{label}/values?{asked}"))
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that are pending or fire, their annotations rendered."""
-        return list(self._get("alerts")["alerts"])
+    def told(self, alert: str) -> list[str]:
+        """Return the summaries of an alert that is pending or fires, as Prometheus renders them."""
+        found = self._get("alerts")["alerts"]
+        return [a["annotations"]["summary"] for a in found if a["labels"]["alertname"] == alert]
 
     def unhealthy_rules(self) -> list[str]:
         """Return the rules that Prometheus could not evaluate, with its error."""

@@ -23,8 +23,10 @@ from e2e.progressive import (
     weight,
 )
 from e2e.scrape import Scrape
+from e2e.test_aws_events import Queue
 from e2e.test_discovery import named, rolling
 from e2e.waiting import until
+from e2e.web_server import WebServer
 
 pytestmark = pytest.mark.e2e
 WORSE: Final = "4.0.0"
@@ -52,7 +54,6 @@ ABSENT: Final = {
     'sluice_aws_budget_deferred_total{priority="rollback"}': "rollbacks had tokens",
     'sluice_aws_calls_total{outcome="throttled"}': "AWS throttled nobody",
     'sluice_aws_calls_total{service="servicediscovery", outcome!~"ok|throttled|not-found"}': "no refusal",
-    'sluice_deployment_tasks{state="healthy"}': "target health is read when a rollout needs it",
     "sluice_object_drifted_fields": "the hand edit was repaired in the pass that found it",
     'sluice_object_stalled{reason!="RolledBack"}': "nothing else was stalled",
     'sluice_rollout_held{reason="BothSlotsUnhealthy"}': "one slot was well all the time",
@@ -135,8 +136,8 @@ def test_every_panel_and_every_rule_has_data(desk: Desk, tmp_path: Path) -> None
             assert scrape.silent(wanted) == []
             for where, matcher, label in panels.choices(**chosen):
                 assert any(scrape.values(matcher, label)), where
-            told = [alert for alert in scrape.alerts() if alert["labels"]["alertname"] == "SluiceRolledBack"]
-    assert [alert["annotations"]["summary"] for alert in told] == [f"{desk.namespace}/web was rolled back"]
+            summary = f"{desk.namespace}/web was rolled back"
+            until(lambda: summary in scrape.told("SluiceRolledBack"), "the alert says what it is about")
 
 
 def test_a_spent_budget_and_a_dry_run_are_seen(desk: Desk, tmp_path: Path) -> None:
@@ -169,6 +170,29 @@ def test_a_name_and_a_shortage_are_seen(desk: Desk, tmp_path: Path) -> None:
         assert len(wanted) == 2
         assert scrape.silent(wanted) == []
         desk.wait_ready(rolling(desk, replicas=5), named(desk))
+
+
+def test_what_is_told_and_heard_is_seen(desk: Desk, web_server: WebServer, tmp_path: Path) -> None:
+    """Notifications that arrive and that do not, and ECS's own events, fill panels that were empty."""
+    web_server.answers["/in"] = (200, b"ok")
+    sinks = [
+        {"name": "hook", "webhook": {"url": web_server.url("/in")}},
+        {"name": "dead", "webhook": {"url": "http://127.0.0.1:1/"}},
+    ]
+    queue = Queue(desk)
+    queue.make()
+    asked = {panel.where: panel.expr for panel in panels.panels(namespace=desk.namespace)}
+    wanted = {
+        name: asked[name] for name in ("sluice-fleet / Notifications / A", "sluice-fleet / AWS events / A")
+    }
+    wanted["waits"] = 'sluice_notifications_oldest_seconds{sink="dead"} > 0'
+    with desk.world.configured(notifications={"sinks": sinks}, awsEvents={"queueUrl": queue.url}):
+        desk.world.operator()
+        with Scrape(desk.world, tmp_path) as scrape:
+            for tag in (GOOD, NEXT):
+                desk.apply_and_wait(desk.deployment(image=tag))
+            assert scrape.silent(wanted, seconds=30) == []
+    queue.remove()
 
 
 def test_who_leads_is_seen(desk: Desk, tmp_path: Path) -> None:
