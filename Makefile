@@ -44,6 +44,7 @@ lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
 bench: setup ## The figures of architecture.md, measured here: bench/out/*.json and a table
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/stand_in.py
+	@$(BIN)/python bench/metrics.py
 
 soak: setup ## Hours of random schedules; seeds are printed and can be replayed
 	@$(BIN)/pytest -m soak -s --timeout 0 $(PYTEST_ARGS)
@@ -51,6 +52,7 @@ soak: setup ## Hours of random schedules; seeds are printed and can be replayed
 generate: $(STAMP) ## Write crds/, the chart's copies, dashboards, the reference and the translation table from code
 	@$(BIN)/python -m sluice.api.crdgen --out crds --reference docs/reference.md --translation docs/translation.md
 	@$(BIN)/python tools/chart_files.py
+	@$(BIN)/python tools/metrics_reference.py
 	@$(BIN)/python tools/dashboards.py
 
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
