@@ -220,8 +220,14 @@ def traffic_facts(state: State, routes: Sequence[Structure], name: str) -> Traff
     """Return what is published and what routes say of it."""
     told = state.traffic
     live = [route for route in routes if not route["metadata"].get("deletionTimestamp")]
-    planes = [_rules(route, name, told) for route in live if backend_ports(route, name)]
-    planes += [_names(listing, told) for listing in discovery.listings(routes, name) if listing.wanted]
+    names = discovery.listings(routes, name)
+    alone = {entry.route for entry in names}  # whatever refers to the Deployment otherwise does by rules
+    planes = [
+        _rules(route, name, told)
+        for route in live
+        if backend_ports(route, name) or route["metadata"]["name"] not in alone
+    ]
+    planes += [_names(entry, told) for entry in names if entry.wanted]
     found = tuple(sorted(planes, key=lambda entry: (entry.name, entry.plane)))
     if told is None:
         return TrafficFacts(routes=found)
