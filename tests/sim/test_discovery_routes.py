@@ -16,7 +16,7 @@ from sim.discovery_stories import DOMAIN, canary, named, rolling
 from sim.operator_process import BINDING
 from sim.progressive_stories import at_step, verb
 from sim.stories import apply
-from sim.universe import ROUTE, WEB, Crashes, Universe
+from sim.universe import ROUTE, WEB, Crashes, Universe, deployment
 from sluice.model.keys import SERVICE_ROUTE, Key
 from sluice.model.tenancy import Tenancy, permissive_rule
 
@@ -30,6 +30,11 @@ def begin(*manifests: dict[str, Any], **settings: Any) -> Universe:
     keys = [Key(obj["kind"], "shop", obj["metadata"]["name"]) for obj in manifests]
     universe.settle(lambda: universe.ready(*keys))
     return universe
+
+
+def rolling_of(name: str) -> dict[str, Any]:
+    """Return another rolling Deployment."""
+    return deployment(name, image=f"{name}:1", replicas=2)
 
 
 def answers(universe: Universe, service: str = "web") -> dict[str, str]:
@@ -369,3 +374,22 @@ def test_a_pass_writes_the_status_twice_at_most() -> None:
         most = max(most, after - before)
     assert universe.ready(WEB, ROUTE)
     assert most == 2
+
+
+def test_a_name_that_changes_hands_lets_nobody_stop_too_early() -> None:
+    """Another backendRef: the Deployment that had the name is not deleted before its entries have left."""
+    universe = begin(rolling(replicas=2), rolling_of("ledger"), named())
+    before = set(answers(universe))
+    apply(named(backendRef={"name": "ledger", "port": "http"}))(universe)
+    universe.cluster.delete(WEB)
+    for _ in range(400):
+        universe.run(1)
+        running = set(universe.aws("ecs", "ListTasks", cluster="sandbox")["taskArns"])
+        alive = {f"sluice-{arn.rsplit('/', 1)[-1]}" for arn in running}
+        assert {name for name, health in answers(universe).items() if health == "HEALTHY"} <= alive
+        if universe.gone(WEB) and universe.ready(ROUTE):
+            break
+    after = answers(universe)
+    assert sorted(after.values()) == ["HEALTHY"] * 2
+    assert not before & set(after)
+    assert "formerBackend" not in universe.status(ROUTE)["discovery"]

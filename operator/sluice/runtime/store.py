@@ -228,6 +228,9 @@ def backends(route: Object) -> frozenset[Key]:
         names.update(str(ref.get("name")) for ref in _dicts(rule, "backendRefs") if ref.get("name"))
     ref = _dict(discovery_of(route), "backendRef")
     names |= {str(ref["name"])} if ref.get("name") else set()
+    told = _dict(route.get("status"), "discovery")
+    for place in (told, *_dicts(told, "left")):  # clients may be sent to their tasks until these have left
+        names |= {str(place[member]) for member in ("backend", "formerBackend") if place.get(member)}
     return frozenset(Key(DEPLOYMENT, namespace, name) for name in names)
 
 

@@ -166,6 +166,15 @@ def test_a_route_with_discovery_refers_to_its_backend(store: ObjectStore) -> Non
     }
 
 
+def test_a_route_refers_to_whom_it_is_leaving() -> None:
+    """Deployments that had a name count until their entries have left: status tells of them."""
+    told = {"backend": "a", "formerBackend": "b", "left": [{"backend": "c"}, {}]}
+    assert backends(route("web") | {"status": {"discovery": told}}) == {
+        Key(DEPLOYMENT, "shop", name) for name in "abc"
+    }
+    assert backends(route("web") | {"status": {"discovery": None}}) == frozenset()
+
+
 @pytest.mark.parametrize(
     "spec",
     [

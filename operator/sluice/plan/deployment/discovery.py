@@ -151,7 +151,11 @@ def _listing(route: Mapping[str, Any], name: str) -> Listing | None:
     ref = asked.get("backendRef") or {}
     known = status.get("discovery") or {}
     # Also where the name was before: a Cloud Map service that the spec does not ask for any more.
-    places = [place for place in (known, *(known.get("left") or ())) if place.get("backend") == name]
+    places = [
+        place
+        for place in (known, *(known.get("left") or ()))
+        if name in (place.get("backend"), place.get("formerBackend"))
+    ]
     raw = known.get("acknowledgement") or {}
     proof = Acknowledgement.from_status(raw) if raw.get("name") == name else None
     names = ref.get("name") == name
