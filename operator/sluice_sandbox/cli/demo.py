@@ -11,6 +11,7 @@ import click
 
 from sluice_sandbox.controlplane import provision
 from sluice_sandbox.controlplane.errors import ControlPlaneError
+from sluice_sandbox.dashboard.programs import locate
 from sluice_sandbox.dashboard.watching import Watching
 from sluice_sandbox.demo.acts import Basics
 from sluice_sandbox.demo.by_name import ByName
@@ -42,6 +43,8 @@ def demo(*, examples: Path, dashboard: bool, quick: bool, as_json: bool) -> None
     report = Report()
     try:
         provision.ensure()
+        if dashboard:
+            locate("prometheus")
         crds = subprocess.run([*sluice(), "crds"], check=True, capture_output=True, text=True).stdout  # noqa: S603
         report.act("The world: kube-apiserver, etcd, and AWS's stand-in")
         with (
