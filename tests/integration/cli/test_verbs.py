@@ -78,7 +78,10 @@ def test_a_verb_is_heard_beside_a_busy_operator(desk: Desk, run: Run) -> None:
         assert (result.exit_code, "done: promote" in result.output) == (0, True), result.output
         again = run("pause", "checkout", "--wait", "--timeout", "30s", "-o", "json")
     assert json.loads(again.output)["result"] == {"reason": "VerbHandled", "message": "pause"}
-    assert annotations(desk) == {"sluice.dev/promote": "r2/3", "sluice.dev/pause": "r2/3"}
+    said = annotations(desk)
+    who = said.pop("sluice.dev/by")
+    assert said == {"sluice.dev/promote": "r2/3", "sluice.dev/pause": "r2/3"}
+    assert who == "pause=r2/3 sluice-sandbox-admin"  # whom the API server takes the kubeconfig's user for
     assert operator.passes > 1
 
 
