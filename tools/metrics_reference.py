@@ -143,9 +143,8 @@ class Described:
     @property
     def row(self) -> str:
         """Return its line of a table."""
-        return (
-            f"| `{self.name}` | {self.type} | {', '.join(self.labels)} | {self.text} | {SERIES[self.name]} |"
-        )
+        series = SERIES[self.name].replace(" x ", " \u00d7 ")
+        return f"| `{self.name}` | {self.type} | {', '.join(self.labels)} | {self.text} | {series} |"
 
 
 def _times(text: str) -> str:
