@@ -250,8 +250,9 @@ def _told(route: Object | None) -> tuple[object, ...]:
     """Return what a route's status tells the Deployments that it names."""
     named = _part(route, "discovery")
     entry: Mapping[str, Any] = named if isinstance(named, Mapping) else {}
-    left = bool(entry.get("instances") or entry.get("pendingOperations"))
-    return _part(route, "backends"), entry.get("acknowledgement"), entry.get("registryArn"), left
+    there = bool(entry.get("instances") or entry.get("pendingOperations"))
+    still = bool(entry.get("settled")) and not entry.get("leaving")
+    return _part(route, "backends"), entry.get("acknowledgement"), entry.get("registryArn"), there, still
 
 
 def _part(obj: Object | None, name: str) -> object:

@@ -131,6 +131,8 @@ def _named(status: dict[str, Any], version: int) -> dict[str, Any]:
         pytest.param({"instances": 2}, {"instances": 0}, True, id="nothing left"),
         pytest.param({"instances": 1, "pendingOperations": 1}, {"instances": 1}, False, id="one still there"),
         pytest.param({"instances": 2}, {"instances": 3, "healthy": 1}, False, id="counts"),
+        pytest.param({"leaving": [{}], "settled": True}, {"settled": True}, True, id="the last has left"),
+        pytest.param({}, {"settled": True}, True, id="settled"),
     ],
 )
 def test_what_discovery_tells_wakes_the_deployment(
