@@ -78,7 +78,8 @@ def ended(before: Raw | None, after: Raw) -> list[Ended]:
             continue
         rollout = member(old, "rollout")
         same = rollout.get("id") == entry.get("id")
-        verified = number(memory_of(old).get("verifiedAt")) if same else None
+        memory = memory_of(old) if same else {}
+        verified = number(memory.get("verifiedAt")) or number(memory.get("discoveredAt"))
         found.append(
             Ended(
                 id=text(entry.get("id")),

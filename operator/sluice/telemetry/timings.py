@@ -15,11 +15,11 @@ from prometheus_client import CollectorRegistry, Histogram
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.telemetry.raw import Raw, entries, member, memory_of, moment, number, status_of, text
 from sluice.telemetry.remembered import Remembered
-from sluice.telemetry.rollouts import ROLLBACK_BUCKETS, of_rollout
+from sluice.telemetry.rollouts import PLANES, ROLLBACK_BUCKETS, of_rollout
 
 STEP_BUCKETS: Final = (1, 5, 15, 60, 300, 900, 1800, 3600, 6 * 3600, 24 * 3600)
 VERIFICATION_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
-PLANES: Final[Mapping[str, str]] = {"elbv2": "rules", "servicediscovery": "discovery"}
+WRITTEN_TO: Final[Mapping[str, str]] = {"elbv2": "rules", "servicediscovery": "discovery"}
 """Service that is written to → where that moves requests."""
 STEP_KINDS: Final = ("setWeight", "setHeaderRoute", "pause", "analysis", "hook")
 _Identity = tuple[object, object, object]
@@ -66,7 +66,7 @@ class TimingMetrics:
 
     def hurried(self, key: Key, service: str) -> None:
         """Take note of a write with a rollback's priority that AWS took just now."""
-        plane = PLANES.get(service)
+        plane = WRITTEN_TO.get(service)
         if plane is not None:
             with self._lock:
                 self._hurried[key] = {**self._hurried.get(key, {}), plane: self._now()}
@@ -122,20 +122,20 @@ class TimingMetrics:
             self.verification_seconds.labels(rollback).observe(max(0.0, at - published[1]), exemplar)
 
     def _rolled_back(self, key: Key, before: Raw | None, after: Raw) -> None:
+        """Measure each plane when its proof is written: its last write came before that."""
         was, now = (memory_of(status_of(obj)) for obj in (before, after))
-        decided, verified = number(now.get("decidedAt")), number(now.get("verifiedAt"))
-        if not decided or not verified or was.get("verifiedAt") == now.get("verifiedAt"):
-            return
-        rollout = member(status_of(after), "rollout")
-        latest: dict[str, float] = {}
-        for route in self._routes_of(key):
-            for plane, at in (self._hurried.pop(route, None) or {}).items():
-                if at >= decided:
-                    latest[plane] = max(at, latest.get(plane, at))
-        for plane, at in latest.items():
-            self.written_seconds.labels(plane, text(rollout.get("reason"))).observe(
-                at - decided, of_rollout(rollout.get("id"))
-            )
+        rollout, decided = member(status_of(after), "rollout"), number(now.get("decidedAt"))
+        for plane, moment_of in PLANES.items():
+            proved = number(now.get(moment_of))
+            if not decided or not proved or was.get(moment_of) == now.get(moment_of):
+                continue
+            written = [self._hurried.get(route, {}).get(plane, 0.0) for route in self._routes_of(key)]
+            latest = max(written, default=0.0)
+            if latest >= decided:
+                reason = text(rollout.get("reason")) or ("Undo" if rollout.get("kind") == "Undo" else "")
+                self.written_seconds.labels(plane, reason).observe(
+                    latest - decided, of_rollout(rollout.get("id"))
+                )
 
 
 def _entered(before: Raw | None) -> tuple[str, int, float] | None:

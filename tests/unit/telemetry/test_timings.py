@@ -107,11 +107,10 @@ def test_a_proof_of_weights_that_another_process_published_is_not_measured(desk:
     assert desk.value("route_verification_seconds_count", rollback="false") is None
 
 
-def back(*, verified: float = 0.0) -> Status:
+def back(*, verified: float = 0.0, discovered: float = 0.0) -> Status:
     """Return a rollout on its way back, decided at second 1000."""
-    return {
-        "rollout": {"id": "r1", "reason": "Analysis", "memory": {"decidedAt": 1000.0, "verifiedAt": verified}}
-    }
+    memory = {"decidedAt": 1000.0, "verifiedAt": verified, "discoveredAt": discovered}
+    return {"rollout": {"id": "r1", "reason": "Analysis", "memory": memory}}
 
 
 def test_a_rollback_is_written_before_it_is_verified(desk: Desk) -> None:
@@ -125,6 +124,7 @@ def test_a_rollback_is_written_before_it_is_verified(desk: Desk) -> None:
         desk.metrics.hurried(ROUTE, service)
     desk.write(WEB, back(verified=1004.0))
     desk.write(WEB, back(verified=1004.0))
+    desk.write(WEB, back(verified=1004.0, discovered=1090.0))
     of = {"reason": "Analysis"}
     assert desk.value("rollback_written_seconds_sum", plane="rules", **of) == pytest.approx(0.5)
     assert desk.value("rollback_written_seconds_sum", plane="discovery", **of) == pytest.approx(3.0)
