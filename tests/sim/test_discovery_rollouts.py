@@ -152,6 +152,19 @@ def test_a_canary_by_name_alone_goes_back_by_name() -> None:
     assert clients.stop().bad == []
 
 
+def test_a_slot_that_was_just_made_waits_for_no_name() -> None:
+    """Nobody is sent to it: its definition is registered once, and its service gets it at once."""
+    universe, _ = begun(canary(), named())
+    before = len(universe.writes())
+    apply(canary("web:2"))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    own = [name for name in universe.writes()[before:] if name in _OWN]
+    assert own == ["RegisterTaskDefinition", "CreateService"]
+
+
+_OWN = ("RegisterTaskDefinition", "CreateService", "UpdateService")
+
+
 def test_rules_go_back_in_a_moment_and_names_in_a_minute() -> None:
     """The first write is the rule's; each plane is told by itself."""
     universe, clients = begun(canary(), named(rules=True))

@@ -48,9 +48,10 @@ class SlotFacts:
     def free(self) -> bool:
         """Tell whether it is proved that neither a rule nor a name leads to it: its tasks may go.
 
-        A slot without tasks has no entries, whatever names are not known yet to answer with.
+        A slot where no task runs has no entries (one just made, for its candidate), whatever names are not
+        known yet to answer with.
         """
-        return self.carries_weight is False and not (self.listed and self.tasks + self.desired)
+        return self.carries_weight is False and not (self.listed and self.running)
 
 
 Plane = Literal["rules", "discovery"]
