@@ -54,6 +54,7 @@ generate: $(STAMP) ## Write crds/, the chart's copies, dashboards, the reference
 	@$(BIN)/python tools/chart_files.py
 	@$(BIN)/python tools/metrics_reference.py
 	@$(BIN)/python tools/dashboards.py
+	@$(BIN)/python tools/argo_cd_files.py
 
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
