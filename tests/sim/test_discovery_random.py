@@ -20,7 +20,7 @@ from sim.verdict import litter as other_litter
 from sluice.model.keys import Key
 from sluice_sandbox.aws.errors import AwsError
 
-SEEDS = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed] or range(6)
+SEEDS = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed] or range(4)
 STEPS = 15
 _FOREIGN = {"AWS_INSTANCE_IPV4": "10.99.0.1"}
 
