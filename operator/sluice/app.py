@@ -68,7 +68,7 @@ from sluice.runtime.store import ObjectStore
 from sluice.runtime.worker import Cadence, Reconciler, Sources, WorkerPool
 from sluice.telemetry import rollout_spans
 from sluice.telemetry.cost import CostMeter
-from sluice.telemetry.ledger import Ledger, Surroundings
+from sluice.telemetry.ledger import Ledger, Surroundings, key_of
 from sluice.telemetry.log import logger
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import Beside, object_metrics, team_of
@@ -405,6 +405,11 @@ def _reconciler(
     *,
     stretch: Callable[[Key], float],
 ) -> Reconciler:
+    def report(obj: Object, reason: str, message: str) -> None:
+        world.recorder.event(obj, type_="Warning", reason=reason, message=message)
+        if key := key_of(obj):
+            ledger.told(key, reason, message)
+
     chosen = ControllerSettings(
         installation_id=settings.installation_id,
         tenancy=settings.tenancy,
@@ -424,9 +429,7 @@ def _reconciler(
         sources=Sources(
             peek=store.peek,
             refresh=sweep.refresh,
-            report=lambda obj, reason, message: world.recorder.event(
-                obj, type_="Warning", reason=reason, message=message
-            ),
+            report=report,
             passed=ledger.passed,
         ),
         metrics=metrics,
