@@ -136,12 +136,7 @@ def delete_route(universe: Universe) -> None:
 def picture(universe: Universe) -> dict[str, Any]:
     """Return everything that must not depend on crashes, what clients get included."""
     region = universe.world.services["servicediscovery"].state.region(universe.world.caller)
-    found = progressive_picture(universe)
-    if universe.cluster.objects.get(WEB, {}).get("spec", {}).get("strategy", {}).get("type") != "Progressive":
-        # A service that a dead process made is taken over without a rollout of its own (test_crashes.py).
-        del found["history"]
-    return found | {
-        "task definitions": sorted(set(found["task definitions"])),
+    return progressive_picture(universe) | {
         "namespaces": sorted((n.name, n.kind, n.ready) for n in region.namespaces.values()),
         "names": sorted(
             (service.name, str(service.dns), service.custom_health is not None, len(service.instances))
