@@ -9,7 +9,7 @@ RegisterTaskDefinition has no client token, and a lost answer leaves a revision 
 | open intent or lost status | look at the family by definition-hash tag; found: adopt the newest |
 | ... not found, intent younger than 30 s | wait: the list may be stale |
 | ... not found, intent older | intent renewed, register |
-| ... not found, no intent: the status is lost, or its object's first pass died | intent, and look again when it is 30 s old |
+| ... not found, no intent (lost status, or a first pass that died) | intent, look again after 30 s |
 | open intent that this process knows was never sent | register at once, intent as it is |
 """
 
