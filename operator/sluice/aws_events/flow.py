@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from sluice.aws_events.happening import Place
 from sluice.aws_events.services import places_of
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.ports import Clock, Object
+
+PLACES: Final = 200
+"""Accounts and Regions that are remembered, those last heard of: each has a series of its own."""
 
 
 class Flow:
@@ -40,7 +44,10 @@ class Flow:
     def heard(self, place: Place) -> None:
         """Take note of an event of ECS."""
         with self._lock:
+            self._heard.pop(place, None)
             self._heard[place] = self._clock.monotonic()
+            if len(self._heard) > PLACES:
+                del self._heard[next(iter(self._heard))]
 
     def readable(self, *, yes: bool) -> None:
         """Take note of whether the queue could be read."""

@@ -8,6 +8,7 @@ looked up in ECS.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -23,6 +24,8 @@ _KINDS: Final[Mapping[str, What]] = {
 }
 _OF_SERVICE: Final = "service:"
 _PARTS: Final = 6
+_SHAPES: Final = {"account": re.compile(r"[0-9]{12}"), "region": re.compile(r"[a-z0-9-]{1,32}")}
+"""They become labels of metrics, so nothing else gets in, whoever may send to the queue."""
 
 
 class Malformed(ValueError):  # noqa: N818 - reads as the outcome it is
@@ -53,7 +56,7 @@ def read(body: str) -> Happening:
     """Read a message's body; raises Malformed."""
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested beyond what the reader can take
         raise Malformed("no JSON") from None
     if not isinstance(event, dict):
         raise Malformed("no JSON object")
@@ -63,6 +66,9 @@ def read(body: str) -> Happening:
         missing.append("detail")
     if missing or not isinstance(detail, dict):
         raise Malformed(f"without {', '.join(missing)}")
+    for name, shape in _SHAPES.items():
+        if not shape.fullmatch(event[name]):
+            raise Malformed(f"with another {name} than AWS has")
     what = _KINDS.get(event["detail-type"], "unknown") if event["source"] == "aws.ecs" else "unknown"
     found: Iterable[tuple[str, str]] = ()
     if what == "task":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sluice.aws_events.flow import Flow
+from sluice.aws_events.flow import PLACES, Flow
 from sluice.aws_events.happening import Place, read
 from sluice.aws_events.services import AGE, KnownServices
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
@@ -48,6 +48,16 @@ def test_looking_is_stretched_while_events_come(desk: Desk) -> None:
     assert desk.flow.flowing() == {HERE: False}
     desk.flow.heard(HERE)
     assert desk.flow.stretch(WEB) == 5
+
+
+def test_places_that_are_made_up_are_forgotten_again(desk: Desk) -> None:
+    """Whoever may send to the queue can't fill memory or metrics; a place that is heard of stays."""
+    desk.flow.readable(yes=True)
+    for number in range(3 * PLACES):
+        desk.flow.heard(Place(f"{number:012}", REGION))
+        desk.flow.heard(HERE)
+    assert len(desk.flow.flowing()) == PLACES
+    assert desk.flow.flowing()[HERE]
 
 
 def test_a_queue_that_cannot_be_read_stretches_nothing(desk: Desk) -> None:

@@ -52,9 +52,24 @@ def test_what_a_message_names(body: str, what: str, services: tuple[tuple[str, s
         ("{}", "without source, detail-type, account, region, detail"),
         (json.dumps({"Type": "Notification", "Message": "{}"}), "without source"),
         (event("ECS Service Action", account=7), "without account"),
+        ("[" * 100_000, "no JSON"),
+        (event("ECS Service Action", account="\ud800"), "another account"),
+        (event("ECS Service Action", account="\N{SUPERSCRIPT TWO}" * 12), "another account"),
+        (event("ECS Service Action", region='eu"}\n'), "another region"),
         (event("ECS Service Action", detail=None).replace('"detail": {}', '"detail": 3'), "without detail"),
     ],
-    ids=["empty", "list", "nothing", "through-sns", "number", "detail"],
+    ids=[
+        "empty",
+        "list",
+        "nothing",
+        "through-sns",
+        "number",
+        "nested-deeply",
+        "no-text-for-a-label",
+        "other-digits",
+        "no-region",
+        "detail",
+    ],
 )
 def test_what_is_no_event(body: str, expected: str) -> None:
     """The text tells what is missing, and nothing of the message."""
