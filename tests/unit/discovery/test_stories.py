@@ -214,6 +214,32 @@ def test_protection_is_renewed_in_good_time() -> None:
         assert [action.operation for action in world.reconcile().actions] == ["UpdateTaskProtection"]
 
 
+def test_protections_of_different_ages_are_renewed_together() -> None:
+    """Tasks that began ten minutes apart need no pass of their own every forty minutes."""
+    world = running_world(3)
+    for number, task in enumerate(world.tasks.values()):
+        task.protected_until = world.now + 3600 - 600 * number
+    renewed = []
+    for _ in range(3):
+        planned = world.plan()
+        assert planned.wake_at is not None
+        world.now = planned.wake_at
+        renewed.append(len(world.reconcile().actions[0].params["tasks"]))
+    assert renewed == [3, 3, 3]
+
+
+def test_a_renewal_unsettles_nothing_and_a_protection_that_was_lost_does() -> None:
+    """A name at rest stays settled for hours; whoever takes a protection away is told of by what follows."""
+    world = running_world(2)
+    before = dict(world.status)
+    world.now = world.plan().wake_at or 0.0
+    assert world.plan().settled
+    world.reconcile()
+    assert world.status == before
+    next(iter(world.tasks.values())).protected_until = 0.0
+    assert not world.plan().settled
+
+
 def test_a_deployment_has_no_more_protected_tasks_than_desired() -> None:
     """ECS would refuse it (DEPLOYMENT_BLOCKED): new ones are protected as old ones are given back."""
     world = running_world(4)

@@ -24,7 +24,7 @@ from sluice.plan.discovery.motion import LOOK_AGAIN, PHASES, Motion
 from sluice.plan.discovery.place import Place
 from sluice.plan.discovery.problem import Problem
 from sluice.plan.discovery.proof import prove
-from sluice.plan.discovery.protection import protections
+from sluice.plan.discovery.protection import Protections, protections
 
 READ_AGAIN: Final = 5.0
 """Seconds until the next look when something could not be read."""
@@ -67,11 +67,12 @@ class Case:
 def outcome(case: Case, place: Place, motion: Motion | None, ledger: Ledger) -> DiscoveryPlan:
     """Return the plan: `motion` is None where entries could not be dealt with."""
     facts = case.facts
-    protection, renewal = _protection(case, motion, ledger)
+    protection = _protection(case, motion, ledger)
     actions = list(place.actions)
     for phase in PHASES if motion else ():
-        actions += protection if phase == "register" else ()
+        actions += protection.actions if phase == "register" else ()
         actions += motion.actions[phase] if motion else ()
+    changes = protection.fresh or len(actions) > len(protection.actions)
     unread = place.usable and motion is None
     if motion is not None and _is_scaling(facts, motion):
         ledger.wakes.append(ledger.now + LOOK_AGAIN)
@@ -82,7 +83,7 @@ def outcome(case: Case, place: Place, motion: Motion | None, ledger: Ledger) -> 
         place.moving
         or unread
         or problem
-        or actions
+        or changes
         or ledger.operations
         or motion is None
         or motion.moving
@@ -102,13 +103,13 @@ def outcome(case: Case, place: Place, motion: Motion | None, ledger: Ledger) -> 
             generation=memory.generation,
             before=memory.acknowledgement,
         )
-    wakes = [*ledger.wakes, *([renewal] if renewal else [])]
+    wakes = [*ledger.wakes, *([protection.renewal] if protection.renewal else [])]
     return DiscoveryPlan(
         memory=replace(
             memory,
             acknowledgement=proof or memory.acknowledgement,
             settled=settled,
-            last_change=timestamp(ledger.now) if actions else memory.last_change,
+            last_change=timestamp(ledger.now) if changes else memory.last_change,
         ),
         actions=tuple(actions),
         problem=problem,
@@ -133,11 +134,11 @@ def _may_prove(case: Case) -> bool:
     return case.stays and not case.facts.deleting and case.intent.mode == "Tasks"
 
 
-def _protection(case: Case, motion: Motion | None, ledger: Ledger) -> tuple[list[Action], float | None]:
+def _protection(case: Case, motion: Motion | None, ledger: Ledger) -> Protections:
     """Return the protection of every task that answers or is about to."""
     facts = case.facts
     if motion is None or facts.tasks is None or facts.keep_protected:
-        return [], None
+        return Protections()
     coming = {action.params["InstanceId"] for action in motion.actions["register"]}
     needed = {
         instance_id(task.id)

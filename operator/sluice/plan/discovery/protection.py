@@ -5,12 +5,16 @@ more protected tasks than a service wants, renewals most likely included (ECS gu
 protection": DEPLOYMENT_BLOCKED), so there are never more than that: those that ECS means to end come
 first, then the oldest. A task that is not protected is registered all the same: an answer that may
 vanish without notice is better than none.
+
+Renewals go together, however far apart the tasks began, and change nothing that a person could see: a name
+at rest stays settled through them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Final
 
 from sluice.model.actions import Action
@@ -20,8 +24,21 @@ from sluice.plan.discovery.entries import instance_id
 
 RENEWED_BEFORE: Final = 20 * 60.0
 """Seconds before the end of a protection at which it is renewed."""
+EARLY: Final = 20 * 60.0
+"""Seconds by which a protection is renewed earlier than it has to be, with another one."""
 CALLS: Final = 20
 """Calls in one plan; more wait for the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protections:
+    """What is asked of ECS."""
+
+    actions: tuple[Action, ...] = ()
+    fresh: bool = False
+    """A task that is not protected now is among them."""
+    renewal: float | None = None
+    """When the next renewal is due, epoch seconds."""
 
 
 def protections(
@@ -31,13 +48,16 @@ def protections(
     departing: AbstractSet[str],
     wishes: Mapping[str, SlotWish],
     now: float,
-) -> tuple[list[Action], float | None]:
+) -> Protections:
     """Return the calls, and when the next renewal is due.
 
     `needed` and `departing` are instance ids.
     """
     asked: list[SeenTask] = []
     ends: list[float] = []
+    fresh = False
+    held_until = [t.protected_until for t in tasks if instance_id(t.id) in needed and t.protected_until > now]
+    due = now + RENEWED_BEFORE + (EARLY if min(held_until, default=now) <= now + RENEWED_BEFORE else 0.0)
     for slot, members in _by_slot(tasks).items():
         wish = wishes.get(slot[1]) if not slot[0] else None
         held = sum(task.protected_until > now for task in members if task.running)
@@ -45,16 +65,21 @@ def protections(
         for task in sorted(members, key=lambda task: _rank(task, departing)):
             if instance_id(task.id) not in needed:
                 continue
-            if task.protected_until > now + RENEWED_BEFORE:
+            if task.protected_until > due:
                 ends.append(task.protected_until - RENEWED_BEFORE)
             elif task.protected_until > now:
                 if room >= 0:
                     asked.append(task)
             elif room > 0:
                 room -= 1
+                fresh = True
                 asked.append(task)
     reason = "ECS is not to end them before their entries have left"
-    return writes.protect(asked, enabled=True, reason=reason)[:CALLS], min(ends, default=None)
+    return Protections(
+        actions=tuple(writes.protect(asked, enabled=True, reason=reason)[:CALLS]),
+        fresh=fresh,
+        renewal=min(ends, default=None),
+    )
 
 
 def _by_slot(tasks: Iterable[SeenTask]) -> dict[tuple[str, str], list[SeenTask]]:
