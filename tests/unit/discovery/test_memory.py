@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.model.discovery import DiscoveryProof, Operation
-from sluice.plan.discovery.ledger import Ledger
+from sluice.plan.discovery.ledger import GROUPS, Ledger
 from sluice.plan.discovery.memory import Failing, Leaving, Memory, Pending, short
+
+NOW = 1_795_000_000.0
+ROOT = Path(__file__).resolve().parents[3]
 
 NAMES = st.text("0123456789abcdef", min_size=12, max_size=12)
 TIMES = st.floats(0, 2e9).map(lambda value: round(value, 3))
@@ -153,3 +158,26 @@ def test_refusals_of_access_are_told_as_such() -> None:
     told = ledger.stuck()
     assert told
     assert told[0] == "AccessDenied"
+
+
+@pytest.mark.parametrize("apart", [0.5, 2.0, 45.0], ids=["quickly", "slowly", "over-half-a-day"])
+def test_entries_that_leave_one_by_one_fit_into_a_status(apart: float) -> None:
+    """A thousand times become a hundred or fewer, each a little later and none earlier, once and for all."""
+    ledger = Ledger.of(Memory(), now=NOW)
+    ledger.stages = {f"t{number}": ("hidden", NOW - apart * number) for number in range(1000)}
+    ledger.failing = {f"t{number}": (2, NOW + apart * number) for number in range(1000)}
+    closed = ledger.close(Memory())
+    assert len(closed.leaving) <= GROUPS
+    assert len(closed.failing) <= GROUPS
+    for group in closed.leaving:
+        for name in group.instances:
+            assert 0 <= group.since - ledger.since(name) <= 1000 * apart / GROUPS * 5
+    assert Ledger.of(closed, now=NOW).close(closed) == closed
+
+
+def test_the_api_server_takes_twice_the_groups() -> None:
+    """Answers split a group into what was accepted and what was not; the status is written all the same."""
+    schema = yaml.safe_load((ROOT / "crds/sluice.dev_serviceroutes.yaml").read_text(encoding="utf-8"))
+    version = schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    discovery = version["properties"]["status"]["properties"]["discovery"]["properties"]
+    assert {discovery[name]["maxItems"] for name in ("leaving", "failing")} == {2 * GROUPS}

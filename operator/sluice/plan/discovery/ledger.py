@@ -12,14 +12,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from sluice.model.actions import Note
 from sluice.model.discovery import Operation
 from sluice.plan.discovery.memory import Failing, Leaving, Memory, OperationKind, Pending, Stage
 
+T = TypeVar("T", Stage, int)
 EFFECT_PATIENCE: Final = 60.0
 """Seconds in which a list must show what a successful operation did (an assumption; AWS says nothing)."""
 OPERATION_PATIENCE: Final = 300.0
@@ -32,6 +34,10 @@ FIRST_RETRY: Final = 5.0
 LAST_RETRY: Final = 300.0
 TOLD_AFTER: Final = 3
 """Failures in a row of one target after which they are a condition."""
+GROUPS: Final = 100
+"""Groups of one time each in a status; the CRD takes twice as many, which `absorb` may make of them."""
+_GRAINS: Final = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86_400.0)
+"""Seconds to which times are rounded up where there would be more groups."""
 _ACCESS: Final = "ACCESS_DENIED"
 
 
@@ -64,13 +70,13 @@ class Ledger:
         )
 
     def close(self, memory: Memory) -> Memory:
-        """Return `memory` with what is in the ledger, in an order that depends on nothing else."""
-        stages: dict[tuple[float, Stage], list[str]] = {}
-        for name, (stage, since) in self.stages.items():
-            stages.setdefault((since, stage), []).append(name)
-        failing: dict[tuple[float, int], list[str]] = {}
-        for name, (count, retry_at) in self.failing.items():
-            failing.setdefault((retry_at, count), []).append(name)
+        """Return `memory` with what is in the ledger, in an order that depends on nothing else.
+
+        Entries that come and go one by one under a long TTL would be a group each, and the API server would
+        refuse the whole status: their times are rounded up then, so some wait a little longer.
+        """
+        stages = _grouped({name: (since, stage) for name, (stage, since) in self.stages.items()})
+        failing = _grouped({name: (retry_at, count) for name, (count, retry_at) in self.failing.items()})
         return replace(
             memory,
             operations=tuple(
@@ -174,3 +180,16 @@ class Ledger:
         """Let an instance come to a stage now; one that is there already keeps its time."""
         if self.stage(name) != stage:
             self.stages[name] = (stage, self.now)
+
+
+def _grouped(entries: Mapping[str, tuple[float, T]]) -> dict[tuple[float, T], list[str]]:
+    """Return names by time and what else they share, in at most GROUPS groups."""
+    found: dict[tuple[float, T], list[str]] = {}
+    for grain in (0.0, *_GRAINS):
+        found = {}
+        for name, (time, what) in entries.items():
+            rounded = math.ceil(time / grain) * grain if grain else time
+            found.setdefault((rounded, what), []).append(name)
+        if len(found) <= GROUPS:
+            break
+    return found
