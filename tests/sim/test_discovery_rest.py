@@ -1,10 +1,17 @@
-"""Names at rest for hours: what is renewed without end changes nothing that anybody could see."""
+"""Names over hours: at rest, in trouble that lasts, and after more moves than a status can hold."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
 from sim.discovery_stories import named, rolling
-from sim.test_discovery_routes import begin
-from sim.universe import ROUTE, WEB
+from sim.stories import apply
+from sim.test_discovery_routes import MAP, answers, begin
+from sim.universe import ROUTE, WEB, Crashes, Universe
+from sluice.controllers.discovery import MOST_LEFT
 
 
 def test_a_name_at_rest_is_ready_for_hours_and_writes_nothing() -> None:
@@ -17,3 +24,45 @@ def test_a_name_at_rest_is_ready_for_hours_and_writes_nothing() -> None:
     assert {key: universe.obj(key)["metadata"]["resourceVersion"] for key in before} == before
     renewals = len(list(universe.world.calls.find(operation="UpdateTaskProtection")))
     assert 4 <= renewals <= 5
+
+
+def test_trouble_that_lasts_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Cloud Map denies, every attempt leaves Stalled as it is: no alert ends, nobody is told again."""
+    universe = Universe(seed=3, hook=Crashes())
+    universe.fault("deny", service=MAP, operation="RegisterInstance")
+    apply(rolling(replicas=2), named(rules=True))(universe)
+    universe.settle(lambda: universe.reason(ROUTE) == "AccessDenied", within=300)
+    told = universe.status(ROUTE)["conditions"]
+    seen: list[object] = []
+    write = universe.cluster.patch_status
+
+    def patch_status(obj: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
+        seen.append(status["conditions"])
+        return write(obj, status)
+
+    monkeypatch.setattr(universe.cluster, "patch_status", patch_status)
+    attempts = len(list(universe.world.calls.find(operation="RegisterInstance")))
+    universe.run(600)
+    assert len(list(universe.world.calls.find(operation="RegisterInstance"))) > attempts
+    assert all(conditions == told for conditions in seen)
+
+
+def test_more_moves_than_a_status_can_hold_stop_no_route() -> None:
+    """Nothing can be removed, and the name is changed twenty times: rules go on, and all ends well later."""
+    universe = begin(rolling(replicas=2), named(rules=True))
+    universe.fault("deny", service=MAP, operation="DeregisterInstance")
+    for number in range(MOST_LEFT + 4):
+        universe.cluster.edit(ROUTE, lambda obj, number=number: _rename(obj, f"web{number}"))
+        universe.run(5)
+    universe.cluster.edit(ROUTE, lambda obj: obj["spec"].update(hostnames=["late.example.com"]))
+    universe.run(120)
+    assert len(universe.status(ROUTE)["discovery"]["left"]) == MOST_LEFT
+    assert universe.status(ROUTE)["rulesGeneration"] == universe.obj(ROUTE)["metadata"]["generation"]
+    universe.heal()
+    universe.settle(lambda: universe.ready(ROUTE), within=3 * 3600)
+    assert list(answers(universe, f"web{MOST_LEFT + 3}").values()) == ["HEALTHY"] * 2
+    assert universe.aws(MAP, "ListServices")["Services"][0]["Name"] == f"web{MOST_LEFT + 3}"
+
+
+def _rename(obj: dict[str, Any], name: str) -> None:
+    obj["spec"]["discovery"]["serviceName"] = name

@@ -31,6 +31,10 @@ from sluice.ports import World
 
 _SOON: Final = 2.0
 """How soon to look again while operations are under way or entries are leaving, seconds."""
+MOST_LEFT: Final = 16
+"""Places that a route may be leaving at once; the API server takes no more in a status."""
+_LEFT_AT_ONCE: Final = 4
+"""Those of them that a pass looks at, the oldest: all of them would take more of the budget than there is."""
 _UNSTEADY: Final = 5.0
 """The same while only the backend's tasks change: new counts of theirs come by themselves."""
 
@@ -122,6 +126,8 @@ class NameKeeper:
             backends=asked.backends,
             pace=Pace(moving=moving, settings=self._settings),
         )
+        if len(memory.left) > MOST_LEFT:
+            return self._crowded(asked, around)
         wanted = asked.intent or memory.former() or asked.former
         if wanted is None:
             return Names(memory=memory, over=True, settled=True)
@@ -185,6 +191,32 @@ class NameKeeper:
             wake_at=min(times, default=None),
         )
 
+    def _crowded(self, asked: Asked, around: Surroundings) -> Names:
+        """Return what is done for one move too many: the place before stays, the oldest that is left goes.
+
+        A status that the API server refuses would stop the whole route, its rules included.
+        """
+        memory = Memory.read(asked.status.get("discovery"))
+        refused = Refused(
+            "InvalidSpec",
+            f"spec.discovery: {len(memory.left)} Cloud Map services that it named before still have entries "
+            f"or could not be removed ({memory.left[0].service}, …); see to it that they go, or name one of "
+            "them again",
+        )
+        told = Names(memory=memory, problem=_problem(refused), error=refused)
+        former = memory.former()
+        if former is None:
+            return told
+        place = Place(intent=former, memory=memory, left=True)
+        try:
+            front, _ = self._place(asked, place, replace(around, tenant=None))
+            names = self._with_left(asked, front, replace(around, tenant=None), crowded=True)
+        except (Refused, AwsFailure, Deferred):
+            return told
+        soon = self._world.clock.now() + _SOON
+        wake = min(time for time in (names.wake_at, soon) if time)
+        return replace(names, problem=told.problem, error=refused, wake_at=wake)
+
     def send(self, names: Names, *, key: Key, binding: Binding, still_current: Callable[[], bool]) -> Names:
         """Send what was planned; return the names with the memory to write then."""
         after: list[Memory] = []
@@ -227,13 +259,22 @@ class NameKeeper:
         )
         return plan, seen
 
-    def _with_left(self, asked: Asked, front: DiscoveryPlan, around: Surroundings) -> Names:
-        """Plan the places that are left: kept clean until the one in front is settled, then emptied."""
+    def _with_left(
+        self, asked: Asked, front: DiscoveryPlan, around: Surroundings, *, crowded: bool = False
+    ) -> Names:
+        """Plan the places that are left: kept clean until the one in front is settled, then emptied.
+
+        Where they are too many (`crowded`) the oldest is emptied, whatever the one in front is like.
+        """
         plans, kept = [front], []
-        may_go = asked.intent is None or front.settled
-        for old in front.memory.left:
+        for number, old in enumerate(front.memory.left):
+            may_go = asked.intent is None or (number == 0 if crowded else front.settled)
             former = old.former()
             if former is None:
+                continue
+            if len(plans) > (1 if crowded else _LEFT_AT_ONCE):
+                plans.append(DiscoveryPlan(memory=old))
+                kept.append(old)
                 continue
             same = asked.intent is not None and former.backend == asked.intent.backend
             place = Place(intent=former, memory=old, deleting=may_go, keep_protected=same, left=True)

@@ -28,7 +28,7 @@ from sluice.model.keys import DEPLOYMENT, Key
 from sluice.plan.failures import failure_of
 from sluice.plan.route.desired import Problem
 from sluice.plan.route.observed import remark, without_observed
-from sluice.plan.route.status import is_ready, together, with_conditions
+from sluice.plan.route.status import is_ready, is_stalled, together, with_conditions
 from sluice.ports import Result, World
 from sluice.telemetry import tracing
 
@@ -210,6 +210,9 @@ class RouteController:
             problem=problem,
             remark=remark(body.get("backends", ())),
         )
+        if not done and is_stalled(seen.previous, generation=seen.generation):
+            # An attempt disproves nothing: nobody is told that what waits for a person comes and goes.
+            status["conditions"] = seen.previous["conditions"]
         seen.record.save(status)
 
     def _rules_stand(self, work: _Work, *, done: bool) -> bool:

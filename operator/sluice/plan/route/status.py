@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sluice.model.conditions import READY, STALLED_REASONS, conditions
+from sluice.model.conditions import READY, STALLED, STALLED_REASONS, conditions
 from sluice.model.traffic import acknowledged
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.plan.route.intent import RouteIntent
@@ -46,6 +46,14 @@ def is_ready(status: Mapping[str, Any], *, generation: int) -> bool:
     """Tell whether the status says Ready for this very generation."""
     return status.get("observedGeneration") == generation and any(
         condition["type"] == READY and condition["status"] == "True"
+        for condition in status.get("conditions", ())
+    )
+
+
+def is_stalled(status: Mapping[str, Any], *, generation: int) -> bool:
+    """Tell whether the status says Stalled for this very generation."""
+    return status.get("observedGeneration") == generation and any(
+        condition["type"] == STALLED and condition["status"] == "True"
         for condition in status.get("conditions", ())
     )
 
