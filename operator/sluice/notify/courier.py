@@ -119,6 +119,10 @@ class Courier:
 
     def _work(self) -> None:
         while not self._ending.is_set():
-            delay = self.step(timeout=_LOOK)
+            try:
+                delay = self.step(timeout=_LOOK)
+            except Exception:  # noqa: BLE001 - a defect must not end the sink's thread
+                _log.exception("courier_crashed", sink=self._sink.name)
+                delay = BACKOFF_LIMIT
             if delay:
                 self._ending.wait(delay)

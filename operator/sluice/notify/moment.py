@@ -33,6 +33,8 @@ _SEVERITIES: Final[Mapping[EventName, Severity]] = {
     "Failed": "error",
     "Stalled": "error",
 }
+_SHAPES: Final[Mapping[str, type | tuple[type, ...]]] = {"at": (int, float), "standing": bool}
+"""Of members that are no text."""
 LONGEST: Final = 1000
 """Characters of a message that are kept: the outbox has to fit into a ConfigMap."""
 
@@ -120,6 +122,9 @@ class Moment:
             raise ValueError(f"no moment: {kind} {entry['event']}")
         known = {member.name for member in fields(cls)} - {"key"}
         members = {member: entry[member] for member in entry if member in known}
+        for member, value in members.items():
+            if not isinstance(value, _SHAPES.get(member, str)):
+                raise TypeError(f"{member} has another shape")
         return cls(key=Key(kind, namespace, name), **members)
 
 

@@ -36,6 +36,8 @@ SAVE_SOON: Final = 1.0
 SMALL: Final = 50_000
 """Bytes of a document that is written every `SAVE` seconds; longer ones are written more seldom."""
 RETRY_LIMIT: Final = 60.0
+TIDY: Final = 3600.0
+"""Seconds between two looks for standing moments of objects that are gone: nothing tells of their end."""
 DRIFT_REASONS: Final = frozenset({"DriftFound", "DriftRepaired"})
 _WAITING: Final = 10_000
 _TICK: Final = 1.0
@@ -82,6 +84,7 @@ class Notifier:
         self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
         self._saved = -1
         self._save_at = 0.0
+        self._tidy_at = 0.0
         self._failures = 0
         self._warned: dict[tuple[str, str], None] = {}
 
@@ -140,7 +143,7 @@ class Notifier:
             self._save()
 
     def _work(self) -> None:
-        while not self._ending.is_set() and not self._load():
+        while not self._ending.is_set() and not self._loads():
             self._ending.wait(min(RETRY_LIMIT, 2.0 ** min(self._failures, 6)))
         if self._ending.is_set():
             return
@@ -161,6 +164,7 @@ class Notifier:
             heard = None
         if heard is not None:
             self._take(heard)
+        self._tidy_when_due()
         self._save_when_due()
         return heard is not None
 
@@ -169,6 +173,14 @@ class Notifier:
         return self._load()
 
     # Taking over
+
+    def _loads(self) -> bool:
+        try:
+            return self._load()
+        except Exception:  # noqa: BLE001 - the thread that tells must outlive a defect
+            self._failures += 1
+            _log.exception("notifier_crashed")
+            return False
 
     def _load(self) -> bool:
         outbox, now = self._with.outbox, self._with.clock.now()
@@ -195,6 +207,7 @@ class Notifier:
             if untold:
                 self._take(News(obj=obj, fresh=untold))
         outbox.settle_others(standing, now=now)
+        self._tidy_at = now + TIDY
         self._loaded = True
         return True
 
@@ -256,6 +269,15 @@ class Notifier:
             names = ", ".join(unknown)
             text = f"{ANNOTATION}: no notification sink of this namespace is called {names}"
             self._with.recorder.event(obj, type_="Warning", reason="NotificationIgnored", message=text)
+
+    def _tidy_when_due(self) -> None:
+        """Forget what objects that were deleted in the middle of something left standing."""
+        now = self._with.clock.now()
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + TIDY
+        found = (moment for obj in self._with.snapshot().values() for moment in moments(obj, now=now))
+        self._with.outbox.settle_others({moment.id for moment in found if moment.standing}, now=now)
 
     # The shelf
 

@@ -265,6 +265,8 @@ def _check(document: dict[str, Any]) -> None:
     for name, kind in (("pending", list), ("standing", list), ("recent", dict), ("since", int | float)):
         if not isinstance(document[name], kind):
             raise TypeError(f"{name} has another shape")
+    for at in document["recent"].values():
+        float(at)
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from sluice.notify.courier import BACKOFF_LIMIT, TRIES, Courier
 from sluice.notify.metrics import NotificationMetrics
+from sluice.notify.moment import Moment
 from sluice.notify.outbox import Outbox
 from sluice.notify.sink import SinkFailure
 from unit.notify.told import NOW, Clock, FakeSink, counted, moment
@@ -93,6 +94,28 @@ def test_a_defect_of_a_sink_ends_no_thread(desk: Desk, caplog: pytest.LogCapture
     assert (desk.courier.step() or 0) > 0
     assert desk.courier.step() == 0.0
     assert desk.told("failed") == 1
+
+
+def test_a_defect_beside_the_sink_ends_no_thread(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails between two messages, the sink's thread goes on."""
+    monkeypatch.setattr("sluice.notify.courier.BACKOFF_LIMIT", 0.01)
+    errors = iter([TypeError("a defect")])
+    done = desk.outbox.done
+
+    def once(sink: str, told: Moment) -> None:
+        for error in errors:
+            raise error
+        done(sink, told)
+
+    monkeypatch.setattr(desk.outbox, "done", once)
+    desk.courier.start()
+    for _ in range(500):
+        if not desk.outbox.states()["chat"].pending:
+            break
+        desk.courier._ending.wait(0.01)
+    desk.outbox.close()
+    desk.courier.stop(5)
+    assert desk.sink.ids == ["r1/Started", "r1/Started", "r2/Started"]
 
 
 def test_what_waits_is_shown_with_its_age(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from sluice.model.keys import Key
 from sluice.notify.audience import ANNOTATION, Audience, Membership
 from sluice.notify.courier import Courier
 from sluice.notify.metrics import NotificationMetrics
-from sluice.notify.notifier import SAVE, Notifier, Surroundings, TellingRecorder
+from sluice.notify.notifier import SAVE, TIDY, Notifier, Surroundings, TellingRecorder
 from sluice.notify.outbox import Outbox
 from unit.notify.told import KEY, Board, Clock, FakeSink, Shelf, counted, deployment, ended, rollout
 from unit.notify.told import condition as raw_condition
@@ -207,6 +207,44 @@ def test_rest_costs_no_write(first: Replica) -> None:
     first.clock.time += SAVE
     first.work()
     assert len(first.board.writes) <= writes + 2
+
+
+def test_what_deleted_objects_left_standing_is_forgotten(first: Replica) -> None:
+    """Nobody tells of their end, and a document that grew with each of them would one day be too large."""
+    for number in range(50):
+        first.write({"rollout": rollout(id=f"r{number}")})
+        del first.objects[KEY]
+        first.objects[KEY] = deployment({})
+    first.work()
+    first.save()
+    assert len(json.loads(first.board.text or "")["standing"]) == 50
+    first.clock.time += TIDY
+    first.work()
+    first.save()
+    assert json.loads(first.board.text or "")["standing"] == []
+
+
+def test_a_defect_while_taking_over_is_tried_again(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread outlives it, and tells once it is over."""
+    replica = Replica(Board(), {KEY: deployment({})}, clock=clock)
+    answers = iter([RuntimeError("a defect")])
+
+    def settle_others(_self: Outbox, _ids: object, *, now: float) -> None:
+        del now
+        for error in answers:
+            raise error
+
+    monkeypatch.setattr(Outbox, "settle_others", settle_others)
+    replica.notifier.start()
+    try:
+        replica.write({"rollout": rollout()})
+        for _ in range(1000):
+            if replica.sink.told:
+                break
+            replica.notifier._ending.wait(0.01)
+    finally:
+        replica.notifier.stop(5)
+    assert replica.sink.ids == ["r1/Started"]
 
 
 def test_another_leaders_write_is_merged(first: Replica) -> None:

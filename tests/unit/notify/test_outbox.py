@@ -162,6 +162,12 @@ def test_two_documents_are_merged() -> None:
     assert sorted(waiting(ours)) == ["r1", "r2"]
 
 
+def _holding(**changes: object) -> str:
+    """Return a document whose pending moment has a member of another type."""
+    entry = {"moment": moment().kept() | changes, "sinks": ["chat"]}
+    return json.dumps({"version": 1, "since": 0, "recent": {}, "standing": [], "pending": [entry]})
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -171,6 +177,9 @@ def test_two_documents_are_merged() -> None:
         '{"version": 2}',
         '{"version": 1, "since": 0, "recent": [], "standing": [], "pending": []}',
         '{"version": 1, "since": 0, "recent": {}, "standing": [], "pending": [{"moment": {"key": ["Pod"]}}]}',
+        '{"version": 1, "since": 0, "recent": {"a": null}, "standing": [], "pending": []}',
+        _holding(at="yesterday"),
+        _holding(id=7),
     ],
 )
 def test_what_is_no_outbox_is_refused_and_changes_nothing(text: str) -> None:
