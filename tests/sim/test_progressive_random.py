@@ -94,6 +94,7 @@ def test_the_observer_sees_tasks_that_go_under_weight(monkeypatch: pytest.Monkey
     apply(web("web:2", strategy=THREE_STEPS))(universe)
     universe.settle(lambda: at_step(1)(universe))
     monkeypatch.setattr(rollback, "gone", lambda *_: True)
+    monkeypatch.setattr(rollback, "_drained", lambda *_: True)
     monkeypatch.setattr(rollback, "rolling_back", lambda work: work.enter("CleaningUp", verified_at=0.0))
     monkeypatch.setitem(machine._STAGES, "RollingBack", rollback.rolling_back)  # type: ignore[arg-type]
     monkeypatch.setattr(rollback.proof, "await_proof", lambda *_, **__: 0.0)
