@@ -36,6 +36,20 @@ def test_a_field_without_a_place_is_found(tmp_path: Path) -> None:
 def test_the_schema_has_every_field_that_is_written(desk: Desk) -> None:
     """All that can happen to a Deployment writes all fields; none is pruned."""
     world = desk.world
+    # With a name whose entries ECS keeps, and without it again.
+    routed = desk.route()
+    routed["spec"]["discovery"] = {
+        "mode": "ECS",
+        "backendRef": {"name": "web", "port": "http"},
+        "serviceName": "web",
+        "namespaceRef": {
+            "name": f"{desk.namespace}.internal",
+            "create": {"type": "DNS_PRIVATE", "vpc": desk.aws.estate["vpcId"]},
+        },
+        "dns": {"records": [{"type": "A", "ttlSeconds": 1}]},
+    }
+    desk.apply_and_wait(desk.deployment(), routed)
+    until(lambda: desk.status(DEPLOYMENT).get("registries"), "ECS keeps the entries")
     desk.apply_and_wait(desk.deployment(), desk.route())
     broken = desk.deployment(image="2.0.0")
     broken["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "SANDBOX_EXIT", "value": "1"}]
