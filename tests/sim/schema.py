@@ -11,12 +11,13 @@ import yaml
 from jsonschema import Draft202012Validator
 
 CRDS = Path(__file__).resolve().parents[2] / "crds"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast; each worker reads 200 KB of it
 
 
 @functools.cache
 def _validator(kind: str) -> Draft202012Validator:
     for path in sorted(CRDS.glob("*.yaml")):
-        crd = yaml.safe_load(path.read_text(encoding="utf-8"))
+        crd = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
         if crd["spec"]["names"]["kind"] == kind:
             schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
             return Draft202012Validator(_strict(schema["properties"]["status"]))

@@ -8,6 +8,7 @@ fractions, because steps are timed by them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
@@ -188,6 +189,7 @@ def _read(name: str, value: Any) -> Any:  # noqa: ANN401 - members of the machin
     return tuple(value) if isinstance(value, list) else value
 
 
+@functools.cache
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
