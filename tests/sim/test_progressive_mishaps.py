@@ -206,7 +206,7 @@ def test_nothing_goes_forward_while_ecs_cannot_be_read() -> None:
 
 
 def test_a_source_of_unknown_health_gets_its_requests_back_when_its_tasks_run() -> None:
-    """Without DescribeTargetHealth the rollback waits half a minute for it, and goes by running tasks then."""
+    """Without DescribeTargetHealth the rollback waits half a minute, and goes by running tasks then."""
     universe = half()
     universe.fault(kind="error", operation="DescribeTargetHealth", status=500, code="InternalFailure")
     universe.run(5)

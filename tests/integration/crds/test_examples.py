@@ -13,7 +13,7 @@ from sluice_sandbox.controlplane.cluster import Cluster
 pytestmark = pytest.mark.integration
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
-FILES = sorted(file for file in EXAMPLES.rglob("*.yaml") if "aws-events" not in file.parts)  # CloudFormation's
+FILES = sorted(file for file in EXAMPLES.rglob("*.yaml") if "aws-events" not in file.parts)
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.name for file in FILES])
