@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from sluice.controllers.discovery_others import http_name, with_holders
 from sluice.controllers.discovery_slots import MOVING_AGE, SEEN_AGE, Backend, Pace, SlotLooks
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext
@@ -118,6 +119,14 @@ class DiscoveryLooks:
         )
         backends = self._backends(place, around)
         slots = read(lambda: self._slots.look(context, backends, pace=around.pace, deleting=place.deleting))
+        tasks = slots[0] if slots else None
+        if tasks and memory.leaving:
+            names, about = [backend.name for backend in backends], tasks
+            tasks = read(
+                lambda: with_holders(
+                    self._world, context, around.key, about, backends=names, age=around.pace.age(SEEN_AGE)
+                )
+            )
         facts = self._of_backend(place, around)
         return Seen(
             facts=replace(
@@ -127,7 +136,7 @@ class DiscoveryLooks:
                 registered=registered,
                 discovered=discovered,
                 operations={name: _operation(found) for name, found in (operations or {}).items()},
-                tasks=slots[0] if slots else None,
+                tasks=tasks,
                 slots=slots[1] if slots else None,
                 aliases=self._aliases(place, around),
                 deleting=place.deleting,
@@ -196,7 +205,7 @@ class DiscoveryLooks:
         cloud_map = self._world.facts.cloud_map
         seen = cloud_map.discovered(
             context,
-            namespace=_http_name(namespace),
+            namespace=http_name(namespace),
             service=service["Name"],
             max_age=around.pace.age(SEEN_AGE),
         )
@@ -256,11 +265,6 @@ class DiscoveryLooks:
             for found in balancers
             if found
         )
-
-
-def _http_name(namespace: Object) -> str:
-    properties = namespace.get("Properties") or {}
-    return str((properties.get("HttpProperties") or {}).get("HttpName") or namespace["Name"])
 
 
 def _namespace_facts(found: Object) -> NamespaceFacts:

@@ -13,6 +13,8 @@ from typing import Final, Literal
 
 from sluice.model.traffic import Traffic
 
+Held = Literal["", "leaving", "answering"]
+"""What another route's name does with a task: nothing (any more), on its way out of it, answers with it."""
 Mode = Literal["Tasks", "Alias", "ECS"]
 NamespaceType = Literal["HTTP", "DNS_PRIVATE", "DNS_PUBLIC"]
 RoutingPolicy = Literal["MULTIVALUE", "WEIGHTED"]
@@ -153,6 +155,8 @@ class SeenTask:
     backend: str = ""
     """Deployment that it belongs to; '' is the intent's. Those of the backend that the route had before are
     given along, so that they leave in order and not as if they were gone."""
+    held: Held = ""
+    """By another route's name of the same Deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

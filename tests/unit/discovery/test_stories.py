@@ -240,6 +240,24 @@ def test_a_renewal_unsettles_nothing_and_a_protection_that_was_lost_does() -> No
     assert not world.plan().settled
 
 
+@pytest.mark.parametrize("protected", [False, True], ids=["protection", "renewal"])
+def test_what_ecs_refuses_to_protect_is_waited_for_by_nobody(*, protected: bool) -> None:
+    """A name settles, so that a Deployment may begin its next update, and asks ever more seldom."""
+    world = running_world(3)
+    victim = next(iter(world.tasks.values()))
+    world.refused.add(victim.id)
+    victim.protected_until = world.now + 900 if protected else 0.0
+    before = len(world.calls)
+    world.run(1200.0)
+    assert world.plan().settled
+    assert not world.plan().problem
+    assert len(world.calls) - before <= 12
+    world.refused.clear()
+    world.run(320.0)
+    assert victim.protected_until > world.now
+    assert "failing" not in world.status
+
+
 def test_a_deployment_has_no_more_protected_tasks_than_desired() -> None:
     """ECS would refuse it (DEPLOYMENT_BLOCKED): new ones are protected as old ones are given back."""
     world = running_world(4)

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jmespath  # type: ignore[import-untyped]  # comes with boto3, without types
+
 from sluice.apply.executor import resolved
 from sluice.model.actions import Action
 from sluice.model.discovery import (
@@ -99,6 +101,8 @@ class World(CloudMap):
     generation: int = 1
     calls: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    """Ids of tasks that ECS does not protect, for reasons of its own."""
     dead_answers: int = 0
     unprotected: int = 0
     """Tasks that ECS ended although they answered, because no more could be protected."""
@@ -194,8 +198,7 @@ class World(CloudMap):
             case "UpdateInstanceCustomHealthStatus":
                 return self.set_health(params)
             case "UpdateTaskProtection":
-                self._protect(params)
-                return {}
+                return {"failures": self._protect(params)}
             case "CreateService":
                 self.create_service(params)
                 assert self.service
@@ -214,21 +217,25 @@ class World(CloudMap):
             return self.submit("namespace", lambda: self.create_namespace(params))
         raise AssertionError(action.operation)
 
-    def _protect(self, params: Mapping[str, Any]) -> None:
+    def _protect(self, params: Mapping[str, Any]) -> list[dict[str, str]]:
         assert 1 <= len(params["tasks"]) <= 10
         until = self.now + 60 * params["expiresInMinutes"] if params["protectionEnabled"] else 0.0
+        failures = []
         for arn in params["tasks"]:
             task = self.tasks.get(arn.rsplit("/", 1)[-1])
             if task is None or task.stopping:
+                failures.append({"arn": arn, "reason": "TASK_NOT_VALID"})
                 continue
             held = sum(
                 other.protected_until > self.now and other is not task
                 for other in self.tasks.values()
                 if other.slot == task.slot
             )
-            if until and held + 1 > self.services[task.slot].desired:
-                continue  # DEPLOYMENT_BLOCKED
+            if until and (task.id in self.refused or held + 1 > self.services[task.slot].desired):
+                failures.append({"arn": arn, "reason": "DEPLOYMENT_BLOCKED"})
+                continue
             task.protected_until = until
+        return failures
 
     # -------------------------------------------------------------- controller
 
@@ -322,7 +329,7 @@ class World(CloudMap):
                 if refused.args[0] not in action.already:
                     raise AssertionError((action, refused)) from refused
                 continue
-            outputs |= {name: _path(answer, path) for name, path in action.outputs.items()}
+            outputs |= {name: jmespath.search(path, answer) for name, path in action.outputs.items()}
         if dies_after is None and not loses_answer:
             self.status = absorb(planned.memory, planned, outputs).write()
         return planned
@@ -372,15 +379,6 @@ class World(CloudMap):
             for task in self.tasks.values()
             if task.slot == slot and not task.stopping and deployment in ("", task.deployment)
         }
-
-
-def _path(answer: Mapping[str, Any], path: str) -> Any:
-    if path == "`true`":
-        return True
-    value: Any = answer
-    for part in path.split("."):
-        value = value[part]
-    return value
 
 
 def running_world(desired: int = 3, **changes: Any) -> World:

@@ -38,6 +38,10 @@ GROUPS: Final = 100
 """Groups of one time each in a status; the CRD takes twice as many, which `absorb` may make of them."""
 _GRAINS: Final = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86_400.0)
 """Seconds to which times are rounded up where there would be more groups."""
+PROTECTION: Final = "protect:"
+"""Before the short id of a task that ECS refuses to protect, among what fails."""
+LONGEST: Final = 2_000
+"""Characters of AWS's words that are kept; the CRD takes 4,096."""
 _ACCESS: Final = "ACCESS_DENIED"
 
 
@@ -126,10 +130,14 @@ class Ledger:
         return bool(effect) or age > LATE
 
     def _fail(self, target: str, error: str) -> None:
+        self.attempt(target)
+        self.failure = error[:LONGEST]
+
+    def attempt(self, target: str) -> None:
+        """Let a target's next attempt wait longer than the one before, until something succeeds."""
         count = self.failing.get(target, (0, 0.0))[0] + 1
         wait = min(FIRST_RETRY * 2 ** min(count - 1, 10), LAST_RETRY)
         self.failing[target] = (count, self.now + wait)
-        self.failure = error
 
     def waits(self, target: str) -> bool:
         """Tell whether a target's next attempt has to wait, and see to it that somebody looks then."""
@@ -150,7 +158,11 @@ class Ledger:
     def stuck(self) -> tuple[str, str] | None:
         """Return reason and text of what keeps failing or does not end; None where all goes well."""
         late = [one for one in self.operations.values() if one.id and self.now - one.since > OVERDUE]
-        worst = [name for name, (count, _) in self.failing.items() if count >= TOLD_AFTER]
+        worst = [
+            name
+            for name, (count, _) in self.failing.items()
+            if count >= TOLD_AFTER and not name.startswith(PROTECTION)
+        ]
         if late and not worst:
             text = (
                 f"{len(late)} operations of Cloud Map are under way for more than ten minutes: {late[0].id}"

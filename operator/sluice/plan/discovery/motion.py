@@ -24,7 +24,7 @@ from sluice.model.discovery import Health, SeenTask, ServiceFacts
 from sluice.plan.discovery import writes
 from sluice.plan.discovery.entries import Entry, differences, instance_id, is_alias
 from sluice.plan.discovery.guard import Guard
-from sluice.plan.discovery.ledger import LATE, Ledger
+from sluice.plan.discovery.ledger import LATE, PROTECTION, Ledger
 from sluice.plan.discovery.memory import short
 from sluice.plan.discovery.wanted import Answering, Wanted
 
@@ -39,7 +39,8 @@ HEALTH_PATIENCE: Final = 60.0
 GONE_PATIENCE: Final = 10.0
 """Seconds for which a task must not be found before its entry is deregistered: lists of tasks can be late."""
 EXIT_PATIENCE: Final = 120.0
-"""Seconds after which a task no longer waits for an entry that AWS does not let go, once nobody wants it."""
+"""Seconds after which a task no longer waits for an entry that AWS does not let go, once nobody wants it,
+nor for another name that keeps it."""
 LOOK_AGAIN: Final = 2.0
 """Seconds until the next look while something is under way."""
 
@@ -127,7 +128,7 @@ class Motion:
         """Forget the failures of what nobody wants any more and is not there."""
         concerned = {short(name) for name in (*self.wanted.entries, *self.answering.ours)}
         for name in self.ledger.failing.keys() - concerned - self.ledger.operations.keys():
-            if name not in ("namespace", "service"):
+            if name not in ("namespace", "service") and not name.startswith(PROTECTION):
                 del self.ledger.failing[name]
 
     def _task(self, instance: str) -> SeenTask | None:
@@ -200,7 +201,8 @@ class Motion:
 
     def _window(self) -> int:
         """Return how many operations may be under way: fewer while many of them fail."""
-        return max(5, WINDOW - len(self.ledger.failing))
+        failing = sum(not name.startswith(PROTECTION) for name in self.ledger.failing)
+        return max(5, WINDOW - failing)
 
     def _has_custom_health(self) -> bool:
         return self.service is not None and self.service.custom_health
@@ -418,12 +420,23 @@ class Motion:
         task = self._task(instance)
         if task is None:
             self._soon()
+        elif task.held == "answering" and instance not in self.wanted.departing:
+            del self.ledger.stages[short(instance)]  # it is the other name's, which gives it back
         elif task.protected_until > self.ledger.now and not self.keep_protected:
             self._soon()
-            if not self._waits_for_others(instance):
+            if not (self._waits_for_others(instance) or self._is_held(instance, task)):
                 self._give_back(instance, reason="its entry has left")
         elif instance not in self.wanted.departing:
             del self.ledger.stages[short(instance)]
+
+    def _is_held(self, instance: str, task: SeenTask) -> bool:
+        """Tell whether clients of another name may still be sent to a task.
+
+        One that answers with it and does not let it go is waited for only so long: it may have chosen
+        another one.
+        """
+        late = self.ledger.since(short(instance)) + EXIT_PATIENCE
+        return task.held == "leaving" or (task.held == "answering" and self.ledger.now < late)
 
     def _give_back(self, instance: str, *, reason: str) -> None:
         task = self._task(instance)

@@ -50,6 +50,8 @@ class DiscoveryPlan:
     """Acknowledges `facts.traffic`; it is in `memory` already."""
     finished: bool = False
     """Deleting: nothing of ours is left."""
+    now: float = 0.0
+    """When it was made, epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ def outcome(case: Case, place: Place, motion: Motion | None, ledger: Ledger) -> 
         progress="" if settled or problem else _progress(memory, motion),
         proof=proof,
         finished=place.finished,
+        now=ledger.now,
     )
 
 
@@ -153,7 +156,7 @@ def _protection(case: Case, motion: Motion | None, ledger: Ledger) -> Protection
         needed=needed,
         departing=motion.wanted.departing,
         wishes={wish.slot: wish for wish in facts.slots or ()},
-        now=ledger.now,
+        ledger=ledger,
     )
 
 

@@ -34,16 +34,17 @@ from typing import Any, Final
 
 from sluice.model.discovery import DiscoveryFacts, DiscoveryIntent
 from sluice.model.keys import Key
-from sluice.plan.discovery.entries import is_alias, is_claimed
+from sluice.plan.discovery.entries import instance_id, is_alias, is_claimed
 from sluice.plan.discovery.guard import Guard
-from sluice.plan.discovery.ledger import Ledger
+from sluice.plan.discovery.ledger import PROTECTION, Ledger
 from sluice.plan.discovery.look import effects, is_being_removed, look
-from sluice.plan.discovery.memory import Leaving, Memory, Stage
+from sluice.plan.discovery.memory import Leaving, Memory, Stage, short
 from sluice.plan.discovery.motion import Motion, task_instances
 from sluice.plan.discovery.outcome import Case, DiscoveryPlan, outcome, some
 from sluice.plan.discovery.place import Place, decide_place, remove_place
 from sluice.plan.discovery.problem import Problem
 from sluice.plan.discovery.wanted import Answering, Scene, Wanted, keep, wanted
+from sluice.plan.discovery.writes import REFUSED
 
 __all__ = ["DiscoveryPlan", "absorb", "plan_discovery"]
 
@@ -188,7 +189,7 @@ def absorb(memory: Memory, plan: DiscoveryPlan, outputs: Mapping[str, Any]) -> M
 
     `outputs` are those of the actions that took place, also where a later one failed.
     """
-    del plan  # outputs name what they are about
+    memory = _refused(memory, plan, outputs)
     stages: dict[tuple[Stage, float], list[str]] = {}
     for group in memory.leaving:
         for name in group.instances:
@@ -209,3 +210,14 @@ def absorb(memory: Memory, plan: DiscoveryPlan, outputs: Mapping[str, Any]) -> M
         service_id=outputs.get("service-id") or memory.service_id,
         registry_arn=arn if arn and memory.mode == "ECS" else memory.registry_arn,
     )
+
+
+def _refused(memory: Memory, plan: DiscoveryPlan, outputs: Mapping[str, Any]) -> Memory:
+    """Return `memory` with the tasks that ECS refused to protect: they are asked for again later."""
+    arns = [arn for name, found in outputs.items() if name.startswith(REFUSED) for arn in found]
+    if not arns:
+        return memory
+    ledger = Ledger.of(memory, now=plan.now)
+    for arn in arns:
+        ledger.attempt(PROTECTION + short(instance_id(arn.rsplit("/", 1)[-1])))
+    return ledger.close(memory)

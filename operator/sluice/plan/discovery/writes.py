@@ -8,6 +8,7 @@ Outputs are named by what they tell about; `planner.absorb` reads them:
 |                    | `namespace` or `service`                                          |
 | `health:<name>`    | true: the custom health was accepted                              |
 | `service-id`, `service-arn` | of the service that was made                             |
+| `refused:<task>`   | ARNs of tasks that ECS does not protect, of a call with this one  |
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _CREATE: Final = {
     "DNS_PRIVATE": "CreatePrivateDnsNamespace",
     "DNS_PUBLIC": "CreatePublicDnsNamespace",
 }
+REFUSED: Final = "refused:"
 _ANSWERED: Final = "`true`"
 """JMESPath for "there was an answer": UpdateInstanceCustomHealthStatus has an empty one."""
 
@@ -241,6 +243,7 @@ def protect(tasks: Sequence[SeenTask], *, enabled: bool, reason: str) -> list[Ac
             },
             subject=f"{len(some)} task{'s' if len(some) > 1 else ''} in cluster {cluster}",
             reason=reason,
+            outputs={f"{REFUSED}{some[0].id}": "failures[].arn || `[]`"} if enabled else {},
             independent=not enabled,
         )
         for cluster, members in sorted(clusters.items())
