@@ -54,6 +54,10 @@ STALLED_REASONS: Final = frozenset(
     }
 )
 
+LONGEST: Final = 8_000
+"""Characters of a condition's message. The API server takes 32,768 (metav1.Condition) and refuses the whole
+status beyond; messages put together from many answers of AWS can be as long."""
+
 
 def timestamp(now: float) -> str:
     """Return `now` (epoch seconds) as Kubernetes writes times: RFC 3339, UTC, whole seconds."""
@@ -99,7 +103,7 @@ def conditions(
                 "type": kind,
                 "status": status,
                 "reason": why,
-                "message": text,
+                "message": text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…",
                 "observedGeneration": generation,
                 "lastTransitionTime": since,
             }

@@ -8,14 +8,15 @@ document needs no entry per object. It says
 - `pending`: moments with the sinks that have not got them.
 
 A document that is some seconds old makes some moments be told twice, with the same id; it never loses one.
-At most `PER_SINK` moments wait for a sink: more, and the oldest are given up. Thread-safe.
+At most `PER_SINK` moments wait for a sink: more, and the oldest are given up of the namespace that has most
+of them, so that one that is restless costs no other its news. Thread-safe.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -236,9 +237,12 @@ class Outbox:
 
     def _append(self, sink: str, moment: Moment) -> None:
         waiting = self._queues[sink].waiting
-        if len(waiting) >= PER_SINK:
-            self._give_up(sink, waiting.popleft(), "dropped")
         waiting.append(moment)
+        if len(waiting) > PER_SINK:
+            loudest = Counter(entry.key.namespace for entry in waiting).most_common(1)[0][0]
+            oldest = next(entry for entry in waiting if entry.key.namespace == loudest)
+            waiting.remove(oldest)
+            self._give_up(sink, oldest, "dropped")
 
     def _give_up(self, sink: str, moment: Moment, why: Lost) -> None:
         self.version += 1

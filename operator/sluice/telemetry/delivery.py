@@ -41,6 +41,9 @@ RESTORE_BUCKETS: Final = (1, 10, 30, 60, 180, 600, 1800, 3600, 4 * 3600, 24 * 36
 MOST_TEAMS: Final = 200
 """Values of the team label that have series of their own; later ones are counted together."""
 OTHER_TEAMS: Final = "(other)"
+MOST_SERIES: Final = 1_000
+"""Pairs of namespace and team that have series of their own: namespaces may come and go with each branch of a
+repository, and counters of those that went can't be taken away without falsifying sums."""
 _LONGEST: Final = 365 * 86400.0  # a commit older than a year is a default that nobody changed
 _log = logger(__name__)
 
@@ -56,6 +59,7 @@ class DeliveryMetrics:
         self._team = team
         self._lock = threading.Lock()
         self._teams: set[str] = set()
+        self._pairs: set[tuple[str, str]] = set()
         self._commits: Remembered[Key, tuple[str, str]] = Remembered()
         self._delivered: Remembered[Key, str] = Remembered()
         whose = ["namespace", "team"]
@@ -104,7 +108,7 @@ class DeliveryMetrics:
             self._commits[key] = (id_, _annotated(obj))
 
     def _count(self, key: Key, obj: Raw, over: Ended) -> None:
-        whose = (key.namespace, self._bounded(self._team(obj)))
+        whose = self._paired(key.namespace, self._bounded(self._team(obj)))
         exemplar = of_rollout(over.id)
         if not over.way_back:
             self.deployments.labels(*whose, over.outcome).inc(exemplar=exemplar)
@@ -142,6 +146,13 @@ class DeliveryMetrics:
             self._teams.add(team)
             return team
         return OTHER_TEAMS
+
+    def _paired(self, namespace: str, team: str) -> tuple[str, str]:
+        pair = (namespace, team)
+        if pair in self._pairs or len(self._pairs) < MOST_SERIES:
+            self._pairs.add(pair)
+            return pair
+        return OTHER_TEAMS, team
 
 
 def _undoes_a_success(over: Ended) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from sluice.api.v1alpha1.status import DeploymentStatus, ServiceRouteStatus
-from sluice.model.conditions import conditions
+from sluice.model.conditions import LONGEST, conditions
 from sluice.model.discovery import DiscoveryProof
 from sluice.model.traffic import HeaderRoute, SlotTarget, Traffic
 from sluice.plan.deployment.history import entry
@@ -170,3 +170,12 @@ def test_a_full_discovery_status_is_in_the_schema() -> None:
     parsed = ServiceRouteStatus.model_validate(status)
     assert parsed.model_dump(by_alias=True, exclude_none=True) == status
     assert Memory.read(status["discovery"]) == dataclasses.replace(place, left=(place,))
+
+
+def test_no_message_is_longer_than_the_api_server_takes() -> None:
+    """A hundred refusals of AWS in one message must not cost the whole status."""
+    for condition in conditions(
+        ready=False, reason="AccessDenied", message="x" * 100_000, generation=1, now=NOW, warnings="y" * 9_000
+    ):
+        assert len(condition["message"]) == LONGEST < 32_768
+        assert condition["message"].endswith("x…" if condition["type"] != "Warnings" else "y…")

@@ -181,3 +181,13 @@ def test_the_api_server_takes_twice_the_groups() -> None:
     version = schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     discovery = version["properties"]["status"]["properties"]["discovery"]["properties"]
     assert {discovery[name]["maxItems"] for name in ("leaving", "failing")} == {2 * GROUPS}
+
+
+def test_awss_words_about_a_failure_fit_into_a_status() -> None:
+    """Route 53 lists every record that it refuses; the API server takes 4,096 characters of it."""
+    ledger = Ledger.of(
+        Memory(operations=(Pending(kind="register", target="a", id="op", since=NOW),)), now=NOW
+    )
+    told = Operation(id="op", status="FAIL", error="InvalidChangeBatch: " + "x" * 10_000)
+    ledger.track({"op": told}, has=lambda _pending: False)
+    assert len(ledger.close(Memory()).failure) <= 4_096

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.model.keys import DEPLOYMENT, Key
 from sluice.notify.moment import Moment
 from sluice.notify.outbox import LARGEST, PER_SINK, SLACK, Outbox
 from unit.notify.told import NOW, moment
@@ -129,6 +130,18 @@ def test_a_full_queue_gives_up_its_oldest() -> None:
     assert lost == [("chat", "r0", "dropped")]
     assert box.states()["pager"].pending == 1
     assert box.states()["chat"].pending == PER_SINK
+
+
+def test_a_restless_namespace_costs_no_other_its_news() -> None:
+    """Whoever floods a sink that many share loses news of his own."""
+    lost: list[tuple[str, str, str]] = []
+    box = outbox("chat", lost=lost)
+    quiet = dataclasses.replace(moment(0), key=Key(DEPLOYMENT, "pay", "ledger"))
+    box.accept(quiet, ["chat"], now=NOW)
+    for number in range(1, PER_SINK + 6):
+        box.accept(moment(number), ["chat"], now=NOW)
+    assert lost == [("chat", f"r{number}", "dropped") for number in range(1, 7)]
+    assert box.head("chat", now=NOW, timeout=0) == quiet
 
 
 def test_a_refused_moment_goes_behind() -> None:

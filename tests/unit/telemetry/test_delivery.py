@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from sluice.model.conditions import timestamp
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
-from sluice.telemetry.delivery import COMMIT_TIME, MOST_TEAMS, OTHER_TEAMS, DeliveryMetrics
+from sluice.telemetry.delivery import COMMIT_TIME, MOST_SERIES, MOST_TEAMS, OTHER_TEAMS, DeliveryMetrics
 
 WEB = Key(DEPLOYMENT, "shop", "web")
 NOW = 1_800_000_000.0
@@ -183,6 +183,15 @@ def test_teams_are_bounded(desk: Desk) -> None:
     for number in range(MOST_TEAMS + 5):
         desk.end(entry("Succeeded"), OLD, team=f"t{number}")
     labels = {"namespace": "shop", "team": OTHER_TEAMS, "outcome": "Succeeded"}
+    assert desk.registry.get_sample_value("sluice_delivery_deployments_total", labels) == 5
+
+
+def test_namespaces_that_come_and_go_are_bounded(desk: Desk) -> None:
+    """One for each branch of a repository does not fill Prometheus: later ones are counted together."""
+    for number in range(MOST_SERIES + 5):
+        key = Key(DEPLOYMENT, f"branch-{number}", "web")
+        desk.metrics.written(key, obj(OLD), obj(entry("Succeeded"), OLD))
+    labels = {"namespace": OTHER_TEAMS, "team": "pay", "outcome": "Succeeded"}
     assert desk.registry.get_sample_value("sluice_delivery_deployments_total", labels) == 5
 
 
