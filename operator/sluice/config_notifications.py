@@ -176,8 +176,15 @@ class NotificationSettings(Section):
 
 
 def withheld(shown: dict[str, Any]) -> None:
-    """Take the values of headers out of dumped `NotificationSettings`: one may be a secret all the same."""
+    """Take out of dumped `NotificationSettings` what may be a secret all the same.
+
+    Values of headers, and the paths of URLs: whoever knows a chat's may write there.
+    """
     for sink in shown["sinks"]:
+        for web in filter(None, (sink["slack"], sink["webhook"])):
+            scheme, found, rest = web["url"].partition("://")
+            host, path, _ = rest.partition("/")
+            web["url"] = f"{scheme}{found}{host}{path}{_WITHHELD if path else ''}"
         for header in (sink["webhook"] or {}).get("headers") or ():
             header["value"] = _WITHHELD if header["value"] else ""
 

@@ -91,7 +91,11 @@ class HttpClient:
         encoded = ((found or {}).get("data") or {}).get(reference["key"])
         if encoded is None:
             raise NoReply(f"Secret {reference['name']} has no key {reference['key']}")
-        return base64.b64decode(encoded).decode().strip()
+        try:
+            return base64.b64decode(encoded).decode().strip()
+        except ValueError:
+            # Without the cause: its text may hold a piece of the value.
+            raise NoReply(f"key {reference['key']} of Secret {reference['name']} is no text") from None
 
     def _trust(self, namespace: str, tls: Mapping[str, Any]) -> dict[str, Any]:
         if tls.get("insecureSkipVerify"):

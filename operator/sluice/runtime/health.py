@@ -4,7 +4,8 @@
   no due key is stuck. It says nothing of AWS: an outage there is no reason to restart.
 - `/readyz` says whether this replica could lead: the store is complete and the watch lives. A standby is
   ready too.
-- `/metrics` is the registry in Prometheus' text format (or OpenMetrics when asked for).
+- `/metrics` is the registry in Prometheus' text format (or OpenMetrics when asked for). One scrape at a time:
+  ten thousand objects take more than half a second of the interpreter, which the passes need, too.
 
 kopf's own liveness endpoint proves only that its task lives; it is not used.
 """
@@ -27,6 +28,8 @@ Check = Callable[[], str]
 
 _log = logger(__name__)
 _JSON: Final = "application/json"
+SCRAPE_PATIENCE: Final = 5.0
+"""Seconds that a scrape waits for those before it."""
 
 
 class HealthServer:
@@ -75,6 +78,8 @@ def within(measure: Callable[[], float], limit: float, what: str) -> Check:
 def _handler(
     registry: CollectorRegistry, checks: Mapping[str, Mapping[str, Check]]
 ) -> type[BaseHTTPRequestHandler]:
+    scraping = threading.Lock()
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 10.0  # a client that says nothing does not keep a thread
@@ -82,12 +87,7 @@ def _handler(
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             if path == "/metrics":
-                found = expose(
-                    registry,
-                    accept=self.headers.get("Accept", ""),
-                    accept_encoding=self.headers.get("Accept-Encoding", ""),
-                )
-                self._answer(200, found.content_type, found.body, encoding=found.encoding)
+                self._scrape()
             elif path in checks:
                 said = {name: check() for name, check in checks[path].items()}
                 wrong = {name: text for name, text in said.items() if text}
@@ -98,6 +98,20 @@ def _handler(
                 self._answer(503 if wrong else 200, _JSON, json.dumps(body).encode())
             else:
                 self._answer(404, "text/plain", b"not found; try /healthz, /readyz, /metrics\n")
+
+        def _scrape(self) -> None:
+            if not scraping.acquire(timeout=SCRAPE_PATIENCE):
+                self._answer(503, "text/plain", b"other scrapes are under way; try again later\n")
+                return
+            try:
+                found = expose(
+                    registry,
+                    accept=self.headers.get("Accept", ""),
+                    accept_encoding=self.headers.get("Accept-Encoding", ""),
+                )
+            finally:
+                scraping.release()
+            self._answer(200, found.content_type, found.body, encoding=found.encoding)
 
         def _answer(self, code: int, content_type: str, body: bytes, *, encoding: str = "") -> None:
             self.send_response(code)

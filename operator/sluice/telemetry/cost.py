@@ -204,4 +204,4 @@ def _architecture(spec: Raw) -> str:
 
 
 def _whole(value: Any) -> float | None:  # noqa: ANN401 - raw JSON
-    return float(value) if isinstance(value, str) and value.isdigit() else number(value)
+    return float(value) if isinstance(value, str) and value.isdecimal() else number(value)

@@ -119,6 +119,21 @@ def test_header_values_are_not_shown(tmp_path: Path) -> None:
     assert (first["value"], second["value"]) == ("(set)", "")
 
 
+@pytest.mark.parametrize("kind", ["slack", "webhook"])
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/hush", "https://hooks.slack.com/(set)"),
+        ("http://chat.example.com:8080", "http://chat.example.com:8080"),
+    ],
+    ids=["path", "host"],
+)
+def test_paths_of_urls_are_not_shown(tmp_path: Path, kind: str, url: str, expected: str) -> None:
+    """Whoever knows a chat's may write there; the host is enough to find a mistake."""
+    shown = loaded(tmp_path, **sink(**{kind: {"url": url}})).shown()["notifications"]
+    assert shown["sinks"][0][kind]["url"] == expected
+
+
 @pytest.mark.parametrize(
     "url",
     [

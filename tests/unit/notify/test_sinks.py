@@ -139,6 +139,10 @@ def test_a_secret_that_is_missing_or_unreadable_is_waited_for() -> None:
     with pytest.raises(SinkFailure, match="Secret nowhere has no key url") as caught:
         webhook(Target(url_secret={"name": "nowhere", "key": "url"})).send(FULL)
     assert caught.value.kind == "busy"
+    binary = Secrets(url=base64.b64encode(b"https://a.example.com/\xff").decode())
+    with pytest.raises(SinkFailure, match="key url of Secret s is no text") as caught:
+        webhook(Target(url_secret={"name": "s", "key": "url"}), secrets=binary).send(FULL)
+    assert caught.value.kind == "busy"
 
     class Away:
         def secret(self, _namespace: str, _name: str) -> Mapping[str, Any]:

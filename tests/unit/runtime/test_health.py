@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import urllib3
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from sluice.runtime.health import HealthServer, within
 
@@ -101,3 +105,42 @@ def test_exemplars_are_for_those_who_know_them(url: str, accept: str, content: s
 def test_unknown_paths(url: str) -> None:
     """Anything else is 404."""
     assert get(f"{url}/other")[0] == 404
+
+
+class Held(Collector):
+    """A collector that takes as long as a test wants."""
+
+    def __init__(self) -> None:
+        """Be quick to begin with."""
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def collect(self) -> Iterable[Metric]:
+        """Return nothing, once it may go on."""
+        self.begun.set()
+        assert self.go_on.wait(10)
+        return ()
+
+
+def test_scrapes_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at once would take the interpreter from the passes; probes wait for nobody."""
+    monkeypatch.setattr("sluice.runtime.health.SCRAPE_PATIENCE", 0.05)
+    registry, held = CollectorRegistry(), Held()
+    registry.register(held)
+    held.begun.clear()
+    held.go_on.clear()
+    server = HealthServer(address="127.0.0.1", port=0, registry=registry, checks={"/healthz": {}})
+    server.start()
+    url = f"http://127.0.0.1:{server.port}"
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(get, f"{url}/metrics")
+            assert held.begun.wait(10)
+            assert get(f"{url}/metrics") == (503, b"other scrapes are under way; try again later\n")
+            assert get(f"{url}/healthz")[0] == 200
+            held.go_on.set()
+            assert first.result(10)[0] == 200
+        assert get(f"{url}/metrics")[0] == 200
+    finally:
+        held.go_on.set()
+        server.stop()
