@@ -1,7 +1,8 @@
 """One thread for each sink: takes what waits, sends it, backs off. A dead sink holds up nobody but itself.
 
 A sink that is `busy` gets the same moment again, so its order is kept, after 1 s doubling to 5 min. A moment
-that is `refused` goes behind the others and is given up after `TRIES`; what waits too long expires.
+that is `refused` goes behind the others and is given up after `TRIES`; what waits too long expires. Every
+`TRIES` times that a sink is busy for one moment it gets the next one: if it takes that, it was not the sink.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class Courier:
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
         self._failures = 0
         self._refusals: dict[str, int] = {}
+        self._stuck = ("", 0)
+        """The moment for which the sink was busy, and how many times in a row."""
+        self._suspect = ""
+        """The moment instead of which the sink took another one."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"notify-{sink.name}", daemon=True)
 
@@ -63,13 +68,14 @@ class Courier:
         moment = self._outbox.head(self._sink.name, now=self._clock.now(), timeout=timeout)
         if moment is None:
             return None
+        stuck, moment = moment, self._instead_of(moment)
         try:
             self._sink.send(moment)
         except SinkFailure as failure:
-            return self._failed(moment, failure)
+            return self._failed(moment, failure, stuck=stuck)
         except Exception as error:  # noqa: BLE001 - a defect in one sink must not end its thread
             _log.exception("notification_crashed", sink=self._sink.name, id=moment.id)
-            return self._failed(moment, SinkFailure(type(error).__name__, kind="refused"))
+            return self._failed(moment, SinkFailure(type(error).__name__, kind="refused"), stuck=stuck)
         self._outbox.done(self._sink.name, moment)
         self._refusals.pop(moment.id, None)
         self._count(moment, "delivered")
@@ -77,18 +83,28 @@ class Courier:
             _log.info("notification_sink_recovered", sink=self._sink.name, failures=self._failures)
         self._failures = 0
         _log.debug("notification_delivered", sink=self._sink.name, id=moment.id)
+        self._suspect = stuck.id if stuck != moment else ""
         return self._sink.pace
 
-    def _failed(self, moment: Moment, failure: SinkFailure) -> float:
+    def _instead_of(self, moment: Moment) -> Moment:
+        """Return the next moment where the sink is said to be busy for this one again and again."""
+        name, times = self._stuck
+        if name != moment.id or times % TRIES or self._suspect == name:
+            return moment
+        return self._outbox.after(self._sink.name, moment) or moment
+
+    def _failed(self, moment: Moment, failure: SinkFailure, *, stuck: Moment) -> float:
         sink = self._sink.name
         if failure.kind == "withheld":
             self._outbox.done(sink, moment)
             self._count(moment, "withheld")
             _log.info("notification_withheld", sink=sink, id=moment.id, detail=str(failure))
             return 0.0
-        if failure.kind == "refused":
+        if failure.kind == "refused" or moment.id == self._suspect:
+            self._suspect = ""
             return self._refused(moment, failure)
         self._count(moment, "failed")
+        self._stuck = (stuck.id, self._stuck[1] + 1 if self._stuck[0] == stuck.id else 1)
         self._failures += 1
         delay = self._back_off(self._failures, at_least=failure.retry_after)
         if self._failures == 1:  # once per outage; the metric counts the rest

@@ -116,6 +116,11 @@ class Outbox:
                 self._give_up(sink, waiting.popleft(), "expired")
             return waiting[0] if waiting and not self._closed else None
 
+    def after(self, sink: str, moment: Moment) -> Moment | None:
+        """Return the oldest moment for a sink but this one."""
+        with self._lock:
+            return next((other for other in self._queues[sink].waiting if other != moment), None)
+
     def done(self, sink: str, moment: Moment) -> None:
         """Take a moment out of a sink's queue: it was delivered, or is given up by the courier."""
         with self._lock:

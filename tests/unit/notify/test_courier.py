@@ -88,6 +88,43 @@ def test_a_dry_run_tells_nobody_and_keeps_nothing(desk: Desk) -> None:
     assert (desk.sink.told, desk.told("withheld")) == ([], 2)
 
 
+def test_one_moment_that_a_sink_cannot_take_holds_up_no_other(desk: Desk) -> None:
+    """It answers 500 to one and takes the others: that one goes behind, and is given up in the end."""
+    broken, sent = SinkFailure("answered 500", kind="busy"), desk.sink.send
+
+    def send(told: Moment) -> None:
+        if told == moment(1):
+            raise broken
+        sent(told)
+
+    desk.sink.send = send  # type: ignore[method-assign]
+    for _ in range(TRIES):
+        assert desk.sink.ids == []
+        assert (desk.courier.step() or 0) > 0
+    desk.courier.step()
+    assert desk.sink.ids == ["r2/Started"]
+    for number in range(3, 3 + TRIES):
+        desk.outbox.accept(moment(number), ["chat"], now=NOW)
+        for _ in range(TRIES + 3):
+            desk.courier.step()
+    assert desk.sink.ids == [f"r{number}/Started" for number in range(2, 3 + TRIES)]
+    assert desk.told("rejected") == 1
+    assert desk.courier.step() is None
+
+
+@pytest.mark.parametrize("failures", range(4 * TRIES))
+def test_a_dead_sink_that_comes_back_has_lost_nothing(desk: Desk, failures: int) -> None:
+    """Whenever it comes back: all are told, and at most two have changed places."""
+    desk.outbox.accept(moment(3), ["chat"], now=NOW)
+    desk.sink.answers = [SinkFailure("away", kind="busy")] * failures
+    while desk.courier.step() is not None:
+        pass
+    probed = failures > 0 and failures % TRIES == 0
+    order = ["r2", "r1", "r3"] if probed else ["r1", "r2", "r3"]
+    assert desk.sink.ids == [f"{name}/Started" for name in order]
+    assert desk.told("rejected") == 0
+
+
 def test_a_defect_of_a_sink_ends_no_thread(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """It counts as a refusal of this moment."""
     desk.sink.answers = [KeyError("defect")]
