@@ -50,6 +50,9 @@ from sluice.telemetry.log import logger
 
 OUTBOX_SUFFIX: Final = "-notifications"
 """Of the ConfigMap's name, after the Lease's."""
+SELDOMEST: Final = 2_700.0
+"""Seconds: no object at rest is looked at more seldom because events flow, whatever driftFactor says. After
+an hour without a look an alert says that nobody looks (SluiceObjectNotSynced)."""
 _SQS_PARTS: Final = 4  # sqs.<region>.amazonaws.com
 
 _log = logger(__name__)
@@ -118,7 +121,8 @@ class Duties:
 
     def stretch(self, key: Key) -> float:
         """Return by how much longer an object at rest may wait."""
-        return self._flow.stretch(key) if self._flow else 1.0
+        most = max(1.0, SELDOMEST / self._around.settings.drift_interval)
+        return min(self._flow.stretch(key), most) if self._flow else 1.0
 
 
 # Notifications

@@ -118,6 +118,23 @@ def test_both_duties_are_made_of_their_settings() -> None:
     assert recorder.reasons == ["DriftRepaired"]
 
 
+@pytest.mark.parametrize(
+    ("interval", "expected"), [("1m", 45), ("10m", 4.5), ("2h", 1)], ids=["minute", "ten", "hours"]
+)
+def test_nobody_is_forgotten_because_events_flow(interval: str, expected: float) -> None:
+    """After an hour without a look an alert says that nobody looks: no factor reaches that far."""
+    chosen = settings(driftInterval=interval, awsEvents={"queueUrl": QUEUE, "driftFactor": 60})
+    made, _, _ = composed(chosen)
+    arn = "arn:aws:ecs:eu-west-1:111122223333:service/prod/web-a1"
+    metadata = {"namespace": WEB.namespace, "name": WEB.name, "uid": "u", "resourceVersion": "1"}
+    made._around.store.put(WEB, {"metadata": metadata, "status": {"slots": [{"serviceArn": arn}]}})
+    flow = made._flow
+    assert flow is not None
+    flow.readable(yes=True)
+    flow.heard(Place("111122223333", "eu-west-1"))
+    assert made.stretch(WEB) == expected
+
+
 def test_sinks_in_aws_are_reached_where_they_are() -> None:
     """Account by name, Region by the ARN, else the operator's own."""
     made, _, _ = composed(settings(notifications={"sinks": SINKS}))
