@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sim.cluster import Cluster
 from sim.discovery_stories import named, rolling
 from sim.stories import apply
 from sim.test_discovery_routes import MAP, answers, begin
@@ -26,25 +27,38 @@ def test_a_name_at_rest_is_ready_for_hours_and_writes_nothing() -> None:
     assert 4 <= renewals <= 5
 
 
-def test_trouble_that_lasts_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While Cloud Map denies, every attempt leaves Stalled as it is: no alert ends, nobody is told again."""
-    universe = Universe(seed=3, hook=Crashes())
-    universe.fault("deny", service=MAP, operation="RegisterInstance")
-    apply(rolling(replicas=2), named(rules=True))(universe)
-    universe.settle(lambda: universe.reason(ROUTE) == "AccessDenied", within=300)
-    told = universe.status(ROUTE)["conditions"]
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The conditions of every status that is written."""
     seen: list[object] = []
-    write = universe.cluster.patch_status
+    write = Cluster.patch_status
 
-    def patch_status(obj: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
+    def patch_status(self: Cluster, obj: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
         seen.append(status["conditions"])
-        return write(obj, status)
+        return write(self, obj, status)
 
-    monkeypatch.setattr(universe.cluster, "patch_status", patch_status)
-    attempts = len(list(universe.world.calls.find(operation="RegisterInstance")))
-    universe.run(600)
-    assert len(list(universe.world.calls.find(operation="RegisterInstance"))) > attempts
-    assert all(conditions == told for conditions in seen)
+    monkeypatch.setattr(Cluster, "patch_status", patch_status)
+    return seen
+
+
+@pytest.mark.parametrize("goes", [False, True], ids=["wanted", "deleted"])
+def test_trouble_that_lasts_is_told_once(told: list[object], *, goes: bool) -> None:
+    """While Cloud Map denies, every attempt leaves Stalled as it is: no alert ends, nobody is told again."""
+    operation = "DeregisterInstance" if goes else "RegisterInstance"
+    universe = Universe(seed=3, hook=Crashes())
+    universe.fault("deny", service=MAP, operation=operation)
+    apply(rolling(replicas=2), named(rules=True))(universe)
+    if goes:
+        universe.settle(lambda: universe.ready(WEB, ROUTE))
+        universe.cluster.delete(ROUTE)
+    universe.settle(lambda: universe.reason(ROUTE) == "AccessDenied", within=300)
+    universe.run(10)
+    stalled = universe.status(ROUTE)["conditions"]
+    told.clear()
+    attempts = len(list(universe.world.calls.find(operation=operation)))
+    universe.run(900)
+    assert len(list(universe.world.calls.find(operation=operation))) > attempts
+    assert all(conditions == stalled for conditions in told)
 
 
 def test_more_moves_than_a_status_can_hold_stop_no_route() -> None:

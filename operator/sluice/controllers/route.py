@@ -261,10 +261,21 @@ class RouteController:
         self._tell_problem(record, Problem(reason=failure.reason, message=failure.message))
 
     def _tell_problem(
-        self, record: Record, problem: Problem, discovery: Mapping[str, Any] | None = None
+        self,
+        record: Record,
+        problem: Problem,
+        discovery: Mapping[str, Any] | None = None,
+        *,
+        attempt: bool = False,
     ) -> None:
-        """Put a problem into the conditions and leave the rest of the status as it is."""
+        """Put a problem into the conditions and leave the rest of the status as it is.
+
+        An `attempt` that begins leaves conditions that say Stalled: it disproves nothing.
+        """
         body = record.status if discovery is None else {**record.status, "discovery": discovery}
+        if attempt and is_stalled(record.status, generation=record.generation):
+            record.save(body)
+            return
         status = with_conditions(
             body,
             previous=record.status,

@@ -36,8 +36,15 @@ _SUSPENDED = Problem(reason="Paused", message="suspended; the deletion waits")
 class Tell(Protocol):
     """Puts what is waited for into the conditions, and what is left of the names into the status."""
 
-    def __call__(self, record: Record, problem: Problem, discovery: Mapping[str, Any] | None = None) -> None:
-        """Write the status."""
+    def __call__(
+        self,
+        record: Record,
+        problem: Problem,
+        discovery: Mapping[str, Any] | None = None,
+        *,
+        attempt: bool = False,
+    ) -> None:
+        """Write the status; an `attempt` that begins leaves conditions that say Stalled."""
 
 
 class RouteRemover:
@@ -103,7 +110,7 @@ class RouteRemover:
             self._tell(record, Problem(reason="Paused", message=rehearsal.told(actions)))
             rehearsal.rehearse(self._world.executor, actions, key=key, binding=context.binding)
         if actions:
-            self._tell(record, _leaving(names), names.status)
+            self._tell(record, _leaving(names), names.status, attempt=True)
         for note in names.notes:
             record.note(type_=note.type, reason=note.reason, message=note.message)
         names = self._names.send(names, key=key, binding=context.binding, still_current=lambda: True)
