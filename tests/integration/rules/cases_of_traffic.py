@@ -110,4 +110,17 @@ CASES: Final = {
         fires={f"sluice_aws_calls_total{{{_CALLS}, outcome='rejected'}}": "0+1x15"},
         quiet={f"sluice_aws_calls_total{{{_CALLS}, outcome='throttled'}}": "0+1x15"},
     ),
+    "Cloud Map refuses, and then not": Case(
+        alert="SluiceDiscoveryOperationsFailing",
+        at="10m",
+        labels={
+            "operation": "RegisterInstance",
+            "outcome": "unavailable",
+            "account": "default",
+            "region": "eu-west-1",
+        },
+        fires={f"sluice_aws_calls_total{{{_CALLS}, outcome='unavailable'}}": "0+1x15"},
+        # Two calls that AWS could not answer: they were made again, and nobody is called.
+        quiet={f"sluice_aws_calls_total{{{_CALLS}, outcome='unavailable'}}": "0x2 2x13"},
+    ),
 }

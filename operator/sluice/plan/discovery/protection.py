@@ -3,7 +3,7 @@
 Every task that is registered or about to be is protected first, and again in good time. ECS refuses
 more protected tasks than a service wants, renewals most likely included (ECS guide, "Task scale-in
 protection": DEPLOYMENT_BLOCKED), so there are never more than that: those that ECS means to end come
-first, then the oldest. A task that is not protected is registered all the same: an answer that may
+first, then the oldest. A task for which there is no room is registered all the same: an answer that may
 vanish without notice is better than none.
 
 What ECS refuses all the same (or somebody takes away again) is asked for ever more seldom, and nobody waits
