@@ -35,7 +35,7 @@ class Scope:
     rest_seconds: float = 20.0
 
 
-QUICK = Scope(call_seconds=0.2, services=(50,), rest_seconds=1.0)
+QUICK = Scope(call_seconds=0.1, services=(50,), rest_seconds=1.0)
 
 
 def calls(servers: Sequence[Server], *, seconds: float, say: Say) -> dict[str, Figure]:

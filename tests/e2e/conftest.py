@@ -49,6 +49,14 @@ def web_server() -> Iterator[WebServer]:
         yield made
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Function, nextitem: pytest.Item | None) -> None:
+    """End the world when this worker's next test does not need it: even at rest it keeps a processor warm."""
+    if nextitem is None or nextitem.get_closest_marker("e2e") is None:
+        for fixture in item._fixtureinfo.name2fixturedefs.get("world", ()):
+            fixture.finish(item._request)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to the report of a failed test what there is to see: objects, events, the operators' logs."""
