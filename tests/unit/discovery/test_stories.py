@@ -56,6 +56,32 @@ def test_a_rolling_deployment_ends_and_nobody_notices(desired: int, minimum: int
     assert not world.status.get("leaving")
 
 
+@pytest.mark.parametrize(
+    ("minimum", "maximum"),
+    [
+        pytest.param(100, 200, id="surge of all"),
+        pytest.param(25, 100, id="no surge"),
+        pytest.param(0, 100, id="recreate"),
+    ],
+)
+def test_a_protected_task_without_its_entry_is_given_back_when_ecs_is_to_replace_it(
+    minimum: int, maximum: int
+) -> None:
+    """Its protection was for the entry: kept without one, it would keep ECS's deployment from its end."""
+    world = running_world(4, minimum=minimum, maximum=maximum)
+    world.deploy()
+    world.tick()
+    if world.running("a", "d2"):  # a surge: the new ones answer before old ones leave
+        world.tick(world.services["a"].healthy_after)
+        world.reconcile()
+        world.tick(10.0)
+    for task in sorted(world.running("a", "d1"))[:2]:
+        name = next(name for name in world.instances if task in name)
+        del world.instances[name], world.seen[name]
+    roll(world, within=1500.0)
+    assert world.dead_answers == 0
+
+
 @pytest.mark.parametrize("desired", [1, 3, 60], ids=["one", "three", "more than the window"])
 def test_recreate_ends_old_tasks_before_new_ones_start(desired: int) -> None:
     """With min 0 and max 100 all leave the answers, then all end, then the new ones come."""

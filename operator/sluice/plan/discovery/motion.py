@@ -116,6 +116,7 @@ class Motion:
         names |= {short(name): name for name in self.discovered if name not in self.answering.foreign}
         remembered = self.ledger.stages.keys() | self.ledger.operations.keys()
         known = {names[name] for name in remembered if name in names} | self.answering.ours.keys()
+        known |= {name for name in self.wanted.departing if self._is_kept_in_vain(name)}
         lost = remembered - {short(name) for name in known} - {"namespace", "service"}
         for name in lost:  # neither listed, nor seen, nor a task: nothing of it is left
             self.ledger.stages.pop(name, None)
@@ -399,6 +400,8 @@ class Motion:
         if ledger.operations.get(name):
             self._soon(ledger.operations[name].since + LATE)
             return
+        if self._is_kept_in_vain(instance):
+            ledger.put(name, "out")
         stage = ledger.stage(name)
         waited = stage == "hidden" and ledger.now >= ledger.since(name) + self.wait
         hidden = waited and bool(self.answering.visible)  # with no healthy answer all are answers
@@ -415,6 +418,22 @@ class Motion:
                 return
             ledger.put(name, "released")
         self.parted.append(instance)
+
+    def _is_kept_in_vain(self, instance: str) -> bool:
+        """Tell whether ECS is to end a task that is protected for an entry that is not there.
+
+        Its registration failed, or somebody else removed the entry: no step of an entry gives it back then,
+        and ECS's deployment would wait for it until the protection ends by itself.
+        """
+        task = self._task(instance)
+        return (
+            task is not None
+            and task.protected_until > self.ledger.now
+            and not self.keep_protected
+            and instance in self.wanted.departing
+            and instance not in self.answering.ours
+            and self.ledger.stage(short(instance)) is None
+        )
 
     def _release(self, instance: str) -> None:
         task = self._task(instance)
