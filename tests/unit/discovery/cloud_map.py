@@ -1,7 +1,8 @@
 """A small Cloud Map in virtual time: operations end late, clients see later, health takes half a minute.
 
 It keeps two laws itself: nothing takes the last healthy answer away (`broken`), neither when it is asked
-for nor when it takes effect.
+for nor when it takes effect. Cloud Map has no call that ends an operation: what was asked for while the spec
+wanted nobody may take effect after it wants somebody again. Such an answer counts for nobody from then on.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class CloudMap:
     """When a task last died or fell ill by itself."""
     left_at: dict[str, float] = field(default_factory=dict)
     """When an instance was last a healthy answer."""
+    doomed: list[str] = field(default_factory=list)
+    """Instances that an action under way takes from the answers, asked for while the spec wanted nobody."""
     queue: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -76,11 +79,14 @@ class CloudMap:
             self.seen[name] = health
         lost = answered and not self.answers(name)
         unlucky = self.now - self.misfortune < 100
-        if lost and not any(map(self.answers, self.seen)) and not (self.is_sent_away(name) or unlucky):
+        excused = unlucky or name in self.doomed or self.is_sent_away(name)
+        if lost and not excused and not any(map(self.answers, self.seen)):
             self.broken.append(f"{self.now - NOW:.0f}: the last healthy answer {name[:15]} was taken away")
 
-    def submit(self, name: str, what: Callable[[], None]) -> dict[str, Any]:
-        """Accept an operation on something."""
+    def submit(
+        self, name: str, what: Callable[[], None], *, failed: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
+        """Accept an operation on something; `what` is its effect, `failed` what comes instead of it."""
         operation = f"op-{next(self.ids)}"
         self.operations[operation] = Operation(id=operation, status="SUBMITTED")
         self.busy[name] = operation
@@ -90,8 +96,7 @@ class CloudMap:
             self.busy.pop(name, None)
             status = "FAIL" if error else "SUCCESS"
             self.operations[operation] = Operation(id=operation, status=status, error=error)  # type: ignore[arg-type]
-            if not error:
-                what()
+            (failed if error else what)()
 
         self.later(self.operation_seconds, end)
         return {"OperationId": operation}
@@ -115,21 +120,24 @@ class CloudMap:
     def deregister(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """DeregisterInstance."""
         name = params["InstanceId"]
-        self._check_last(name, "DeregisterInstance")
+        forget = self._ask_to_go(name, "DeregisterInstance")
+
+        def be_seen() -> None:
+            self._catch_up(name)
+            forget()
 
         def remove() -> None:
             self.instances.pop(name, None)
-            self.later(self.lag, lambda: self._catch_up(name))
+            self.later(self.lag, be_seen)
 
-        return self.submit(name, remove)
+        return self.submit(name, remove, failed=forget)
 
     def set_health(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """UpdateInstanceCustomHealthStatus."""
         name, health = params["InstanceId"], params["Status"]
         if name not in self.instances:
             raise KeyError("InstanceNotFound")
-        if health == "UNHEALTHY":
-            self._check_last(name, "UNHEALTHY")
+        forget = self._ask_to_go(name, "UNHEALTHY") if health == "UNHEALTHY" else lambda: None
         there = self.instances[name]
         there.change += 1
         number = there.change
@@ -138,16 +146,20 @@ class CloudMap:
             if self.instances.get(name) is there and there.change == number:
                 there.health = health
                 self._catch_up(name)
+            forget()
 
         self.later(30.0, land)
         return {}
 
-    def _check_last(self, name: str, what: str) -> None:
-        """Keep the law: no action takes the last healthy answer away."""
-        if self.is_sent_away(name) or not self.answers(name):
-            return
-        if not any(self.answers(other) for other in self.seen if other != name):
+    def _ask_to_go(self, name: str, what: str) -> Callable[[], None]:
+        """Keep the law: no action takes the last healthy answer away. Call the result when it is over."""
+        if self.is_sent_away(name):
+            self.doomed.append(name)
+            return lambda: self.doomed.remove(name)
+        others = (other for other in self.seen if other != name and other not in self.doomed)
+        if self.answers(name) and not any(map(self.answers, others)):
             self.broken.append(f"{self.now - NOW:.0f}: {what} for the last healthy answer {name[:15]}")
+        return lambda: None
 
     def create_namespace(self, params: Mapping[str, Any]) -> None:
         """Carry out CreatePrivateDnsNamespace."""

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unit.discovery.world import Service, World, running_world, traffic
@@ -29,6 +29,32 @@ DISCOVERY = st.one_of(
     st.tuples(st.just("alter"), st.integers(0, 9)),
     st.tuples(st.just("slow"), st.sampled_from([1.0, 5.0, 40.0])),
 )
+SCALED_UP_WHILE_ALL_LEAVE = [
+    (("scale", 0), 2.0),
+    (("scale", 6), 70.0),
+    (("deploy", "d3"), 70.0),
+    (("deploy", "d3"), 70.0),
+    (("scale", 1), 8.0),
+    (("remove", 6), 33.0),
+    (("scale", 4), 33.0),
+    (("remove", 9), 2.0),
+]
+"""Cloud Map carries out what was asked for at 0 tasks, though 6 are wanted by then."""
+REPLACED_BEFORE_ENTERED = [
+    (("scale", 0), 2.0),
+    (("recover", 0), 2.0),
+    (("slow", 40.0), 2.0),
+    (("remove", 0), 2.0),
+    (("remove", 0), 70.0),
+    (("scale", 6), 2.0),
+    (("fail", 3), 8.0),
+    (("percentages", (0, 100)), 33.0),
+    (("kill", 5), 2.0),
+    (("deploy", "d3"), 2.0),
+]
+"""Tasks are protected, their registrations fail, and then ECS is to replace them."""
+NO_ROOM_TO_REPLACE = [(("scale", 1), 33.0), (("percentages", (50, 100)), 70.0), (("deploy", "d3"), 33.0)]
+"""One task, of which one must stay and beside which none may start: ECS's deployment waits for ever."""
 WEIGHTS = st.tuples(st.just("weights"), st.tuples(st.sampled_from([0, 10, 50, 100]), st.booleans()))
 
 
@@ -72,14 +98,20 @@ def happen(world: World, what: str, value: object) -> None:  # noqa: C901, PLR09
 
 
 def calm(world: World) -> None:
-    """Let nothing bad happen any more."""
+    """Let nothing bad happen any more, and give ECS room where it may neither start nor stop anything."""
     world.failures.clear()
     world.operation_seconds = 5.0
+    for service in world.services.values():
+        if 0 < service.bounds.maximum <= service.desired <= service.bounds.minimum:
+            service.maximum = 200  # as a person has to: rounded, both bounds are what is desired
     for task in world.tasks.values():
         task.sick = False
 
 
 @pytest.mark.parametrize("lag", [0.0, 8.0], ids=["seen at once", "seen late"])
+@example(events=SCALED_UP_WHILE_ALL_LEAVE)
+@example(events=REPLACED_BEFORE_ENTERED)
+@example(events=NO_ROOM_TO_REPLACE)
 @settings(max_examples=25, deadline=None)
 @given(events=st.lists(st.tuples(st.one_of(ROLLING, DISCOVERY), SECONDS), min_size=2, max_size=10))
 def test_a_rolling_backend_keeps_answering_and_converges(
