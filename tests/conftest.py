@@ -28,5 +28,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = dealt(items, workers=workers, waits=_waits)
 
 
-def _waits(item: pytest.Item) -> bool:
-    return item.get_closest_marker("e2e") is not None
+_SECONDS = {
+    "test_demo": 110,
+    "test_progressive_analysis": 100,
+    "test_bench": 60,
+    "test_progressive_killed": 60,
+    "test_bench_stand_in": 50,
+    "test_notifications": 45,
+    "test_aws_events": 40,
+    "test_cli": 40,
+    "test_prometheus": 35,
+    "test_killed": 30,
+    "test_status": 30,
+    "test_standby": 30,
+    "test_progressive_rollouts": 27,
+    "test_discovery": 25,
+}
+"""About how long a test of a file takes, where that is long; it decides who runs it and nothing else."""
+
+
+def _waits(item: pytest.Item) -> float:
+    if item.get_closest_marker("e2e") is None:
+        return 0.0
+    return float(_SECONDS.get(item.path.stem, 10))

@@ -14,19 +14,26 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def dealt(items: Sequence[T], *, workers: int, waits: Callable[[T], bool]) -> list[T]:
-    """Return the items in an order whose blocks each begin with an equal share of those that wait.
+def dealt(items: Sequence[T], *, workers: int, waits: Callable[[T], float]) -> list[T]:
+    """Return the items in an order whose blocks each begin with a fair share of those that wait.
 
+    `waits` says for about how many seconds; 0 for what does not. The longest are dealt first, each to the
+    worker that has least so far (LPT, Graham 1969), because nobody steals what stands at the head.
     The blocks are those of xdist's WorkStealingScheduling.check_schedule: of what is left, each worker in
     turn gets its part rounded down.
     """
-    waiting = [item for item in items if waits(item)]
+    heads: list[list[T]] = [[] for _ in range(workers)]
+    loads = [0.0] * workers
+    for item in sorted((item for item in items if waits(item)), key=waits, reverse=True):
+        lightest = min(range(workers), key=loads.__getitem__)
+        heads[lightest].append(item)
+        loads[lightest] += waits(item)
     working = [item for item in items if not waits(item)]
     found: list[T] = []
     left, start = len(items), 0
     for worker in range(workers):
         size = left // (workers - worker)
-        first = waiting[worker::workers]
+        first = heads[worker]
         rest = max(0, size - len(first))
         found += [*first, *working[start : start + rest]]
         start += rest
