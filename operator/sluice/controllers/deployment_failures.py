@@ -51,11 +51,11 @@ class Failures:
         """
         if FINALIZER not in record.finalizers:
             self.nothing_sent(record)
-        return self._untouched.get(record.key) == _uid(record)
+        return self._untouched.get(record.key) == record.uid
 
     def nothing_sent(self, record: Record) -> None:
         """Remember that nothing was sent for this object yet."""
-        self._untouched[record.key] = _uid(record)
+        self._untouched[record.key] = record.uid
 
     def touch(self, key: Key) -> None:
         """Forget it: something is about to be sent, or the object is gone."""
@@ -198,7 +198,3 @@ def _warnings(record: Record) -> str:
 def did_not_happen(cause: SluiceError) -> bool:
     """Tell whether a failed call certainly changed nothing in AWS."""
     return not (isinstance(cause, AwsFailure) and cause.kind == "unknown-outcome")
-
-
-def _uid(record: Record) -> str:
-    return str(record.obj["metadata"].get("uid", ""))

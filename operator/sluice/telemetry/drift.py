@@ -14,6 +14,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter
 
 from sluice.model.keys import Key
+from sluice.plan.deployment.targets import HEALTH_MEMBERS
 
 FIELDS: Final = (
     "desiredCount",
@@ -33,15 +34,7 @@ FIELDS: Final = (
     "healthCheckGracePeriodSeconds",
     "propagateTags",
     "enableECSManagedTags",
-    "HealthCheckProtocol",
-    "HealthCheckPort",
-    "HealthCheckEnabled",
-    "HealthCheckPath",
-    "HealthCheckIntervalSeconds",
-    "HealthCheckTimeoutSeconds",
-    "HealthyThresholdCount",
-    "UnhealthyThresholdCount",
-    "Matcher",
+    *HEALTH_MEMBERS,
 )
 """Members of ECS services and target groups, as AWS spells them."""
 _PARTS: Final = {

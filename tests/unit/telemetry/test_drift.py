@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.plan.deployment.service import REVISION_MEMBERS, TRIGGERING
-from sluice.plan.deployment.targets import _HEALTH_MEMBERS
+from sluice.plan.deployment.targets import HEALTH_MEMBERS
 from sluice.telemetry.drift import FIELDS, LABELS, DriftMetrics, fields_of
 
 WEB = Key(DEPLOYMENT, "shop", "web")
@@ -42,7 +42,7 @@ def test_fields_are_what_the_message_names(message: str, fields: set[str]) -> No
 
 def test_every_member_that_is_compared_is_a_field() -> None:
     """What the planners compare can be counted under its name."""
-    assert set(FIELDS) >= REVISION_MEMBERS | TRIGGERING | set(_HEALTH_MEMBERS)
+    assert set(FIELDS) >= REVISION_MEMBERS | TRIGGERING | set(HEALTH_MEMBERS)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from sluice.plan.deployment.state import State, TargetGroup
 
 ROLE: Final = "target-group"
 PER_SERVICE: Final = 5  # ECS: "Target groups per service", developer guide, service-quotas
-_HEALTH_MEMBERS: Final = (
+HEALTH_MEMBERS: Final = (
     "HealthCheckProtocol",
     "HealthCheckPort",
     "HealthCheckEnabled",
@@ -33,6 +33,7 @@ _HEALTH_MEMBERS: Final = (
     "UnhealthyThresholdCount",
     "Matcher",
 )
+"""Members of a target group that are its health check, as AWS spells them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +280,7 @@ def _drift(seen: Structure, port: Port) -> list[Action]:
     different = {
         member: value
         for member, value in port.health_check.items()
-        if member in _HEALTH_MEMBERS and not _same(value, seen.get(member))
+        if member in HEALTH_MEMBERS and not _same(value, seen.get(member))
     }
     if different:
         reason = ", ".join(
