@@ -30,7 +30,7 @@ class Load:
         self._thread = threading.Thread(target=self._work, name=f"load {url}", daemon=True)
         self._seconds: list[SecondReport] = []
         self.images: dict[str, float] = {}
-        """When each image was first heard of (monotonic seconds), known a second late at most."""
+        """When each image answered first (monotonic seconds), known here once that second is over."""
         self.report = Report(url=url, rate=rate)
 
     def __enter__(self) -> Self:
@@ -51,8 +51,8 @@ class Load:
 
     def _heard(self, second: SecondReport) -> None:
         self._seconds.append(second)
-        for image in second.images:
-            self.images.setdefault(image, time.monotonic())
+        for image, at in second.first_heard.items():
+            self.images[image] = min(at, self.images.get(image, at))
 
     def share(self, image: str, *, seconds: int = 3) -> float:
         """Return the share of the answers that come from that image in the next seconds."""

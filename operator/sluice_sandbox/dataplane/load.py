@@ -246,7 +246,8 @@ class _Generator:
                 echo = json.loads(body)
             except ValueError:
                 echo = None
-        second.answered(head.status, seconds=seconds, echo=echo if isinstance(echo, dict) else {})
+        said = echo if isinstance(echo, dict) else {}
+        second.answered(head.status, seconds=seconds, echo=said, now=time.monotonic())
 
 
 def _tls_context() -> ssl.SSLContext:

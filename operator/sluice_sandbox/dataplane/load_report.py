@@ -29,6 +29,8 @@ class SecondReport:
     connection_errors: Counter[str] = field(default_factory=Counter)
     """By kind: refused, broken (ended without a whole answer), timeout, unreachable."""
     images: Counter[str] = field(default_factory=Counter)
+    first_heard: dict[str, float] = field(default_factory=dict)
+    """When each image first answered one of these requests, monotonic seconds."""
     revisions: Counter[str] = field(default_factory=Counter)
     slots: Counter[str] = field(default_factory=Counter)
     """Answers of tasks without a slot are not counted here."""
@@ -36,8 +38,11 @@ class SecondReport:
     """Answers of 500 and above by the image that gave them, NO_TASK for the load balancer's own."""
     latencies: list[float] = field(default_factory=list)
 
-    def answered(self, status: int, *, seconds: float, echo: Mapping[str, Any]) -> None:
-        """Count an answer; `echo` is what the task said about itself, {} when nobody said anything."""
+    def answered(self, status: int, *, seconds: float, echo: Mapping[str, Any], now: float) -> None:
+        """Count an answer of the moment `now`, monotonic seconds.
+
+        `echo` is what the task said about itself, {} when nobody said anything.
+        """
         self.status_codes[status] += 1
         self.latencies.append(seconds)
         if status >= 500:
@@ -46,6 +51,8 @@ class SecondReport:
             value = echo.get(member)
             if value:
                 counter[str(value)] += 1
+        if echo.get("image"):
+            self.first_heard.setdefault(str(echo["image"]), now)
 
     def failed(self, kind: str) -> None:
         """Count a request that got no whole answer."""
