@@ -237,6 +237,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         progressive(canary={}, freezeWindows=[FULL["freezeWindows"][0] | {"timeZone": "Mars/Olympus"}]),
         "spec.strategy.progressive.freezeWindows[0].timeZone: is no IANA time zone",
     ),
+    "schedule that runs backwards": (
+        progressive(canary={}, freezeWindows=[FULL["freezeWindows"][0] | {"schedule": "0 22-2 * * *"}]),
+        "spec.strategy.progressive.freezeWindows[0].schedule: range '22-2' in '22-2' runs backwards",
+    ),
+    "day that never comes": (
+        progressive(canary={}, freezeWindows=[FULL["freezeWindows"][0] | {"schedule": "0 0 31 FEB *"}]),
+        "spec.strategy.progressive.freezeWindows[0].schedule: no month of 'FEB' has day '31'",
+    ),
+    "window without a length": (
+        progressive(canary={}, freezeWindows=[FULL["freezeWindows"][0] | {"duration": "0s"}]),
+        "spec.strategy.progressive.freezeWindows[0].duration: a window of 0s freezes nothing",
+    ),
     "JSON path": (
         measured(
             loadBalancer=None,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.model import cron
 from sluice.model.strategy import FreezeWindow
 from sluice.rollout import freeze
 
@@ -42,6 +43,13 @@ def window(schedule: str, hours: float = 1, zone: str = "UTC") -> FreezeWindow:
         pytest.param("0 0 13 * FRI", "2026-10-13T00:30", "2026-10-13T01:00", id="either day: of the month"),
         pytest.param("0 0 29 2 *", "2028-02-29T00:30", "2028-02-29T01:00", id="leap day"),
         pytest.param("5/20 * * * *", "2026-11-20T10:50", "2026-11-20T11:45", id="a step from a number on"),
+        pytest.param("0 0 * * FRI-SUN", "2026-11-22T00:10", "2026-11-22T01:00", id="Sunday ends a range"),
+        pytest.param("0 0 * * FRI-SUN", "2026-11-23T00:10", None, id="Monday is behind that range"),
+        pytest.param("0 0 * * SUN-TUE", "2026-11-24T00:10", "2026-11-24T01:00", id="Sunday begins a range"),
+        pytest.param(
+            "0 0 31 FEB MON", "2026-02-02T00:30", "2026-02-02T01:00", id="a day that is only one way"
+        ),
+        pytest.param("30 23 * * *", "2026-11-20T00:10", "2026-11-20T00:30", id="across midnight"),
     ],
 )
 def test_a_window_is_open_from_each_time_of_its_schedule_on(
@@ -65,6 +73,10 @@ def test_a_window_is_open_from_each_time_of_its_schedule_on(
         "*/0 * * * *",
         "*/x * * * *",
         "5-1 * * * *",
+        "0 22-2 * * *",
+        "0 0 * * FRI-MON",
+        "0 0 31 FEB,APR *",
+        "0 0 30 2 *",
         "* * * * FOO",
         ", * * * *",
         "- * * * *",
@@ -72,8 +84,8 @@ def test_a_window_is_open_from_each_time_of_its_schedule_on(
 )
 def test_a_schedule_that_cannot_be_read_says_so_and_never_opens(schedule: str) -> None:
     """Reading raises for the API's check; the machine itself never raises and never freezes by it."""
-    with pytest.raises(ValueError, match=r"field|number|within|name|not"):
-        freeze.parse(schedule)
+    with pytest.raises(ValueError, match=r"field|number|within|name|not|backwards|no month"):
+        cron.parse(schedule)
     assert freeze.frozen_until([window(schedule)], at("2026-11-20T18:30")) is None
 
 
@@ -104,6 +116,40 @@ def test_a_time_that_comes_twice_opens_once() -> None:
     first = at("2026-10-25T02:30", "Europe/Berlin")
     assert freeze.frozen_until([night], first) == first + HOUR / 2
     assert freeze.frozen_until([night], first + HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "opens", "closes"),
+    [
+        pytest.param("Europe/Berlin", "2026-03-28T23:00", "2026-03-29T05:00", id="spring"),
+        pytest.param("Europe/Berlin", "2026-10-24T23:00", "2026-10-25T03:00", id="autumn"),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-10-03T23:00", "2026-10-04T04:30", id="half an hour, spring"
+        ),
+        pytest.param(
+            "Australia/Lord_Howe", "2026-04-04T23:00", "2026-04-05T03:30", id="half an hour, autumn"
+        ),
+        pytest.param("Asia/Kolkata", "2026-03-28T23:00", "2026-03-29T04:00", id="no change"),
+    ],
+)
+def test_a_night_across_midnight_lasts_its_hours_whatever_the_clock_does(
+    zone: str, opens: str, closes: str
+) -> None:
+    """From 23:00 five real hours, without a moment in which it is open twice or not at all."""
+    night, begin = window("0 23 * * *", 5, zone), at(opens, zone)
+    assert at(closes, zone) == begin + 5 * HOUR
+    assert freeze.frozen_until([night], begin - 60) is None
+    for half_hours in range(10):
+        assert freeze.frozen_until([night], begin + half_hours * HOUR / 2) == begin + 5 * HOUR
+    assert freeze.frozen_until([night], begin + 5 * HOUR) is None
+
+
+def test_a_midnight_that_does_not_exist_opens_when_the_day_begins() -> None:
+    """In Cairo 2026-04-24 begins at 1:00: a window of 0:00 opens then, and lasts its time from there."""
+    day = window("0 0 * * *", 2, "Africa/Cairo")
+    begin = at("2026-04-24T01:00", "Africa/Cairo")
+    assert freeze.frozen_until([day], begin - 1) is None
+    assert freeze.frozen_until([day], begin) == begin + 2 * HOUR
 
 
 def test_of_several_open_windows_the_last_to_close_counts() -> None:

@@ -15,7 +15,8 @@ from sluice.api.v1alpha1.parse import Problem
 from sluice.api.v1alpha1.progressive import strategy_of
 from sluice.api.v1alpha1.progressive_spec import ProgressiveSpec
 from sluice.api.v1alpha1.schema import Cel, Finding
-from sluice.model.strategy import SetHeaderRoute, Step
+from sluice.model import cron
+from sluice.model.strategy import FreezeWindow, SetHeaderRoute, Step
 
 if TYPE_CHECKING:
     from sluice.api.v1alpha1.deployment import DeploymentSpec
@@ -46,11 +47,7 @@ def problems(spec: DeploymentSpec) -> list[Problem]:
     if strategy is None:
         return []
     where = "spec.strategy.progressive"
-    found = [
-        Problem(f"{where}.freezeWindows[{index}].timeZone", "is no IANA time zone; use one as Europe/Berlin")
-        for index, window in enumerate(strategy.freeze)
-        if not _is_zone(window.time_zone)
-    ]
+    found = [problem for index, window in enumerate(strategy.freeze) for problem in _window(index, window)]
     found += [
         Problem(f"{where}.steps[{index}].setHeaderRoute", text) for index, text in _headers(strategy.steps)
     ]
@@ -82,6 +79,21 @@ def serves_by_service_connect(spec: DeploymentSpec) -> bool:
     """Tell whether other services reach the tasks through Service Connect."""
     settings = spec.settings.service_connect_configuration or {}
     return bool(settings.get("enabled") and settings.get("services"))
+
+
+def _window(index: int, window: FreezeWindow) -> list[Problem]:
+    """Return why a window would not freeze anything, ever."""
+    where = f"spec.strategy.progressive.freezeWindows[{index}]"
+    found = []
+    if not _is_zone(window.time_zone):
+        found.append(Problem(f"{where}.timeZone", "is no IANA time zone; use one as Europe/Berlin"))
+    if not window.duration:
+        found.append(Problem(f"{where}.duration", "a window of 0s freezes nothing; give it a length"))
+    try:
+        cron.parse(window.schedule)
+    except ValueError as error:
+        found.append(Problem(f"{where}.schedule", str(error)))
+    return found
 
 
 def _is_zone(name: str) -> bool:
