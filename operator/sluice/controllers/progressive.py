@@ -25,7 +25,7 @@ from sluice.model.actions import Note
 from sluice.model.binding import CallContext, Priority
 from sluice.model.conditions import WARNINGS
 from sluice.model.desired import Desired, Revision
-from sluice.model.errors import AwsFailure, Deferred, Refused
+from sluice.model.errors import AwsFailure, Deferred, Refused, SluiceError
 from sluice.model.keys import Key
 from sluice.model.observed import Observed
 from sluice.model.rollout import Decision, Motion
@@ -45,7 +45,7 @@ from sluice.plan.progressive.publish import unpublished
 from sluice.plan.progressive.recovery import recovered
 from sluice.plan.progressive.steps import describe
 from sluice.plan.progressive.urgency import urgent
-from sluice.ports import World
+from sluice.ports import Object, World
 from sluice.rollout.machine import decide
 from sluice.rollout.work import steps_of
 
@@ -346,7 +346,7 @@ class Progressives:
             slots=facts.slot_facts(desired, state, look, routes),
             traffic=facts.traffic_facts(state, routes, key.name),
             gates=self._world.gates.answers(key),
-            group=group_facts(self._world.store, key, group) if group else None,
+            group=group_facts(self._world.store, key, group, asks=self._asks) if group else None,
             person=person,
             paused=desired.paused,
             known=frozenset(self._wishes.known(key)) if person.undo is not None else frozenset(),
@@ -359,6 +359,13 @@ class Progressives:
             last_rollout=str(state.history[0].get("id", "")) if state.history else "",
             ended_before=history.ended(state),
         )
+
+    def _asks(self, key: Key, obj: Object) -> str | None:
+        """Return the revision that another Deployment's spec asks for, None where it cannot be made."""
+        try:
+            return self._wishes.wish(key, obj)[0].wanted
+        except SluiceError:
+            return None
 
     def _snapshot(self, state: State, work: ProgressiveWork) -> Progressive:
         rollout = motion_of(state).rollout

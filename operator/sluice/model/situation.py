@@ -175,6 +175,8 @@ class MemberFacts:
     finished: bool = False
     """Its candidate is live."""
     strategy_steps: int = 0
+    trouble: str = ""
+    """Why it does not go on, where a person may be needed: a condition's reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

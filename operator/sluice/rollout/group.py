@@ -1,9 +1,9 @@
 """Release groups: members start and step together and fall back together (issue 5; product.md).
 
 A member waits before each weight until every member that changes too has come as far. Who has no change,
-or is not there, is not waited for: nobody could tell when it would come. One that fell back takes the
-others with it, as long as they are in motion. The last barrier is before the source goes, so that a
-member that fails while it bakes still finds the others able to return at once.
+is scaled to 0 or is not there, is not waited for: nobody could tell when it would come. One that fell
+back takes the others with it, as long as they are in motion. The last barrier is before the source goes,
+so that a member that fails while it bakes still finds the others able to return at once.
 
 After `group_timeout` at a barrier a member is Stalled/ProgressDeadlineExceeded and holds what it has:
 its candidate is well, so a return would only take the others back as well; it goes on by itself when
@@ -56,7 +56,7 @@ def failed_member(work: Work) -> str:
 def _barrier(work: Work, mine: int, *, what: str) -> bool:
     group = work.situation.group
     members = group.members if group and work.strategy.release_group else ()
-    late = [member.name for member in members if _late(member, mine, len(work.steps))]
+    late = [_named(member) for member in members if _late(member, mine, len(work.steps))]
     if not late:
         if work.rollout.barrier_since is not None:
             work.change(barrier_since=None)
@@ -75,6 +75,10 @@ def _barrier(work: Work, mine: int, *, what: str) -> bool:
         )
     work.wakes.append(ends)
     return work.wait("WaitingForGate", f"release group {work.strategy.release_group}: waiting for {names}")
+
+
+def _named(member: MemberFacts) -> str:
+    return f"{member.name} ({member.trouble})" if member.trouble else member.name
 
 
 def _late(member: MemberFacts, mine: int, steps: int) -> bool:

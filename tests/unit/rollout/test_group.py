@@ -127,10 +127,11 @@ def test_after_the_timeout_a_member_stalls_and_holds() -> None:
     """Its candidate is well: it holds what it has, says for whom, and goes on when the other comes."""
     world = live(strategy=GROUPED)
     late = MemberFacts(name="two", changing=True, strategy_steps=3)
-    world.group = GroupFacts(name="core", members=(late,))
+    world.group = GroupFacts(name="core", members=(dataclasses.replace(late, trouble="Paused"),))
     world.wanted = "r2"
     decision = world.run(200)
-    assert decision.reason == "WaitingForGate"
+    assert (decision.reason, "waiting for two (Paused)" in decision.message) == ("WaitingForGate", True)
+    world.group = GroupFacts(name="core", members=(late,))
     decision = world.run(4000, tick=20)
     assert (decision.reason, decision.phase) == ("ProgressDeadlineExceeded", "Degraded")
     assert "two did not come to the next step in 300 s" in decision.message

@@ -9,6 +9,7 @@ import pytest
 from sluice.controllers.groups import group_facts
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.rollout import Rollout, Stage
+from sluice.model.situation import MemberFacts
 from sluice.plan.progressive.memory import write_rollout
 
 ME, OTHER = Key(DEPLOYMENT, "shop", "me"), Key(DEPLOYMENT, "shop", "other")
@@ -54,16 +55,32 @@ def stalled(reason: str, cause: str, generation: int = 2) -> dict[str, Any]:
     }
 
 
+def resting(reason: str, live: str = "r1", ready: str = "False") -> dict[str, Any]:
+    """Return the status of a member without a rollout, of the present generation."""
+    condition = {"type": "Ready", "status": ready, "reason": reason, "observedGeneration": 2}
+    return {"observedGeneration": 2, "live": {"revision": live}, "conditions": [condition]}
+
+
+def seen(status: dict[str, Any], *, asks: str | None = "r2", replicas: int | None = None) -> MemberFacts:
+    """Return what is told of the other member, whose spec asks for `asks`."""
+    other = member(status)
+    if replicas is not None:
+        other["spec"]["replicas"] = replicas
+    store: Any = Store({ME: member({}), OTHER: other})
+    (found,) = group_facts(store, ME, "core", asks=lambda _key, _obj: asks).members
+    return found
+
+
 def told(status: dict[str, Any]) -> tuple[bool, int, bool, bool]:
     """Return (changing, arrived, failed, finished) of the other member."""
-    (found,) = group_facts(Store({ME: member({}), OTHER: member(status)}), ME, "core").members  # type: ignore[arg-type]
+    found = seen(status)
     return found.changing, found.arrived, found.failed, found.finished
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        pytest.param({"observedGeneration": 2}, (False, -1, False, True), id="at rest"),
+        pytest.param(resting("Available", ready="True"), (False, -1, False, True), id="at rest"),
         pytest.param({"observedGeneration": 1}, (True, -1, False, False), id="spec not looked at yet"),
         pytest.param({}, (True, -1, False, False), id="new"),
         pytest.param(moving("ScalingUp"), (True, -1, False, False), id="not ready"),
@@ -84,6 +101,44 @@ def test_what_is_told_of_a_member(status: dict[str, Any], expected: tuple[bool, 
     assert told(status) == expected
 
 
+@pytest.mark.parametrize(
+    ("reason", "live", "asks", "waited_for", "trouble"),
+    [
+        pytest.param("WaitingForTargets", "r2", "r2", False, "", id="its live tasks are not healthy"),
+        pytest.param("WaitingForAWSBudget", "r1", "r2", True, "", id="AWS throttled its first pass"),
+        pytest.param("AccessDenied", "r1", "r2", True, "AccessDenied", id="AWS denied its first pass"),
+        pytest.param("AccessDenied", "r2", "r2", False, "AccessDenied", id="denied a look, through already"),
+        pytest.param("InvalidSpec", "r1", None, True, "InvalidSpec", id="its spec is refused"),
+        pytest.param("Paused", "r1", "r2", True, "Paused", id="suspended before it began"),
+        pytest.param("Paused", "r2", "r2", False, "Paused", id="suspended without a change"),
+    ],
+)
+def test_a_member_that_could_not_begin_is_waited_for(
+    reason: str, live: str, asks: str | None, *, waited_for: bool, trouble: str
+) -> None:
+    """It saw its spec and has no rollout, yet it is not through: the others must not go on without it."""
+    found = seen(resting(reason, live), asks=asks)
+    assert (found.changing, found.finished, found.trouble) == (waited_for, not waited_for, trouble)
+
+
+@pytest.mark.parametrize(
+    ("stage", "replicas", "count", "waited_for"),
+    [
+        pytest.param("Starting", 0, 3, False, id="scaled to 0"),
+        pytest.param("Starting", None, 0, False, id="its autoscaler has no task"),
+        pytest.param("Starting", None, 3, True, id="its autoscaler has some"),
+        pytest.param("Starting", 2, 0, True, id="waits for something else"),
+        pytest.param("Stepping", 0, 3, True, id="scaled to 0 in the middle: it goes on"),
+    ],
+)
+def test_a_member_scaled_to_0_before_it_began_is_not_waited_for(
+    stage: Stage, replicas: int | None, count: int, *, waited_for: bool
+) -> None:
+    """It begins when there are to be tasks again, and nobody can tell when that is."""
+    found = seen({**moving(stage), "replicas": count}, replicas=replicas)
+    assert found.changing is waited_for
+
+
 def test_only_members_of_the_same_namespace_and_group_count() -> None:
     """Nor does one that is being deleted, nor the asking one itself."""
     objects = {
@@ -92,4 +147,5 @@ def test_only_members_of_the_same_namespace_and_group_count() -> None:
         Key(DEPLOYMENT, "shop", "alone"): member({}, group="solo"),
         Key(DEPLOYMENT, "shop", "leaving"): member({}, deletionTimestamp="2026-11-21T10:00:00Z"),
     }
-    assert group_facts(Store(objects), ME, "core").members == ()  # type: ignore[arg-type]
+    store: Any = Store(objects)
+    assert group_facts(store, ME, "core", asks=lambda _key, _obj: "r2").members == ()
