@@ -377,7 +377,8 @@ class Progressives:
         if decision is None or decision.motion.rollout is None:
             self._world.gates.forget(work.record.key)
             return
-        stage = scene(work.context, work.desired, done.state, decision, work.strategy, work.look.revisions)
+        strategy = self._snapshot(done.state, work)
+        stage = scene(work.context, work.desired, done.state, decision, strategy, work.look.revisions)
         self._world.gates.ask(stage, metrics=decision.metrics, hooks=decision.hooks)
 
 

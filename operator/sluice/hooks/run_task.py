@@ -38,7 +38,7 @@ class RunTaskRunner:
         if hook is None or hook.run_task is None:
             return HookAnswer(state="Error", message=f"the strategy has no runTask {request.hook}")
         if not scene.task:
-            return HookAnswer(state="Error", message="the candidate has no task definition yet")
+            return HookAnswer(state="Running", message="the candidate's task definition is being registered")
         with self._lock:
             arn = self._tasks.get(request.id, "")
         if not arn:

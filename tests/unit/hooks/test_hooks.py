@@ -115,7 +115,7 @@ def test_a_task_that_ecs_cannot_place_is_an_error_with_its_reason() -> None:
     assert (answer.state, "RESOURCE:MEMORY" in answer.message) == ("Error", True)
 
 
-def test_a_candidate_without_a_definition_has_no_task_to_run() -> None:
-    """A hook before anything is registered waits for it by its attempts."""
+def test_a_candidate_without_a_definition_has_no_task_to_run_yet() -> None:
+    """At PreScaleUp it is being registered: asked again, until the attempt's own time is over."""
     answer = RunTaskRunner(FakeAws({})).attempt(scene(task={}, hooks=hooks(run_task=TASK)), hook())
-    assert answer.state == "Error"
+    assert (answer.state, "is being registered" in answer.message) == ("Running", True)

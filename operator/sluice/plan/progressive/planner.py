@@ -142,7 +142,7 @@ def _run(work: _Work, orders: Mapping[str, SlotOrder]) -> None:
         for name in services.NAMES
         if name in work.slots and (revision := _revision(work, name, orders.get(name))) is not None
     }
-    arns = _definitions(work, wishes)
+    arns = _definitions(work, {**wishes, **_ahead(work)})
     targets = _targets(work, wishes)
     hung = anchors(work.desired, work.state, work.look.observed, targets)
     _tell(work, *(f"target group: {text}" for text in targets.repaired), *hung.repaired)
@@ -163,6 +163,15 @@ def _run(work: _Work, orders: Mapping[str, SlotOrder]) -> None:
             done = slot_plan.only_count(work.slots[name], service, order)
             work.actions += done.actions
     work.state = _with_slots(work)
+
+
+def _ahead(work: _Work) -> dict[str, Desired]:
+    """Return the candidate's wish before any slot has it: hooks at PreScaleUp run tasks of its definition."""
+    rollout = work.decision.motion.rollout
+    revision = work.look.revisions.get(rollout.candidate) if rollout else None
+    if rollout is None or rollout.stage != "PreScaleUp" or revision is None:
+        return {}
+    return {"candidate": dataclasses.replace(work.desired, revision=revision)}
 
 
 def _definitions(work: _Work, wishes: Mapping[str, Desired]) -> dict[str, str | Ref]:
