@@ -72,32 +72,26 @@ class InstanceFacts:
 
     def discovered(self, context: CallContext, *, namespace: str, service: str, max_age: float) -> Discovered:
         """Return what clients get; `namespace` is its HTTP name."""
-        key = (context.binding, namespace, service)
-        now = self._source.clock.monotonic()
-        hit = self._discovered.get(key, max_age=max_age, now=now)
-        if hit is not None:
-            return hit.value
-        order = tick()
         params = {
             "NamespaceName": namespace,
             "ServiceName": service,
             "HealthStatus": "ALL",
             "MaxResults": MOST_DISCOVERED,
         }
-        try:
+
+        def read() -> Discovered:
             answer = self._source.read(_MAP, "DiscoverInstances", params, context)
-        except AwsFailure as error:
-            if error.kind != "not-found":
-                raise
-            # A service that was just made is known to the control plane first: clients find nothing.
-            return Discovered(instances={}, revision=None)
-        found = answer.get("Instances", [])
-        value = Discovered(
-            instances={instance["InstanceId"]: instance for instance in found},
-            revision=answer.get("InstancesRevision"),
-            complete=len(found) < MOST_DISCOVERED,
-        )
-        return self._discovered.put(key, value, order=order, read_at=now)
+            found = answer.get("Instances", [])
+            return Discovered(
+                instances={instance["InstanceId"]: instance for instance in found},
+                revision=answer.get("InstancesRevision"),
+                complete=len(found) < MOST_DISCOVERED,
+            )
+
+        key = (context.binding, namespace, service)
+        found = self._source.aged(self._discovered, key, max_age=max_age, read=read)
+        # A service that was just made is known to the control plane first: clients find nothing.
+        return found or Discovered(instances={}, revision=None)
 
     def operations(
         self, context: CallContext, ids: Sequence[str], *, service_id: str

@@ -85,15 +85,12 @@ class CloudMapFacts:
 
     def namespace(self, context: CallContext, namespace_id: str, *, max_age: float) -> Object | None:
         """Return a namespace by its id."""
-        key = (context.binding, namespace_id)
-        now = self._source.clock.monotonic()
-        hit = self._namespaces.get(key, max_age=max_age, now=now)
-        if hit is not None:
-            found = hit.value
-        else:
-            order = tick()
-            answer = self._one(context, "GetNamespace", {"Id": namespace_id}, member="Namespace")
-            found = self._namespaces.put(key, answer, order=order, read_at=now)
+        found = self._source.aged(
+            self._namespaces,
+            (context.binding, namespace_id),
+            max_age=max_age,
+            read=lambda: self._one(context, "GetNamespace", {"Id": namespace_id}, member="Namespace"),
+        )
         return next(iter(self._all_tagged(context, [found] if found else [])), None)
 
     # Services.
@@ -118,14 +115,12 @@ class CloudMapFacts:
         return {**known, "NamespaceId": namespace_id, "Tags": tags} if tags is not None else None
 
     def _by_id(self, context: CallContext, service_id: str, *, max_age: float) -> Object | None:
-        key = (context.binding, service_id)
-        now = self._source.clock.monotonic()
-        hit = self._services.get(key, max_age=max_age, now=now)
-        if hit is not None:
-            return hit.value
-        order = tick()
-        answer = self._one(context, "GetService", {"Id": service_id}, member="Service")
-        return self._services.put(key, answer, order=order, read_at=now)
+        return self._source.aged(
+            self._services,
+            (context.binding, service_id),
+            max_age=max_age,
+            read=lambda: self._one(context, "GetService", {"Id": service_id}, member="Service"),
+        )
 
     def _list(self, context: CallContext, namespace_id: str) -> Mapping[str, Object]:
         params = {"Filters": [{"Name": "NAMESPACE_ID", "Values": [namespace_id], "Condition": "EQ"}]}
@@ -188,6 +183,7 @@ class CloudMapFacts:
     def _one(
         self, context: CallContext, operation: str, params: Mapping[str, Any], *, member: str
     ) -> Object | None:
+        """Return what an operation tells of one thing; None, which is worth keeping, when it is not there."""
         try:
             found: Object = self._source.read(_MAP, operation, params, context)[member]
         except AwsFailure as error:
@@ -202,19 +198,12 @@ class CloudMapFacts:
         return tuple({**item, "Tags": tags} for item, tags in tagged if tags is not None)
 
     def _tags_of(self, context: CallContext, arn: str) -> Mapping[str, str] | None:
-        key = (context.binding, arn)
-        now = self._source.clock.monotonic()
-        hit = self._tags.get(key, max_age=self._source.settings.attributes, now=now)
-        if hit is not None:
-            return hit.value
-        order = tick()
-        try:
-            response = self._source.read(_MAP, "ListTagsForResource", {"ResourceARN": arn}, context)
-        except AwsFailure as error:
-            if error.kind != "not-found":
-                raise
-            return None
-        return self._tags.put(key, from_elb(response.get("Tags", [])), order=order, read_at=now)
+        def read() -> Mapping[str, str]:
+            answer = self._source.read(_MAP, "ListTagsForResource", {"ResourceARN": arn}, context)
+            return from_elb(answer.get("Tags", []))
+
+        key, age = (context.binding, arn), self._source.settings.attributes
+        return self._source.aged(self._tags, key, max_age=age, read=read)
 
 
 def _folded(services: Mapping[str, Object], name: str) -> Object | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sluice.model.binding import CallContext
+from sluice.model.errors import AwsFailure
+from sluice.observe.cache import AgedCache, tick
 from sluice.observe.own_writes import OwnWrites
 from sluice.ports import Aws, Clock
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,24 @@ class Source:
     ) -> Mapping[str, Any]:
         """Make one call with the asker's priority."""
         return self.aws.call(service, operation, params, context=context)
+
+    def aged(self, cache: AgedCache[K, V], key: K, *, max_age: float, read: Callable[[], V]) -> V | None:
+        """Return what `cache` has of `key`, else what `read` gives now, which is kept.
+
+        None, which is not kept, where AWS says that there is no such thing.
+        """
+        now = self.clock.monotonic()
+        hit = cache.get(key, max_age=max_age, now=now)
+        if hit is not None:
+            return hit.value
+        order = tick()  # before the read: what is dropped meanwhile must not come back
+        try:
+            value = read()
+        except AwsFailure as error:
+            if error.kind != "not-found":
+                raise
+            return None
+        return cache.put(key, value, order=order, read_at=now)
 
     def pages(
         self,

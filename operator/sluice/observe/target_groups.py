@@ -62,21 +62,15 @@ class TargetGroupFacts:
 
     def target_health(self, context: CallContext, arn: str, *, max_age: float) -> Sequence[Object]:
         """Return TargetHealthDescriptions; none when the group is gone."""
-        key = (context.binding, arn)
-        now = self._source.clock.monotonic()
-        hit = self._health.get(key, max_age=max_age, now=now)
-        if hit is not None:
-            return hit.value
-        order = tick()
-        found: Sequence[Object] = ()
-        try:
-            response = self._source.read("elbv2", "DescribeTargetHealth", {"TargetGroupArn": arn}, context)
-            found = tuple(response.get("TargetHealthDescriptions", []))
-        except AwsFailure as error:
-            if error.kind != "not-found":
-                raise
+
+        def read() -> Sequence[Object]:
+            answer = self._source.read("elbv2", "DescribeTargetHealth", {"TargetGroupArn": arn}, context)
+            return tuple(answer.get("TargetHealthDescriptions", []))
+
+        found = self._source.aged(self._health, (context.binding, arn), max_age=max_age, read=read)
+        if found is None:
             self.forget(context.binding, arn)
-        return self._health.put(key, found, order=order, read_at=now)
+        return found or ()
 
     def wrote(
         self, binding: Binding, operation: str, params: Mapping[str, Any], response: Mapping[str, Any]
@@ -145,22 +139,13 @@ class TargetGroupFacts:
         return {group["TargetGroupName"]: group for group in response.get("TargetGroups", [])}
 
     def _attributes_of(self, context: CallContext, arn: str) -> Mapping[str, str] | None:
-        key = (context.binding, arn)
-        now = self._source.clock.monotonic()
-        hit = self._attributes.get(key, max_age=self._source.settings.attributes, now=now)
-        if hit is not None:
-            return hit.value
-        order = tick()
-        try:
-            response = self._source.read(
-                "elbv2", "DescribeTargetGroupAttributes", {"TargetGroupArn": arn}, context
-            )
-        except AwsFailure as error:
-            if error.kind != "not-found":
-                raise
-            return None
-        attributes = {item["Key"]: item.get("Value", "") for item in response.get("Attributes", [])}
-        return self._attributes.put(key, attributes, order=order, read_at=now)
+        def read() -> Mapping[str, str]:
+            params = {"TargetGroupArn": arn}
+            answer = self._source.read("elbv2", "DescribeTargetGroupAttributes", params, context)
+            return {item["Key"]: item.get("Value", "") for item in answer.get("Attributes", [])}
+
+        key, age = (context.binding, arn), self._source.settings.attributes
+        return self._source.aged(self._attributes, key, max_age=age, read=read)
 
 
 def name_of(name_or_arn: str) -> str:
