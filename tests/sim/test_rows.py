@@ -172,11 +172,12 @@ def test_first_rollout_fails() -> None:
 
 
 def test_replacement_without_capacity_keeps_the_old_service() -> None:
-    """A launch type that can place nothing: the old service runs on, and the wish can be taken back."""
+    """A launch type that can place nothing: the old service runs on, ECS says why, and it can be undone."""
     universe = tell(BY_NAME["create"])
     apply(deployment(ecs={"launchType": "EC2"}))(universe)
     universe.run(600)
     assert not universe.ready(WEB)
+    assert "unable to place a task" in universe.condition("Ready")["message"]
     assert {(s["launchType"], s["runningCount"]) for s in universe.services()} == {("FARGATE", 2), ("EC2", 0)}
     apply(deployment())(universe)
     universe.settle(lambda: universe.ready(WEB, ROUTE))

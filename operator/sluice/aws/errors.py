@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from sluice.aws.transport import Answered, NoAnswer, NotSent, TransportError
-from sluice.model.errors import AwsErrorKind, AwsFailure, Retryable
+from sluice.model.errors import AwsErrorKind, AwsFailure, Retryable, stable
 
 
 class WriteWithheld(Retryable):
@@ -143,7 +143,6 @@ _MESSAGES: Final[tuple[tuple[str, str, AwsErrorKind], ...]] = (
     ("", r"service linked role", "denied"),
     ("", r"is not authorized to perform", "denied"),
 )
-_PASSING: Final = re.compile(r"[;,]?\s*\bRequest ?ID: ?[\w-]+|\bat 0x[0-9a-f]+", re.IGNORECASE)
 _VAGUE: Final = frozenset(
     {"ClientException", "InvalidParameterException", "InvalidParameterValue", "ValidationError"}
 )
@@ -188,11 +187,3 @@ def failure(service: str, operation: str, error: TransportError, *, write: bool)
         message=stable(str(error)),
         kind="unknown-outcome" if lost else "unavailable",
     )
-
-
-def stable(message: str) -> str:
-    """Return one line without what differs from call to call: it ends up in conditions.
-
-    ECS quotes other services with their request ids; Python's errors quote object addresses.
-    """
-    return " ".join(_PASSING.sub("", message).split())

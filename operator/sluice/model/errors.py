@@ -14,7 +14,8 @@ they end up in conditions and would make every status write differ.
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 AwsErrorKind = Literal[
     "throttled",  # the budget shrinks, the call is repeated later
@@ -26,6 +27,9 @@ AwsErrorKind = Literal[
     "unavailable",  # AWS is broken; nothing happened or it is safe to look
     "unknown-outcome",  # no answer to a write: it may have happened; look before acting again
 ]
+
+
+_PASSING: Final = re.compile(r"[;,]?\s*\bRequest ?ID: ?[\w-]+|\bat 0x[0-9a-f]+", re.IGNORECASE)
 
 
 class SluiceError(Exception):
@@ -75,3 +79,11 @@ class WriteConflict(Retryable):
 
 class LeadershipLost(Retryable):
     """The Lease does not outlive the call that was about to be made."""
+
+
+def stable(message: str) -> str:
+    """Return one line without what differs from call to call: it ends up in conditions.
+
+    ECS quotes other services with their request ids; Python's errors quote object addresses.
+    """
+    return " ".join(_PASSING.sub("", message).split())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sluice.aws.errors import classify, failure, stable
+from sluice.aws.errors import classify, failure
 from sluice.aws.transport import Answered, NoAnswer, NotSent
-from sluice.model.errors import AwsErrorKind
+from sluice.model.errors import AwsErrorKind, stable
 
 TABLE: list[tuple[str, str, str, int, bool, AwsErrorKind]] = [
     ("UpdateService", "ThrottlingException", "Rate exceeded", 400, True, "throttled"),

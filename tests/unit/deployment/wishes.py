@@ -143,7 +143,7 @@ def service(params: Mapping[str, Any], *, before: Mapping[str, Any] | None = Non
         **members,
     }
     count = int(base.get("desiredCount", 0))
-    number = str(int(str((before or {}).get("events", "0")) or 0) + 1)
+    number = str(int(str((before or {}).get("deployments_made", "0")) or 0) + 1)
     old = (before or {}).get("deployments") or [{}]
     moved = any(member in params for member in _STARTS) or "forceNewDeployment" in params
     deployment = {
@@ -154,7 +154,7 @@ def service(params: Mapping[str, Any], *, before: Mapping[str, Any] | None = Non
         "runningCount": count,
         "rolloutState": "COMPLETED",
     }
-    return {**base, "runningCount": count, "deployments": [deployment], "events": number}
+    return {**base, "runningCount": count, "deployments": [deployment], "deployments_made": number}
 
 
 _CALL_ONLY = frozenset({"cluster", "service", "clientToken", "forceNewDeployment"})

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sluice.model.desired import Desired
+from sluice.model.errors import stable
 from sluice.model.observed import Structure
 from sluice.plan.deployment.service import primary
 
@@ -28,6 +29,8 @@ ROLLBACK_STATUSES: Final = frozenset(
 _REASONS_SHOWN: Final = 2
 _LEAVING: Final = " once their entries left Cloud Map"
 _CLOCK_SKEW: Final = 5.0  # seconds between AWS's clock and ours that are taken for equal
+_TROUBLE: Final = ("unable to", "failed to", "throttled")
+_RELIEF: Final = ("has started", "has reached a steady state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ def evaluate(
     if not finished or off:
         if failing:
             text = _with(f"{text}, {failing} failed", reasons)
+        elif running < want and (why := trouble(service)):
+            text = f"{text}; ECS {why}"
         elif not alone and updated >= want:
             text = f"{text}; tasks of the old revision stop{_LEAVING if desired.listed else ''}"
         elif finished and running > want:
@@ -93,6 +98,25 @@ def evaluate(
             state="Progressing", message=f"{text}; waiting for minReadySeconds", ready_at=ready_at
         )
     return Progress(state="Complete", message=text)
+
+
+def trouble(service: Structure) -> str:
+    """Return why ECS starts no task, as its newest service event says, '' when it does not say so.
+
+    A task that was never placed is no stopped task: only the event tells (no container instance, no capacity,
+    a role that can't be assumed, a target group that takes no targets). What was started since, and events
+    of an earlier deployment, end it. Texts: ECS developer guide, "Viewing service event messages".
+    """
+    since = epoch(primary(service).get("createdAt"))
+    for event in service.get("events") or ():
+        text, at = str(event.get("message") or ""), epoch(event.get("createdAt"))
+        if any(word in text for word in _RELIEF):
+            return ""
+        if since is not None and at is not None and at < since - _CLOCK_SKEW:
+            return ""
+        if any(word in text for word in _TROUBLE):
+            return stable(text.removeprefix(f"(service {service.get('serviceName')})")).rstrip(".")
+    return ""
 
 
 def rolled_back(
