@@ -117,6 +117,16 @@ CASES: dict[str, tuple[Json, Json, str]] = {
         with_field("spec.initContainers[].livenessProbe", {"exec": {"command": ["a"]}}),
         "an init container that ends takes no probes",
     ),
+    "two handlers of a probe": (
+        _container(readinessProbe={"httpGet": {"port": 80}}),
+        _container(readinessProbe={"httpGet": {"port": 80}, "tcpSocket": {"port": 80}}),
+        "a probe asks in exactly one way: keep one of exec, httpGet, tcpSocket and grpc",
+    ),
+    "no handler of a probe": (
+        _container(livenessProbe={"exec": {"command": ["a"]}, "periodSeconds": 5}),
+        _container(livenessProbe={"periodSeconds": 5}),
+        "a probe asks in exactly one way: keep one of exec, httpGet, tcpSocket and grpc",
+    ),
     "value and valueFrom": (
         _container(
             env=[{"name": "A", "value": "", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]

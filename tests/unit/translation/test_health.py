@@ -105,6 +105,15 @@ def test_target_groups_refine_what_probes_say() -> None:
     }
 
 
+@pytest.mark.parametrize("again", ["http", 8080], ids=["by name", "by number"])
+def test_one_entry_for_a_port(again: str | int) -> None:
+    """Two entries for one port would be mixed member by member: refused, and which two it are."""
+    obj = _groups({"port": "http"}, {"port": again, "deregistrationDelaySeconds": 5})
+    with pytest.raises(Refused) as refusal:
+        _translate(obj)
+    assert "spec.ecs.targetGroups[1].port: targetGroups[0] is about the same port" in refusal.value.message
+
+
 def test_protocol_version_grpc_brings_its_own_check() -> None:
     """Elastic Load Balancing takes gRPC codes only with protocol version GRPC."""
     (port,) = _translate(_groups({"port": 8080, "protocolVersion": "GRPC"})).ports

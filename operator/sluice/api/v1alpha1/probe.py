@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sluice.api.v1alpha1.schema import (
+    Cel,
     IntOrString,
     Typed,
     accepted,
@@ -82,6 +83,9 @@ class GrpcAction(Typed):
     mode: Annotated[str | None, refused("load balancers choose how to connect; remove mode")] = None
 
 
+_HANDLERS = " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in ("exec", "httpGet", "tcpSocket", "grpc"))
+
+
 class Probe(Typed):
     """What the three probes have in common."""
 
@@ -107,6 +111,12 @@ class Probe(Typed):
     termination_grace_period_seconds: Annotated[
         Seconds | None, warned("ECS has one stop timeout; the pod's terminationGracePeriodSeconds counts")
     ] = None
+    cel = (
+        Cel(
+            rule=f"{_HANDLERS} == 1",
+            message="a probe asks in exactly one way: keep one of exec, httpGet, tcpSocket and grpc",
+        ),
+    )
 
 
 class ReadinessProbe(Probe):

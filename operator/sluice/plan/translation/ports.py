@@ -67,6 +67,7 @@ def definition_ports(body: Mapping[str, Any], ecs: EcsSettings, findings: Findin
 def refined(ports: Sequence[PortSpec], ecs: EcsSettings, findings: Findings) -> tuple[PortSpec, ...]:
     """Apply `ecs.targetGroups` to the ports they name; an entry without a port is refused."""
     result = list(ports)
+    described: dict[int, int] = {}
     for index, settings in enumerate(ecs.target_groups or ()):
         path = f"spec.ecs.targetGroups[{index}]"
         matching = [
@@ -76,6 +77,9 @@ def refined(ports: Sequence[PortSpec], ecs: EcsSettings, findings: Findings) -> 
             known = ", ".join(port.name or str(port.container_port) for port in result) or "none"
             findings.refuse(f"{path}.port", f"no container has that TCP port; there are: {known}")
         for position in matching:
+            if described.setdefault(position, index) != index:
+                other = described[position]
+                findings.refuse(f"{path}.port", f"targetGroups[{other}] is about the same port; keep one")
             result[position] = _refine(result[position], settings, path, findings)
     names = [port.name for port in result if port.name]
     for name in sorted({name for name in names if names.count(name) > 1}):
