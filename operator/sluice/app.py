@@ -332,6 +332,7 @@ def _world(
     # Loading a service's model takes up to 100 ms: not in the first pass.
     threading.Thread(target=clients.warm, args=(binding, "ecs", "elbv2"), name="warm", daemon=True).start()
     aws_metrics = AwsMetrics(registry, hurried=ledger.hurried)
+    aws_metrics.begin((binding, *settings.tenancy.accounts.values()), dry_run=settings.dry_run)
     gateway = AwsGateway(
         Boto3Transport(clients),
         budgets=Budgets(share=settings.aws.budget_share, enabled=settings.aws.budgets),

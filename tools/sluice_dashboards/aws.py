@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sluice_dashboards.model import Dashboard, Row, figure, graph, line, now, rows, table
+from sluice_dashboards.model import Dashboard, Row, figure, graph, line, now, quantile, rows, table
 from sluice_dashboards.variables import ACCOUNT, AT, REGION
 
 DASHBOARD: Final = Dashboard(
@@ -95,7 +95,7 @@ DASHBOARD: Final = Dashboard(
                     "Calls that found no token, by priority: rollback, verify, rollout, drift, garbage.",
                     line(
                         "sum by (bucket, priority)"
-                        f" (rate(sluice_aws_budget_deferred_total{{{AT}}}[$__rate_interval]))",
+                        f" (rate(sluice_aws_budget_deferred_total{{{AT}}}[$__rate_interval])) > 0",
                         "{{bucket}} {{priority}}",
                     ),
                     unit="reqps",
@@ -104,8 +104,9 @@ DASHBOARD: Final = Dashboard(
                     "Wait for tokens, p99",
                     "For how long calls were put off, by priority.",
                     line(
-                        "histogram_quantile(0.99, sum by (priority, le)"
-                        " (rate(sluice_aws_budget_wait_seconds_bucket[$__rate_interval])))",
+                        quantile(
+                            0.99, "rate(sluice_aws_budget_wait_seconds_bucket[$__rate_interval])", "priority"
+                        ),
                         "{{priority}}",
                     ),
                     unit="s",
@@ -130,7 +131,7 @@ DASHBOARD: Final = Dashboard(
                     "Outcomes other than ok, by operation. not-found is an answer, too: something is gone.",
                     line(
                         "sum by (service, operation, outcome)"
-                        f' (rate(sluice_aws_calls_total{{{AT}, outcome!="ok"}}[$__rate_interval]))',
+                        f' (rate(sluice_aws_calls_total{{{AT}, outcome!="ok"}}[$__rate_interval])) > 0',
                         "{{service}}:{{operation}} {{outcome}}",
                     ),
                     unit="reqps",
@@ -139,8 +140,12 @@ DASHBOARD: Final = Dashboard(
                     "Duration of calls, p99",
                     "On the wire, without waits for the budget.",
                     line(
-                        "histogram_quantile(0.99, sum by (service, operation, le)"
-                        " (rate(sluice_aws_call_duration_seconds_bucket[$__rate_interval])))",
+                        quantile(
+                            0.99,
+                            "rate(sluice_aws_call_duration_seconds_bucket[$__rate_interval])",
+                            "service",
+                            "operation",
+                        ),
                         "{{service}}:{{operation}}",
                     ),
                     unit="s",
@@ -150,7 +155,7 @@ DASHBOARD: Final = Dashboard(
                     "In the time that is shown.",
                     rows(
                         "sort_desc(sum by (service, operation, outcome)"
-                        f" (increase(sluice_aws_calls_total{{{AT}}}[$__range])))"
+                        f" (increase(sluice_aws_calls_total{{{AT}}}[$__range])) > 0)"
                     ),
                     names={"Value": "calls"},
                     width=12,
@@ -160,7 +165,7 @@ DASHBOARD: Final = Dashboard(
                     "Nothing unless `dryRun` is on.",
                     line(
                         "sum by (service, operation)"
-                        " (increase(sluice_aws_dry_run_writes_total[$__rate_interval]))",
+                        " (increase(sluice_aws_dry_run_writes_total[$__rate_interval])) > 0",
                         "{{service}}:{{operation}}",
                     ),
                     unit="short",

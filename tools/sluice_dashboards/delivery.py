@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sluice_dashboards.model import Dashboard, Row, figure, graph, line, now
+from sluice_dashboards.model import Dashboard, Row, figure, graph, line, now, quantile
 from sluice_dashboards.variables import NAMESPACE, TEAM
 
 _OF: Final = 'namespace=~"$namespace", team=~"$team"'
@@ -13,8 +13,7 @@ _FAILED: Final = f"sluice_delivery_failed_changes_total{{{_OF}}}"
 
 
 def _median(metric: str, *labels: str) -> str:
-    by = ", ".join((*labels, "le"))
-    return f"histogram_quantile(0.5, sum by ({by}) (increase({metric}_bucket{{{_OF}}}[$__range])))"
+    return quantile(0.5, f"increase({metric}_bucket{{{_OF}}}[$__range])", *labels)
 
 
 DASHBOARD: Final = Dashboard(

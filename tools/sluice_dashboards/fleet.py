@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sluice_dashboards.model import Dashboard, Row, annotation, figure, graph, line, now, rows, table
+from sluice_dashboards.model import (
+    Dashboard,
+    Row,
+    annotation,
+    figure,
+    graph,
+    line,
+    now,
+    quantile,
+    rows,
+    table,
+)
 from sluice_dashboards.variables import IN, NAMESPACE
 
 DETAIL: Final = "sluice-deployment"
@@ -158,7 +169,10 @@ DASHBOARD: Final = Dashboard(
                     "Passes by how they ended",
                     "Passes of the reconcile loop a second. `error` is a defect of Sluice; the kinds of AWS"
                     " failures are AWS's.",
-                    line("sum by (outcome) (rate(sluice_reconciles_total[$__rate_interval]))", "{{outcome}}"),
+                    line(
+                        "sum by (outcome) (rate(sluice_reconciles_total[$__rate_interval])) > 0",
+                        "{{outcome}}",
+                    ),
                     unit="ops",
                     stacked=True,
                 ),
@@ -166,8 +180,9 @@ DASHBOARD: Final = Dashboard(
                     "Duration of a pass, p99",
                     "By kind: looking at AWS, planning, writing.",
                     line(
-                        "histogram_quantile(0.99, sum by (kind, le)"
-                        " (rate(sluice_reconcile_duration_seconds_bucket[$__rate_interval])))",
+                        quantile(
+                            0.99, "rate(sluice_reconcile_duration_seconds_bucket[$__rate_interval])", "kind"
+                        ),
                         "{{kind}}",
                     ),
                     unit="s",
@@ -177,8 +192,7 @@ DASHBOARD: Final = Dashboard(
                     "From due to the pass, by lane: rollback goes first, then what people changed, then the"
                     " regular look.",
                     line(
-                        "histogram_quantile(0.99, sum by (lane, le)"
-                        " (rate(sluice_queue_wait_seconds_bucket[$__rate_interval])))",
+                        quantile(0.99, "rate(sluice_queue_wait_seconds_bucket[$__rate_interval])", "lane"),
                         "{{lane}}",
                     ),
                     unit="s",
@@ -235,7 +249,8 @@ DASHBOARD: Final = Dashboard(
                     "Decisions",
                     "What a person would ask about, by reason, before Events are limited.",
                     line(
-                        "sum by (reason) (increase(sluice_decisions_total[$__rate_interval]))", "{{reason}}"
+                        "sum by (reason) (increase(sluice_decisions_total[$__rate_interval])) > 0",
+                        "{{reason}}",
                     ),
                     unit="short",
                     steps=True,
@@ -252,7 +267,7 @@ DASHBOARD: Final = Dashboard(
                     "To each sink by what became of them (runbook: SluiceNotificationsStuck). Nothing where"
                     " no sink is configured.",
                     line(
-                        "sum by (sink, outcome) (increase(sluice_notifications_total[$__rate_interval]))",
+                        "sum by (sink, outcome) (increase(sluice_notifications_total[$__rate_interval])) > 0",
                         "{{sink}} {{outcome}}",
                     ),
                     unit="short",

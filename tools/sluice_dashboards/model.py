@@ -203,7 +203,8 @@ def graph(
         "drawStyle": "line",
         "lineInterpolation": "stepAfter" if steps else "linear",
         "fillOpacity": 30 if stacked else 8,
-        "showPoints": "never",
+        # What happened once has no neighbours to draw a line to: counters are shown where they rose.
+        "showPoints": "auto",
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
     }
     defaults: dict[str, Any] = {"unit": unit, "min": 0, "custom": custom}
@@ -341,6 +342,14 @@ def now(expr: str) -> Query:
 def line(expr: str, legend: str) -> Query:
     """Return a query for lines over time."""
     return Query(expr=expr, legend=legend)
+
+
+def quantile(share: float, buckets: str, *by: str) -> str:
+    """Return a quantile over a histogram: `buckets` is a rate or an increase of its buckets.
+
+    Without observations it is NaN, which Grafana would show as a number: the comparison makes it no data.
+    """
+    return f"histogram_quantile({share}, sum by ({', '.join((*by, 'le'))}) ({buckets})) >= 0"
 
 
 def rows(expr: str) -> Query:

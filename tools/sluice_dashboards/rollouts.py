@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from sluice_dashboards.model import Dashboard, Row, figure, graph, line, now, rows, table
+from sluice_dashboards.model import Dashboard, Row, figure, graph, line, now, quantile, rows, table
 from sluice_dashboards.variables import DEPLOYMENT, NAMESPACE, OF
 
 _DETAIL: Final = "sluice-deployment"
 
 
 def _quantile(share: float, metric: str, *labels: str) -> str:
-    by = ", ".join((*labels, "le"))
-    return f"histogram_quantile({share}, sum by ({by}) (increase({metric}_bucket[$__range])))"
+    return quantile(share, f"increase({metric}_bucket[$__range])", *labels)
 
 
 DASHBOARD: Final = Dashboard(
@@ -111,8 +110,10 @@ DASHBOARD: Final = Dashboard(
                     "Proof of a write, p99",
                     "From published weights to rules that were read back, rollbacks alone.",
                     now(
-                        "histogram_quantile(0.99, sum by (le) (increase("
-                        'sluice_route_verification_seconds_bucket{rollback="true"}[$__range])))'
+                        quantile(
+                            0.99,
+                            'increase(sluice_route_verification_seconds_bucket{rollback="true"}[$__range])',
+                        )
                     ),
                     unit="s",
                     bad_from=10,
@@ -130,7 +131,8 @@ DASHBOARD: Final = Dashboard(
                     "Rollbacks by reason",
                     "Why it went back: an analysis, an alarm, a hook, crashing tasks, a deadline, a person.",
                     line(
-                        "sum by (plane, reason) (increase(sluice_rollback_seconds_count[$__rate_interval]))",
+                        "sum by (plane, reason)"
+                        " (increase(sluice_rollback_seconds_count[$__rate_interval])) > 0",
                         "{{plane}}: {{reason}}",
                     ),
                     unit="short",
@@ -190,11 +192,11 @@ DASHBOARD: Final = Dashboard(
                     "Drift found and repaired",
                     "Fields that somebody changed in AWS, and that Sluice put back.",
                     line(
-                        "sum by (field) (increase(sluice_drift_found_total[$__rate_interval]))",
+                        "sum by (field) (increase(sluice_drift_found_total[$__rate_interval])) > 0",
                         "{{field}} found",
                     ),
                     line(
-                        "sum by (field) (increase(sluice_drift_repaired_total[$__rate_interval]))",
+                        "sum by (field) (increase(sluice_drift_repaired_total[$__rate_interval])) > 0",
                         "{{field}} repaired",
                     ),
                     unit="short",

@@ -115,6 +115,7 @@ class AwsGateway:
         if not (self._dry_run and is_write(operation)):
             now = self._clock.monotonic()
             binding = context.binding
+            self._metrics.expect(service, operation, binding)
             wait = self._budgets.take(
                 service,
                 operation,

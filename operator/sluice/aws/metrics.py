@@ -1,23 +1,47 @@
 """Prometheus metrics of the gateway: calls, seconds, throttles, budget tokens and waits.
 
-Cardinality is bounded by operations that the product uses times outcomes, and by buckets times accounts.
+Cardinality is bounded by operations that the product uses times outcomes, and by buckets times accounts. The
+series of an operation begin at 0 before its first call (`telemetry.born`): those of what a leader does in its
+first seconds (`FIRST`) with the process, others when they are first asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sluice.aws.budget import BucketState
+from sluice.aws.operations import buckets, is_write
 from sluice.model.binding import Binding, Priority
+from sluice.model.errors import AwsErrorKind
 from sluice.model.keys import Key
+from sluice.telemetry.born import born
 
 WAIT_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 """Seconds until a token; nobody is sent away for much more than a minute (aws.budget)."""
+OUTCOMES: Final = ("ok", *get_args(AwsErrorKind))
+PRIORITIES: Final = tuple(priority.name.lower() for priority in Priority)
+FIRST: Final = (
+    ("ecs", "DescribeServices"),
+    ("ecs", "ListServiceDeployments"),
+    ("ecs", "DescribeServiceDeployments"),
+    ("ecs", "DescribeTaskDefinition"),
+    ("ecs", "ListTasks"),
+    ("ecs", "DescribeTasks"),
+    ("ecs", "RegisterTaskDefinition"),
+    ("ecs", "CreateService"),
+    ("ecs", "UpdateService"),
+    ("elbv2", "DescribeRules"),
+    ("elbv2", "DescribeTargetGroups"),
+    ("elbv2", "DescribeTargetHealth"),
+    ("elbv2", "ModifyRule"),
+)
+"""Operations (service, operation) whose series are there before anybody leads: a new leader may spend their
+budgets, and be throttled, between two scrapes."""
 
 
 class AwsMetrics:
@@ -64,9 +88,34 @@ class AwsMetrics:
             ("service", "operation"),
             registry=registry,
         )
+        self._expected: set[tuple[str, str, str, str]] = set()
+
+    def begin(self, bindings: Iterable[Binding], *, dry_run: bool = False) -> None:
+        """Make the series of what is done FIRST, in each of these accounts and Regions."""
+        for binding in bindings:
+            for service, operation in FIRST:
+                self.expect(service, operation, binding)
+        if dry_run:
+            for service, operation in FIRST:
+                if is_write(operation):
+                    born(self.withheld, [service], [operation])
+
+    def expect(self, service: str, operation: str, binding: Binding) -> None:
+        """Make the series of an operation and of the buckets that it passes, unless they are there."""
+        account, region = binding.account or "default", binding.region
+        what = (service, operation, account, region)
+        if what in self._expected:
+            return
+        names = [shape.name for shape in buckets(service, operation)]
+        born(self.calls, [service], [operation], OUTCOMES, [account], [region])
+        born(self.seconds, [service], [operation])
+        born(self.deferred, names, PRIORITIES, [account], [region])
+        born(self.wait_seconds, names, PRIORITIES)
+        self._expected.add(what)
 
     def called(self, service: str, operation: str, *, outcome: str, binding: Binding, seconds: float) -> None:
         """Count one call that was made."""
+        self.expect(service, operation, binding)
         account = binding.account or "default"
         self.calls.labels(service, operation, outcome, account, binding.region).inc()
         self.seconds.labels(service, operation).observe(seconds)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from sluice.aws_events.happening import Place
+from sluice.model.errors import AwsErrorKind
+from sluice.telemetry.born import born
 from sluice.telemetry.metrics import Measured
 
 LAG_BUCKETS: Final = (0.5, 1, 2, 5, 10, 30, 60, 300)
 """AWS's event times are whole seconds; delivery takes about half a second (from memory)."""
+
+WHAT: Final = ("task", "deployment", "service-action", "foreign", "unknown", "malformed")
 
 
 class AwsEventMetrics:
@@ -40,6 +44,8 @@ class AwsEventMetrics:
             buckets=LAG_BUCKETS,
             registry=registry,
         )
+        born(self.messages, WHAT)
+        born(self.received, ("ok", *get_args(AwsErrorKind)))
 
     def watch(self, flowing: Callable[[], Mapping[Place, bool]]) -> None:
         """Export at each scrape whether events flow."""

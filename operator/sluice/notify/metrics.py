@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from sluice.notify.moment import EVENTS
 from sluice.notify.outbox import State
+from sluice.telemetry.born import born
 from sluice.telemetry.metrics import Measured
+
+OUTCOMES: Final = ("delivered", "failed", "rejected", "expired", "dropped", "withheld")
+WRITTEN: Final = ("ok", "conflict", "failed")
 
 
 class NotificationMetrics:
@@ -30,9 +36,11 @@ class NotificationMetrics:
             ["outcome"],
             registry=registry,
         )
+        born(self.writes, WRITTEN)
 
     def watch(self, states: Callable[[], Mapping[str, State]], *, now: Callable[[], float]) -> None:
-        """Export the queues' present state at each scrape."""
+        """Export the queues' present state at each scrape; each sink's counters begin at 0."""
+        born(self.told, states(), EVENTS, OUTCOMES)
 
         def families() -> Iterable[Metric]:
             pending = GaugeMetricFamily(

@@ -26,11 +26,12 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from sluice.model.keys import DEPLOYMENT, GROUP, Key
+from sluice.telemetry.born import born
 from sluice.telemetry.ended import FAILED, Ended, ended, is_open
 from sluice.telemetry.log import logger
 from sluice.telemetry.raw import Raw, member, moment, status_of, text
 from sluice.telemetry.remembered import Remembered
-from sluice.telemetry.rollouts import of_rollout
+from sluice.telemetry.rollouts import OUTCOMES, of_rollout
 
 COMMIT_TIME: Final = f"{GROUP}/commit-time"
 """Annotation of a Deployment: when the change was committed, RFC 3339."""
@@ -60,6 +61,7 @@ class DeliveryMetrics:
         self._lock = threading.Lock()
         self._teams: set[str] = set()
         self._pairs: set[tuple[str, str]] = set()
+        self._timed: set[tuple[str, str]] = set()
         self._commits: Remembered[Key, tuple[str, str]] = Remembered()
         self._delivered: Remembered[Key, str] = Remembered()
         whose = ["namespace", "team"]
@@ -90,6 +92,22 @@ class DeliveryMetrics:
             registry=registry,
         )
 
+    def expect(self, key: Key, obj: Raw) -> None:
+        """Make the series of a Deployment's namespace and team, unless they are there (`telemetry.born`).
+
+        Those of the lead time only where a commit is annotated: many never say one.
+        """
+        if key.kind != DEPLOYMENT:
+            return
+        with self._lock:
+            before = len(self._pairs)
+            whose = self._paired(key.namespace, self._bounded(self._team(obj)))
+            if len(self._pairs) > before:
+                self._begin(whose)
+            if whose not in self._timed and _annotated(obj):
+                self._timed.add(whose)
+                self.lead_seconds.labels(*whose)
+
     def written(self, key: Key, before: Raw | None, after: Raw) -> None:
         """Take a Deployment before and after an own status write."""
         if key.kind != DEPLOYMENT:
@@ -100,6 +118,12 @@ class DeliveryMetrics:
                 self._count(key, after, over)
 
     # Inside the lock
+
+    def _begin(self, whose: tuple[str, str]) -> None:
+        namespace, team = ([text] for text in whose)
+        born(self.deployments, namespace, team, OUTCOMES)
+        born(self.failed, namespace, team)
+        born(self.restore_seconds, namespace, team)
 
     def _note_commit(self, key: Key, obj: Raw) -> None:
         """Keep the commit that a rollout began with: another may be annotated before it ends."""

@@ -13,8 +13,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
-from sluice.model.keys import Key
+from sluice.model.keys import PLURALS, Key
 from sluice.plan.deployment.targets import HEALTH_MEMBERS
+from sluice.telemetry.born import born
 
 FIELDS: Final = (
     "desiredCount",
@@ -103,6 +104,8 @@ class DriftMetrics:
             ["kind", "field"],
             registry=registry,
         )
+        born(self.found, PLURALS, LABELS)
+        born(self.repaired, PLURALS, LABELS)
 
     def told(self, key: Key, reason: str, message: str) -> None:
         """Take a decision of a plan; what is open already is not counted again."""

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from sluice.model.conditions import READY
 from sluice.model.events import EVENTS
-from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
+from sluice.model.keys import DEPLOYMENT, PLURALS, SERVICE_ROUTE, Key
+from sluice.telemetry.born import born
 from sluice.telemetry.delivery import DeliveryMetrics
 from sluice.telemetry.drift import DriftMetrics
 from sluice.telemetry.log import logger
@@ -55,6 +56,7 @@ class Ledger:
             ["kind", "reason"],
             registry=registry,
         )
+        born(self.decisions, PLURALS, (*sorted(EVENTS), _OTHER))
         self.synced: dict[Key, float] = {}
         """When the last pass of an object ended well, epoch seconds."""
         self._listeners: list[Callable[[Key, Raw], None]] = []
@@ -98,6 +100,7 @@ class Ledger:
             self.synced.pop(key, None)
             return
         self.synced[key] = self._around.now()
+        self.delivery.expect(key, obj)
         self.drift.settled(key, ready=condition(status_of(obj), READY).get("status") == "True")
 
 

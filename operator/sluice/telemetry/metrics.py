@@ -8,7 +8,7 @@ own instruments on the same registry (`sluice_aws_…`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,9 +17,21 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from sluice.model.errors import AwsErrorKind
+from sluice.model.keys import PLURALS
+from sluice.telemetry.born import born
+
 PASS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds of one pass: a pass without AWS calls takes milliseconds, one AWS call at most ten seconds."""
 WAIT_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300)
+OUTCOMES: Final = (
+    "ok", "refused", "deferred", "conflict", "withheld", "leadership", "retry", "error",
+    *get_args(AwsErrorKind),
+)  # fmt: skip
+"""How a pass ends (`runtime.worker`)."""
+LANES: Final = ("rollback", "user", "resync")
+HEARD: Final = ("new", "changed", "echo", "deleted")
+TOLD: Final = ("sent", "limited", "dropped", "failed")
 REQUEST_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
 
@@ -115,6 +127,12 @@ class RuntimeMetrics:
             "sluice_leader", "1 while this replica holds the Lease and writes.", registry=registry
         )
         self._swept_at: float | None = None
+        born(self.passes, PLURALS, OUTCOMES)
+        born(self.pass_seconds, PLURALS, LANES)
+        born(self.wait_seconds, LANES)
+        born(self.heard, PLURALS, HEARD)
+        born(self.relisted, PLURALS)
+        born(self.events, TOLD)
 
     def compared(self, now: float) -> None:
         """Take note that store and API server were compared at `now` (epoch seconds)."""

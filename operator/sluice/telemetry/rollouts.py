@@ -7,10 +7,12 @@ that did it; one whose write was lost with the process is missing rather than co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from prometheus_client import CollectorRegistry, Histogram
 
+from sluice.model.rollout import Outcome
+from sluice.telemetry.born import born
 from sluice.telemetry.ended import ended
 
 ROLLBACK_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
@@ -18,6 +20,14 @@ ROLLBACK_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 DURATION_BUCKETS: Final = (10, 30, 60, 180, 600, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 72 * 3600)
 PLANES: Final = {"rules": "verifiedAt", "discovery": "discoveredAt"}
 """Where requests are moved → when the machine's memory saw that they had gone back there."""
+
+
+OUTCOMES: Final = get_args(Outcome)
+REASONS: Final = (
+    "Alarm", "Analysis", "CrashLoop", "Deadline", "Group", "Hook", "Person", "Superseded", "Undo",
+    "Unhealthy",
+)  # fmt: skip
+"""Why requests are taken back: `status.rollout.reason` (rollout.machine), and what a person undoes."""
 
 
 class RolloutMetrics:
@@ -40,6 +50,8 @@ class RolloutMetrics:
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
+        born(self.rollback_seconds, PLANES, REASONS)
+        born(self.duration_seconds, OUTCOMES)
 
     def written(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
         """Take an object before and after an own write; never raises."""

@@ -13,15 +13,17 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Histogram
 
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
+from sluice.telemetry.born import born
 from sluice.telemetry.raw import Raw, entries, member, memory_of, moment, number, status_of, text
 from sluice.telemetry.remembered import Remembered
-from sluice.telemetry.rollouts import PLANES, ROLLBACK_BUCKETS, of_rollout
+from sluice.telemetry.rollouts import PLANES, REASONS, ROLLBACK_BUCKETS, of_rollout
 
 STEP_BUCKETS: Final = (1, 5, 15, 60, 300, 900, 1800, 3600, 6 * 3600, 24 * 3600)
 VERIFICATION_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300)
 WRITTEN_TO: Final[Mapping[str, str]] = {"elbv2": "rules", "servicediscovery": "discovery"}
 """Service that is written to → where that moves requests."""
 STEP_KINDS: Final = ("setWeight", "setHeaderRoute", "pause", "analysis", "hook")
+_OTHER: Final = "other"
 _Identity = tuple[object, object, object]
 
 
@@ -63,6 +65,9 @@ class TimingMetrics:
             buckets=VERIFICATION_BUCKETS,
             registry=registry,
         )
+        born(self.step_seconds, (*STEP_KINDS, _OTHER))
+        born(self.written_seconds, PLANES, REASONS)
+        born(self.verification_seconds, ("true", "false"))
 
     def hurried(self, key: Key, service: str) -> None:
         """Take note of a write with a rollback's priority that AWS took just now."""
@@ -148,11 +153,11 @@ def _entered(before: Raw | None) -> tuple[str, int, float] | None:
 
 
 def _kind_of(rollout: Raw, index: int) -> str:
-    """Return the kind of a step by its text in status (`setWeight 10%`), `other` for what is not known."""
+    """Return the kind of a step by its text in status (`setWeight 10%`)."""
     steps = rollout.get("steps")
     described = steps[index] if isinstance(steps, list) and index < len(steps) else ""
     first = text(described).split(" ", 1)[0].rstrip(":")
-    return first if first in STEP_KINDS else "other"
+    return first if first in STEP_KINDS else _OTHER
 
 
 def _identity(entry: Raw) -> _Identity:

@@ -35,7 +35,7 @@ def test_a_rollback_is_counted_when_it_is_verified(registry: CollectorRegistry) 
     """Not when it is decided, and not again while the candidate drains."""
     metrics = RolloutMetrics(registry)
     metrics.written(obj(memory={"shown": True}), obj(memory=DECIDED))
-    assert registry.get_sample_value("sluice_rollback_seconds_count", BACK) is None
+    assert registry.get_sample_value("sluice_rollback_seconds_count", BACK) == 0
     metrics.written(obj(memory=DECIDED), obj(memory=VERIFIED))
     metrics.written(obj(memory=VERIFIED), obj(memory=VERIFIED | {"evidenceTaken": True}))
     assert registry.get_sample_value("sluice_rollback_seconds_count", BACK) == 1
@@ -71,7 +71,7 @@ def test_a_rollback_that_no_request_had_met_is_none_of_the_load_balancer(registr
     metrics = RolloutMetrics(registry)
     hidden = {"decidedAt": 100.0}
     metrics.written(obj(memory=hidden), obj(memory=hidden | {"verifiedAt": 100.0}))
-    assert registry.get_sample_value("sluice_rollback_seconds_count", BACK) is None
+    assert registry.get_sample_value("sluice_rollback_seconds_count", BACK) == 0
 
 
 def test_a_rollout_is_counted_when_history_has_it(registry: CollectorRegistry) -> None:
@@ -94,9 +94,7 @@ def test_a_process_that_takes_over_counts_no_old_rollouts(registry: CollectorReg
     entry = {"id": "r1", "outcome": "Succeeded", "startedAt": AT, "durationSeconds": 60}
     metrics.written(None, obj(history=[entry]))
     metrics.written(obj(history=[entry]), obj(history=[entry]))
-    assert (
-        registry.get_sample_value("sluice_rollout_duration_seconds_count", {"outcome": "Succeeded"}) is None
-    )
+    assert registry.get_sample_value("sluice_rollout_duration_seconds_count", {"outcome": "Succeeded"}) == 0
 
 
 @pytest.mark.parametrize("status", [None, {}, {"rollout": "x", "history": "x"}, {"rollout": {"memory": 1}}])
