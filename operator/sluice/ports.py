@@ -270,6 +270,8 @@ class GateScene:
     task: Mapping[str, Any] = field(default_factory=dict)
     """RunTask's parameters for the candidate, without overrides: cluster, taskDefinition,
     networkConfiguration, launchType or capacityProviderStrategy, tags."""
+    attempts: frozenset[str] = frozenset()
+    """Ids of the hooks' attempts whose answer is waited for, asked for in this pass or not."""
 
 
 class Gates(Protocol):

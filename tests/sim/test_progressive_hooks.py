@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.progressive_stories import QUICK, at_step, ready, rolled_back, serves, verb, web
+from sim.progressive_stories import BLUE_GREEN, QUICK, at_step, ready, rolled_back, serves, verb, web
 from sim.stories import apply
 from sim.universe import WEB, Universe, route
 
@@ -31,6 +31,13 @@ def commands(universe: Universe) -> list[tuple[str, str]]:
             definition = str(call.params.get("taskDefinition", ""))
             found.append((call.operation, definition.rsplit(":", 1)[-1]))
     return found
+
+
+def hook_tasks(universe: Universe) -> list[str]:
+    """Return the tasks that run and belong to no service."""
+    arns = universe.aws("ecs", "ListTasks", cluster="sandbox")["taskArns"]
+    tasks = universe.aws("ecs", "DescribeTasks", cluster="sandbox", tasks=arns)["tasks"] if arns else []
+    return [task["taskArn"] for task in tasks if not task["group"].startswith("service:")]
 
 
 @pytest.mark.parametrize("image", ["web:1", "web:2"], ids=["first rollout", "next rollout"])
@@ -58,6 +65,22 @@ def test_a_migration_that_fails_starts_no_task_of_the_candidate() -> None:
     universe.settle(lambda: rolled_back(universe), within=600)
     assert "exit code 3" in universe.status()["history"][0]["reason"]
     assert [number for operation, number in commands(universe) if operation != "RunTask"].count("2") == 0
+
+
+@pytest.mark.parametrize("why", ["timeout", "abort"])
+def test_a_migration_that_nobody_waits_for_is_stopped(why: str) -> None:
+    """One whose time is over must not run beside the next attempt, nor after an abort."""
+    universe = Universe(seed=3)
+    apply(web(strategy=BLUE_GREEN), route())(universe)
+    universe.settle(lambda: ready(universe), within=300)
+    endless = strategy("PreScaleUp")
+    endless["progressive"]["hooks"][0]["runTask"].pop("environment")
+    apply(web("web:2", strategy=endless))(universe)
+    universe.settle(lambda: len(hook_tasks(universe)) == 1, within=60)
+    if why == "abort":
+        verb(universe, "abort")
+    universe.settle(lambda: rolled_back(universe), within=300)
+    universe.settle(lambda: not hook_tasks(universe), within=60)
 
 
 def test_a_hook_that_the_spec_lost_meanwhile_is_the_rollouts_own() -> None:

@@ -28,6 +28,7 @@ from sluice.model.strategy import MetricKind
 from sluice.ports import Aws, Clock, GateScene
 from sluice.telemetry import tracing
 
+_log = structlog.get_logger(__name__)
 ALARM_INTERVAL: Final = 10.0
 HOOK_INTERVAL: Final = 5.0
 RETRY: Final = 2.0
@@ -47,6 +48,9 @@ class HookRunner(Protocol):
     def attempt(self, scene: GateScene, request: HookRequest) -> HookAnswer:
         """See that the attempt runs, and tell how it stands."""
 
+    def end(self, scene: GateScene, request: HookRequest) -> None:
+        """End what the attempt started: it runs, and nobody waits for its answer any more."""
+
 
 @dataclass(slots=True)
 class _Desk:
@@ -57,6 +61,8 @@ class _Desk:
     asked: set[str] = field(default_factory=set)
     samples: dict[str, Sample] = field(default_factory=dict)
     hooks: dict[str, HookAnswer] = field(default_factory=dict)
+    running: dict[str, HookRequest] = field(default_factory=dict)
+    """Attempts that run, until they end or nobody waits for them."""
     alarms: Mapping[str, str | None] | None = None
     alarms_at: float = 0.0
     alarms_error: str = ""
@@ -116,6 +122,8 @@ class GateKeeper:
         jobs: list[Callable[[], None]] = []
         with self._lock:
             desk = self._desks.get(key)
+            if desk:
+                jobs += self._ends(desk, scene.attempts)
             if desk is None or desk.scene.rollout_id != scene.rollout_id:
                 desk = self._desks[key] = _Desk(scene=scene)
             desk.scene = dataclasses.replace(
@@ -142,7 +150,10 @@ class GateKeeper:
     def forget(self, key: Key) -> None:
         """End everything about an object; answers that still come are dropped."""
         with self._lock:
-            self._desks.pop(key, None)
+            desk = self._desks.pop(key, None)
+            jobs = self._ends(desk, frozenset()) if desk else []
+        for job in jobs:
+            self._scheduler.soon(job)
 
     # Jobs. Each looks its desk up again: the rollout may be over by then.
 
@@ -151,6 +162,40 @@ class GateKeeper:
 
     def _hook_job(self, key: Key, request: HookRequest) -> Callable[[], None]:
         return lambda: self._attempt(key, request)
+
+    def _runs(self, scene: GateScene, request: HookRequest, *, running: bool) -> bool:
+        """Keep in mind whether the attempt runs; False: it was given up while it was being started."""
+        with self._lock:
+            desk = self._desks.get(scene.context.key)
+            waited_for = desk is not None and request.id in desk.wanted | desk.scene.attempts
+            if desk and not running:
+                desk.running.pop(request.id, None)
+            elif desk and waited_for:
+                desk.running[request.id] = request
+        if running and not waited_for:
+            self._scheduler.soon(self._end_job(scene, request))
+        return waited_for or not running
+
+    def _ends(self, desk: _Desk, waited_for: frozenset[str]) -> list[Callable[[], None]]:
+        """Return the jobs that end the attempts which run and are not waited for."""
+        given_up = [desk.running.pop(name) for name in sorted(set(desk.running) - waited_for)]
+        return [self._end_job(desk.scene, request) for request in given_up]
+
+    def _end_job(self, scene: GateScene, request: HookRequest) -> Callable[[], None]:
+        return lambda: self._end(scene, request)
+
+    def _end(self, scene: GateScene, request: HookRequest) -> None:
+        with _asking(scene, request.id):
+            try:
+                self._runner(scene, request).end(scene, request)
+            except Deferred:
+                self._scheduler.later(RETRY, self._end_job(scene, request))
+            except Exception as error:  # noqa: BLE001 - told, and nobody waits for it
+                _log.warning("hook_not_ended", attempt=request.id, error=str(error)[:500])
+
+    def _runner(self, scene: GateScene, request: HookRequest) -> HookRunner:
+        hook = scene.hooks.get(request.hook)
+        return self._asked.hooks["webhook" if hook and hook.webhook is not None else "runTask"]
 
     def _scene(self, key: Key, name: str) -> GateScene | None:
         with self._lock:
@@ -185,11 +230,9 @@ class GateKeeper:
         scene = self._scene(key, request.id)
         if scene is None:
             return
-        hook = scene.hooks.get(request.hook)
-        kind = "webhook" if hook and hook.webhook is not None else "runTask"
         try:
             with _asking(scene, request.id):
-                answer = self._asked.hooks[kind].attempt(scene, request)
+                answer = self._runner(scene, request).attempt(scene, request)
         except Deferred:
             self._scheduler.later(RETRY, self._hook_job(key, request))
             return
@@ -197,6 +240,8 @@ class GateKeeper:
             answer = HookAnswer(state="Error", message=str(error))
         except Exception as error:  # noqa: BLE001 - see _measure
             answer = HookAnswer(state="Error", message=f"{type(error).__name__}: {error}"[:500])
+        if not self._runs(scene, request, running=answer.state == "Running"):
+            return
         with self._lock:
             desk = self._desks.get(key)
             if desk is None or request.id not in desk.wanted:

@@ -13,6 +13,7 @@ from sluice.model.strategy import Progressive
 from sluice.model.traffic import SlotTarget
 from sluice.plan.deployment.state import State
 from sluice.ports import GateScene
+from sluice.rollout.hooks import attempts
 
 
 def scene(
@@ -38,6 +39,7 @@ def scene(
         alarms=strategy.analysis.alarms,
         hooks={hook.name: hook for hook in strategy.hooks},
         task=_task(desired, state, rollout.candidate if rollout else "", revisions),
+        attempts=attempts(rollout) if rollout else frozenset(),
     )
 
 

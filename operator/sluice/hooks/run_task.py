@@ -3,6 +3,9 @@
 RunTask takes a client token, made from the attempt's id: a process that was killed right after the call
 gets the same task again instead of a second one (ECS API, RunTask, clientToken: 64 characters,
 24 hours). The task is found by its ARN as long as this process lives, afterwards by the same call.
+
+A task that nobody waits for any more (its time is over, the rollout fell back) is stopped: the next attempt
+must not migrate beside it, and a command that never ends must not run, and cost, for ever.
 """
 
 from __future__ import annotations
@@ -44,6 +47,26 @@ class RunTaskRunner:
         if not arn:
             return self._start(scene, request, hook)
         return self._look(scene, request, hook, arn)
+
+    def end(self, scene: GateScene, request: HookRequest) -> None:
+        """Stop the attempt's task; raises what the gateway raises."""
+        with self._lock:
+            arn = self._tasks.get(request.id, "")
+        if not arn:
+            return
+        params = {
+            "cluster": arn.split("/")[-2],
+            "task": arn,
+            "reason": f"Sluice: nobody waits for hook {request.hook} any more",
+        }
+        context = dataclasses.replace(
+            scene.context,
+            subject=f"task {_short(arn)} of hook {request.hook}",
+            reason=f"attempt {request.id} is not waited for any more",
+        )
+        self._aws.call("ecs", "StopTask", params, context=context)
+        with self._lock:
+            self._tasks.pop(request.id, None)
 
     def _start(self, scene: GateScene, request: HookRequest, hook: Hook) -> HookAnswer:
         params = {

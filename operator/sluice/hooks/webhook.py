@@ -60,3 +60,6 @@ class WebhookRunner:
         if reply.status in _NO and reply.status not in _AGAIN:
             return HookAnswer(state="Failed", message=told)
         return HookAnswer(state="Error", message=told)
+
+    def end(self, scene: GateScene, request: HookRequest) -> None:
+        """Do nothing: a request has an end of its own."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from sluice.model.rollout import HookRequest, HookRun
+from sluice.model.rollout import HookRequest, HookRun, Rollout
 from sluice.model.strategy import Hook, HookStage
 from sluice.rollout import holds
 from sluice.rollout.work import Work, percent
@@ -66,7 +66,7 @@ def _one(work: Work, hook: Hook, run_id: str, *, inform: bool) -> bool | Failure
 
 
 def _attempt(work: Work, hook: Hook, run: HookRun, *, inform: bool) -> bool | Failure:
-    request = f"{work.rollout.id}/{run.id}/{run.attempt}"
+    request = _id(work.rollout, run)
     answer = work.situation.gates.hooks.get(request)
     ends = run.started_at + hook.timeout
     if answer and answer.state == "Succeeded":
@@ -80,6 +80,15 @@ def _attempt(work: Work, hook: Hook, run: HookRun, *, inform: bool) -> bool | Fa
     work.hooks.append(HookRequest(id=request, hook=hook.name, timeout=hook.timeout, context=_context(work)))
     work.wakes.append(ends)
     return _waiting(work, hook, run)
+
+
+def attempts(rollout: Rollout) -> frozenset[str]:
+    """Return the ids of the attempts whose answer is waited for: the others may be ended."""
+    return frozenset(_id(rollout, run) for run in rollout.hooks if run.state == "Running")
+
+
+def _id(rollout: Rollout, run: HookRun) -> str:
+    return f"{rollout.id}/{run.id}/{run.attempt}"
 
 
 def _failed(

@@ -46,6 +46,7 @@ class Script:
 
     entries: list[Any]
     calls: int = 0
+    ended: list[str] = field(default_factory=list)
 
     def _next(self) -> Any:
         self.calls += 1
@@ -61,6 +62,12 @@ class Script:
     def attempt(self, *_: Any, **__: Any) -> HookAnswer:
         """Answer as a hook runner."""
         return self._next()  # type: ignore[no-any-return]  # the script holds answers
+
+    def end(self, _scene: Any, request: Any) -> None:
+        """Note what is ended; the first time no AWS token is there."""
+        self.ended.append(request.id)
+        if len(self.ended) == 1:
+            raise Deferred(5.0, "cloudwatch/metric-data")
 
 
 def keeper(*entries: Any, aws: Any = None) -> tuple[GateKeeper, ByHand, Script, list[Key]]:
@@ -143,6 +150,45 @@ def test_a_hook_that_runs_is_looked_at_again_until_it_ends() -> None:
     assert delays == [[0.0], [HOOK_INTERVAL], [HOOK_INTERVAL]]
     assert gates.answers(KEY).hooks[asked.id].state == "Succeeded"
     assert (script.calls, len(woken), scheduler.jobs) == (3, 2, [])
+
+
+@pytest.mark.parametrize("how", ["forgotten", "another rollout", "given up"])
+@pytest.mark.parametrize("when", ["while it runs", "while it is being started"])
+def test_an_attempt_that_nobody_waits_for_is_ended(how: str, when: str) -> None:
+    """Its time is over, or the rollout is: what it started is ended, once, as soon as AWS lets us."""
+    gates, scheduler, script, _ = keeper(HookAnswer(state="Running", message="task 1"))
+    asked = hook()
+    members = {"hooks": hooks(run_task={"container": "app"}), "attempts": frozenset({asked.id})}
+    gates.ask(scene(**members), metrics=[], hooks=[asked])
+
+    def give_up() -> None:
+        if how == "forgotten":
+            gates.forget(KEY)
+        elif how == "another rollout":
+            gates.ask(scene(rollout_id="r2"), metrics=[], hooks=[])
+        else:
+            gates.ask(scene(**members | {"attempts": frozenset()}), metrics=[], hooks=[])
+
+    if when == "while it is being started":
+        told, script.attempt = script.attempt, lambda *_, **__: (give_up(), told())[1]  # type: ignore[method-assign]
+        scheduler.run()
+    else:
+        scheduler.run()
+        give_up()
+    while scheduler.jobs:
+        scheduler.run()
+    assert script.ended == [asked.id, asked.id]
+
+
+def test_an_attempt_that_one_pass_does_not_ask_for_goes_on() -> None:
+    """A pass may wait for something else meanwhile (a proof, the group): the task is not stopped for that."""
+    gates, scheduler, script, _ = keeper(HookAnswer(state="Running"), HookAnswer(state="Succeeded"))
+    asked = hook()
+    members = {"hooks": hooks(run_task={"container": "app"}), "attempts": frozenset({asked.id})}
+    for hooks_asked in ([asked], [], [asked]):
+        gates.ask(scene(**members), metrics=[], hooks=hooks_asked)
+        scheduler.run()
+    assert (script.ended, gates.answers(KEY).hooks[asked.id].state) == ([], "Succeeded")
 
 
 def test_alarms_are_watched_as_long_as_the_rollout_goes_on() -> None:

@@ -119,3 +119,16 @@ def test_a_candidate_without_a_definition_has_no_task_to_run_yet() -> None:
     """At PreScaleUp it is being registered: asked again, until the attempt's own time is over."""
     answer = RunTaskRunner(FakeAws({})).attempt(scene(task={}, hooks=hooks(run_task=TASK)), hook())
     assert (answer.state, "is being registered" in answer.message) == ("Running", True)
+
+
+def test_a_task_that_nobody_waits_for_is_stopped() -> None:
+    """Once, by its own ARN; an attempt that never had a task has nothing to end."""
+    aws = FakeAws({"RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]}, "StopTask": lambda _p: {}})
+    runner, stage = RunTaskRunner(aws), scene(hooks=hooks(run_task=TASK))
+    runner.end(stage, hook())
+    runner.attempt(stage, hook())
+    runner.end(stage, hook())
+    runner.end(stage, hook())
+    stops = [params for _, operation, params in aws.calls if operation == "StopTask"]
+    assert [(params["cluster"], params["task"]) for params in stops] == [("main", ARN)]
+    assert "hook smoke" in stops[0]["reason"]
