@@ -9,28 +9,37 @@ STAMP := $(VENV)/.installed
 # Two a processor, for end-to-end tests wait most of the time; each has a world of its own, hence eight at most.
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 8 : 2 * n)))
 PYTEST_ARGS ?=
+PROGRAMS = helm,kube-controller-manager
 
+.NOTPARALLEL:
 .PHONY: help setup demo programs test lint generate lock bench soak clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+NEW_ENOUGH = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sluice needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
+# Code of the sandbox that runs before there is an environment, on the standard library alone.
+EARLY = $(NEW_ENOUGH) && PYTHONPATH=operator $(PYTHON) -m
+
 $(STAMP): requirements.lock pyproject.toml
 	@echo "==> Python environment ($(VENV)), locked dependencies"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sluice needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
+	$(NEW_ENOUGH)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: $(STAMP) ## Virtual environment, locked dependencies, control-plane binaries
-	@$(BIN)/python -m sluice_sandbox.controlplane ensure --with helm,kube-controller-manager
+# The control plane's programs, which may take minutes to build, come beside the environment.
+setup: ## Virtual environment, locked dependencies, control-plane binaries
+	$(EARLY) sluice_sandbox.controlplane.beside $(PROGRAMS) -- \
+	  env -u PYTHONPATH $(MAKE) --silent --no-print-directory $(STAMP)
 
-demo: $(STAMP) ## Apply, canary, update, roll back, blue/green, undo, repair, delete: shown and measured; DASHBOARD=1: on a page, too
+demo: PROGRAMS =
+demo: setup ## Apply, canary, update, roll back, blue/green, undo, repair, delete: shown and measured; DASHBOARD=1: on a page, too
 	@$(BIN)/sluice sandbox demo $(if $(filter-out 0,$(DASHBOARD)),--dashboard)
 
-programs: $(STAMP) ## Say where Prometheus, promtool and Chromium are, or what to install: the tests need them
-	@$(BIN)/python -m sluice_sandbox.dashboard ensure
+programs: ## Say where Prometheus, promtool and Chromium are, or what to install: the tests need them
+	$(EARLY) sluice_sandbox.dashboard.programs
 
 test: programs setup lint ## Lint, types and every level of tests
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)

@@ -12,9 +12,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,6 +25,8 @@ from sluice_sandbox.controlplane.pins import Program
 NEEDS_GO: Final = "Go 1.26 or newer (https://go.dev/dl/) with a reachable module proxy"
 _TELL_EVERY_S = 15.0
 _LAST_LINES = 20
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""SIGUSR1 is `beside`'s."""
 
 
 def module_folder(name: str) -> Path | None:
@@ -84,26 +87,47 @@ def _tell(program: Program, began: float, say: Callable[[str], None]) -> None:
 
 
 def _run(command: list[str], folder: Path, *, output: IO[str], tick: Callable[[], None]) -> int:
-    with subprocess.Popen(  # noqa: S603 - the person's own Go, arguments from pins
-        command,
-        cwd=folder,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        # A group of its own: an interrupted build ends with its compilers.
-        start_new_session=True,
-    ) as process:
-        try:
-            while True:
-                try:
-                    return process.wait(timeout=_TELL_EVERY_S)
-                except subprocess.TimeoutExpired:
-                    tick()
-        except BaseException:
+    process = None
+    try:
+        with _signals_later():
+            process = subprocess.Popen(  # noqa: S603 - the person's own Go, arguments from pins
+                command,
+                cwd=folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # A group of its own: an interrupted build ends with its compilers.
+                start_new_session=True,
+            )
+        while True:
+            try:
+                return process.wait(timeout=_TELL_EVERY_S)
+            except subprocess.TimeoutExpired:
+                tick()
+    except BaseException:
+        if process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-            raise
+            process.wait()
+        raise
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Hold back what would end the build until it has a process that can be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs handlers in the main thread alone
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for got in came[:1]:
+            signal.raise_signal(got)
 
 
 def _environment() -> dict[str, str]:

@@ -1,12 +1,14 @@
 """The programs that come from the system's packages: Prometheus, promtool and, for pictures, Chromium.
 
 They are not fetched or built as the control plane's are: every distribution has them, and only monitoring
-needs them. Whoever misses one is told the package, before anything else has begun.
+needs them. Whoever misses one is told the package, before anything else has begun: `make test` asks
+`python -m sluice_sandbox.dashboard.programs` before there is an environment, on the standard library alone.
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,3 +62,11 @@ def advice(missing: Iterable[str]) -> str:
 def _which(names: Iterable[str]) -> Path | None:
     hits = (shutil.which(name) for name in names)
     return next((Path(hit).absolute() for hit in hits if hit), None)
+
+
+if __name__ == "__main__":
+    try:
+        for _name, _path in locate(*PROGRAMS).items():
+            print(f"{_name}\t{_path}")  # noqa: T201 - the answer
+    except MissingProgram as error:
+        sys.exit(f"Error: {error}")
