@@ -28,7 +28,7 @@ from sluice.model.discovery import (
 )
 from sluice.model.errors import AwsFailure, Deferred, Refused
 from sluice.model.keys import DEPLOYMENT, Key
-from sluice.model.ownership import INSTALLATION
+from sluice.model.ownership import INSTALLATION, ownership
 from sluice.model.tenancy import TenancyRule
 from sluice.plan.discovery.memory import Memory
 from sluice.plan.permit import permit_namespace
@@ -160,7 +160,8 @@ class DiscoveryLooks:
             found = None
         if found is None and not wanted.id and wanted.name:
             named = cloud_map.namespaces(around.context, wanted.name, max_age=age)
-            found = self._chosen(wanted, named)
+            going = place.deleting or place.left
+            found = self._left_behind(place, around, named, age=age) if going else self._chosen(wanted, named)
         if around.tenant is not None and not place.deleting:
             name = found["Name"] if found else wanted.name
             if name:  # an id that nobody has is the planner's to tell
@@ -171,6 +172,26 @@ class DiscoveryLooks:
                     create=found is None and wanted.create is not None,
                 )
         return found
+
+    def _left_behind(
+        self, place: Place, around: Surroundings, named: Sequence[Object], *, age: float
+    ) -> Object | None:
+        """Return the one of a name that has the route's service, else the installation's; None for neither.
+
+        Whoever goes need not say which one he means: a spec that was refused for that could never be deleted.
+        """
+        installation = self._settings.installation_id
+        for found in named:
+            service = self._world.facts.cloud_map.service(
+                around.context,
+                namespace_id=found["Id"],
+                name=place.intent.service,
+                service_id=place.memory.service_id,
+                max_age=age,
+            )
+            if service is not None and ownership(service["Tags"], installation, around.key) == "ours":
+                return found
+        return next((found for found in named if found["Tags"].get(INSTALLATION) == installation), None)
 
     def _chosen(self, wanted: NamespaceIntent, named: Sequence[Object]) -> Object | None:
         """Return the one of several of a name: of the type that would be made, then one of ours."""

@@ -159,7 +159,11 @@ class RuleKeeper:
             ],
             "backends": entries,
             "summary": summary(
-                seen.intent, done.rules, seen.backends, listeners=[parent.name for parent in seen.parents]
+                seen.intent,
+                done.rules,
+                seen.backends,
+                listeners=[parent.name for parent in seen.parents],
+                named=seen.previous.get("discovery") or {},
             ),
         }
 

@@ -245,6 +245,11 @@ CASES: dict[str, tuple[Json, Json, str]] = {
         discovery_route(dns=None),
         "a namespace with DNS needs dns.records; add them, for instance {type: A, ttlSeconds: 10}",
     ),
+    "SRV beside another record": (
+        discovery_route(dns={"records": [{"type": "SRV", "ttlSeconds": 10}]}),
+        discovery_route(dns={"records": [{"type": "A", "ttlSeconds": 9}, {"type": "SRV", "ttlSeconds": 9}]}),
+        "AWS Cloud Map has SRV records in a service of their own; keep SRV alone, or A and AAAA",
+    ),
     "records of an alias": (
         _alias(dns={"records": [{"type": "A", "ttlSeconds": 10}, {"type": "AAAA", "ttlSeconds": 10}]}),
         _alias(dns={"records": [{"type": "SRV", "ttlSeconds": 10}]}),

@@ -278,7 +278,7 @@ def test_the_weights_column_shows_each_split() -> None:
         rules=(intent("/a").rules[0], RuleIntent(name="s", matches=(), backends=shared)),
     )
     rules = plan(wish).rules
-    assert summary(wish, rules, backends, listeners=["sandbox:80", "sandbox:443"]) == {
+    assert summary(wish, rules, backends, listeners=["sandbox:80", "sandbox:443"], named={}) == {
         "hosts": "a.io",
         "backends": "web,ledger",
         "weights": "web=100; ledger=20,web=80",

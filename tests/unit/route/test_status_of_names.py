@@ -95,7 +95,7 @@ def test_two_halves_make_one_condition(
 )
 def test_the_columns_name_names(obj: dict[str, Any], hosts: str, backends: str) -> None:
     """`kubectl get sroute` shows a name where a host name stands, and whose tasks have it."""
-    found = summary(intent(obj), (), {}, listeners=[])
+    found = summary(intent(obj), (), {}, listeners=[], named={})
     assert (found["hosts"], found["backends"]) == (hosts, backends)
 
 

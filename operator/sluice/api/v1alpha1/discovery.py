@@ -26,6 +26,7 @@ _MODE_NEEDS = "mode Tasks and mode ECS need backendRef; mode Alias points at the
 _NO_DNS = "an HTTP namespace has no DNS; remove dns, or create a DNS_PRIVATE or DNS_PUBLIC namespace"
 _NEEDS_DNS = "a namespace with DNS needs dns.records; add them, for instance {type: A, ttlSeconds: 10}"
 _ALIAS_RECORDS = "mode Alias needs dns.records of type A or AAAA; AWS points no SRV record at a load balancer"
+_SRV_ALONE = "AWS Cloud Map has SRV records in a service of their own; keep SRV alone, or A and AAAA"
 _ALIAS_ROUTING = "mode Alias has routingPolicy WEIGHTED only (AWS Cloud Map); remove dns.routingPolicy"
 _ECS_ATTRIBUTES = "ECS registers its tasks with attributes of its own; use mode Tasks or remove attributes"
 _RESERVED_KEYS = (
@@ -79,6 +80,13 @@ class DiscoveryDns(Typed):
     routing_policy: Literal["MULTIVALUE", "WEIGHTED"] | None = None
     """MULTIVALUE answers with up to eight healthy entries, WEIGHTED with one; absent: MULTIVALUE, in mode
     Alias WEIGHTED. AWS never changes it for a service that exists."""
+    cel = (
+        Cel(  # botocore, CreateService: A, AAAA, A and AAAA, SRV or CNAME
+            rule="self.records.size() == 1 || !self.records.exists(r, r.type == 'SRV')",
+            message=_SRV_ALONE,
+            field_path=".records",
+        ),
+    )
 
 
 class DiscoveryBackendRef(Typed):
@@ -163,6 +171,7 @@ def discovery_problems(discovery: Discovery) -> list[Problem]:
         (f"{at}.dns", bool(dns and create and create.type == "HTTP"), _NO_DNS),
         (at, bool(not dns and create and create.type != "HTTP"), _NEEDS_DNS),
         (at, alias and (not records or any(record.type == "SRV" for record in records)), _ALIAS_RECORDS),
+        (f"{at}.dns.records", len(records) > 1 and any(r.type == "SRV" for r in records), _SRV_ALONE),
         (f"{at}.dns", alias and dns is not None and dns.routing_policy == "MULTIVALUE", _ALIAS_ROUTING),
         (f"{at}.attributes", discovery.mode == "ECS" and discovery.attributes is not None, _ECS_ATTRIBUTES),
         (f"{at}.attributes", any(map(_reserved, discovery.attributes or ())), _RESERVED_KEYS),

@@ -110,7 +110,12 @@ def _need_namespace(place: Place, intent: DiscoveryIntent, *, installation: str,
         place.problem = Problem(
             reason="InvalidSpec",
             message=f"spec.discovery.namespaceRef: Cloud Map namespace {wish.name or wish.id} does not exist "
-            "in this account and region; create it, or let Sluice do so with namespaceRef.create",
+            "in this account and region; "
+            + (
+                "create it, or let Sluice do so with namespaceRef.create"
+                if wish.name
+                else "name one that does by its id, or by its name"
+            ),
         )
         ledger.wakes.append(ledger.now + SEEN_AGAIN)
         return

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sluice.model.discovery import DiscoveryFacts, DiscoveryIntent, DnsRecord, Instance, SeenTask, SlotWish
 from sluice.model.keys import Key
@@ -24,6 +24,7 @@ from sluice.plan.discovery.entries import (
     IPV4,
     IPV6,
     MAX_CHARACTERS,
+    PORT,
     Entry,
     alias_entry,
     instance_id,
@@ -148,14 +149,16 @@ def _tasks(scene: Scene, tasks: Sequence[SeenTask]) -> Wanted | None:
         slots = {slot for slot, parts in traffic.weights.items() if parts > 0}
     if (traffic is None and not scene.facts.rolling) or (traffic is not None and not slots):
         return keep(scene)  # nobody has said yet who gets requests
-    own = [task for task in own if task.slot in slots]
+    own = [_with_its_port(task, scene) for task in own if task.slot in slots]
     wishes = {wish.slot: wish for wish in scene.facts.slots or ()}
     parting = _departures(scene, own, wishes, shared=traffic is not None and len(slots) > 1)
     going = {task for slot in parting.values() for task in slot.going}
     staying: dict[str, list[SeenTask]] = {slot: [] for slot in sorted(slots)}
-    unfit: dict[str, None] = {}
+    unfit = dict.fromkeys(_portless(scene, tasks))
     for task in own:
         lacks = lacking(task, scene.records) if task.running and task.healthy else ""
+        if lacks == "a port":
+            continue  # told by what it is called
         if lacks:
             unfit[f"tasks of {scene.intent.backend} lack {lacks}, which the records of the service need"] = (
                 None
@@ -169,6 +172,30 @@ def _tasks(scene: Scene, tasks: Sequence[SeenTask]) -> Wanted | None:
         for task in sorted(there, key=_preference(scene, wishes.get(slot)))[: split.counts[slot]]
     ]
     return _outcome(scene, own, chosen, parting=parting, split=split, unfit=tuple(unfit))
+
+
+def _with_its_port(task: SeenTask, scene: Scene) -> SeenTask:
+    """Return a task whose port is called otherwise by now with the port that it is registered with."""
+    there = scene.answering.ours.get(instance_id(task.id))
+    registered = there.attributes.get(PORT, "") if there and not task.port else ""
+    return replace(task, port=int(registered)) if registered.isdecimal() else task
+
+
+def _portless(scene: Scene, tasks: Sequence[SeenTask]) -> tuple[str, ...]:
+    """Tell that tasks as they are to be have no port of the name that the spec gives."""
+    wishes = {wish.slot: wish for wish in scene.facts.slots or ()}
+    wrong = any(
+        task.running
+        and not task.port
+        and not task.backend
+        and not (task.slot in wishes and is_former(task, wishes[task.slot]))
+        for task in tasks
+    )
+    intent = scene.intent
+    text = (
+        f"spec.discovery.backendRef.port: no container of Deployment {intent.backend} has port {intent.port}"
+    )
+    return (f"{text}; name one that it has",) if wrong and intent.port else ()
 
 
 def _split(scene: Scene, staying: Mapping[str, Sequence[SeenTask]], wishes: Mapping[str, SlotWish]) -> Shares:
@@ -253,6 +280,7 @@ def _registered_by_ecs(scene: Scene, tasks: Sequence[SeenTask]) -> Wanted:
     }
     return Wanted(
         kept=kept,
+        unfit=_portless(scene, own),
         departing=departing,
         yielding=_instances(slot for slot in parting.values() if slot.yields),
     )

@@ -155,8 +155,13 @@ def summary(
     backends: Mapping[str, BackendFacts],
     *,
     listeners: Sequence[str],
+    named: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Return the texts of the printer columns; weights are each distinct split of production requests."""
+    """Return the texts of the printer columns; weights are each distinct split of production requests.
+
+    `named` is `status.discovery` as last written: it knows what a namespace is called that the spec names
+    by its id.
+    """
     owners = {
         target.target_group_arn: f"{name}/{target.slot}" if len(facts.traffic.weights) > 1 else name
         for name, facts in backends.items()
@@ -177,7 +182,8 @@ def summary(
     hosts = list(intent.hostnames) or (["*"] if intent.rules else [])
     names = list(intent.backend_names)
     if discovery is not None:
-        hosts.append(f"{discovery.service}.{discovery.namespace.name or discovery.namespace.id}")
+        domain = named.get("namespace", "") if named.get("namespaceId") == discovery.namespace.id else ""
+        hosts.append(f"{discovery.service}.{domain or discovery.namespace.name or discovery.namespace.id}")
         names += [discovery.backend] if discovery.backend and discovery.backend not in names else []
     return {
         "hosts": ",".join(hosts) or "*",
