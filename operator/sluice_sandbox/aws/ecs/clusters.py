@@ -12,7 +12,7 @@ from sluice_sandbox.aws.ecs import refusals, tags
 from sluice_sandbox.aws.ecs.account_settings import effective
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, last_segment
-from sluice_sandbox.aws.ecs.launch_rules import FARGATE_PROVIDERS, check_strategy, launch_type_of
+from sluice_sandbox.aws.ecs.launch_rules import FARGATE_PROVIDERS, check_strategy, filled, launch_type_of
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.state import Cluster, Task
 from sluice_sandbox.aws.errors import AwsError
@@ -58,7 +58,9 @@ class ClusterCalls:
                 {"name": "containerInsights", "value": effective(scope, caller, "containerInsights")}
             ]
             spec["capacityProviders"] = params.get("capacityProviders") or []
-            spec["defaultCapacityProviderStrategy"] = params.get("defaultCapacityProviderStrategy") or []
+            spec["defaultCapacityProviderStrategy"] = filled(
+                params.get("defaultCapacityProviderStrategy") or []
+            )
             self._check(caller, spec)
             self._check_providers(
                 caller, spec["capacityProviders"], spec["defaultCapacityProviderStrategy"], strict=False
@@ -126,7 +128,7 @@ class ClusterCalls:
                 "ResourceInUseException", "The specified capacity provider is in use and cannot be removed."
             )
         found.spec["capacityProviders"] = providers
-        found.spec["defaultCapacityProviderStrategy"] = strategy
+        found.spec["defaultCapacityProviderStrategy"] = filled(strategy)
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS"})}
 
     def delete_cluster(self, caller: Caller, params: Params) -> Response:

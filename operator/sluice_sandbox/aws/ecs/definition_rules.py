@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sluice_sandbox.aws.ecs import fargate, fargate_rules
@@ -191,12 +191,17 @@ def _check_execution_role(params: Params, containers: Containers) -> None:
             )
 
 
-def _check_task(params: Params, containers: Containers) -> None:
-    constraints = params.get("placementConstraints") or ()
+def _check_constraints(constraints: Sequence[Mapping[str, Any]]) -> None:
     if len(constraints) > MAX_CONSTRAINTS:
         raise client_exception("Too many placement constraints. The maximum is 10.")
     if any(len(item.get("expression") or "") > MAX_EXPRESSION for item in constraints):
         raise client_exception("A placement constraint's expression can have at most 2000 characters.")
+    if any(not item.get("expression") for item in constraints if item.get("type") == "memberOf"):
+        raise client_exception("A placement constraint of type memberOf needs an expression.")
+
+
+def _check_task(params: Params, containers: Containers) -> None:
+    _check_constraints(params.get("placementConstraints") or ())
     proxy = params.get("proxyConfiguration")
     if proxy and proxy["containerName"] not in {container["name"] for container in containers}:
         raise client_exception(

@@ -191,6 +191,9 @@ def _check_arns(arns: list[str], member: str) -> None:
         raise refusals.invalid_parameter(f"{member} cannot be empty.")
     if len(arns) > MAX_DESCRIBE:
         raise refusals.invalid_parameter(f"{member} cannot have more than 20 elements.")
+    for item in arns:
+        if not item.startswith("arn:"):
+            raise refusals.invalid_parameter(f"Invalid identifier '{item}': {member} must be ARNs.")
 
 
 def _hooks(record: ServiceDeployment) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from sluice_sandbox.aws.ecs import fargate
 from sluice_sandbox.aws.ecs.refusals import client_exception
 from sluice_sandbox.aws.service import Params
 
-_STOP_TIMEOUT = 120
+_TIMEOUTS = range(2, 121)
+"""botocore, ContainerDefinition.startTimeout and stopTimeout: "The valid values for Fargate"."""
 _EPHEMERAL_GIB = range(21, 201)
 
 
@@ -92,9 +93,11 @@ def _check_container(container: Mapping[str, Any], *, execution_role: bool) -> N
         if container.get(member):
             raise client_exception(text)
     _check_resources(container)
-    if (container.get("stopTimeout") or 0) > _STOP_TIMEOUT:
-        # botocore, ContainerDefinition.stopTimeout: 120 at most on Fargate.
-        raise client_exception(f"Invalid stopTimeout for container '{name}': must be at most 120 seconds.")
+    for member in ("startTimeout", "stopTimeout"):
+        if container.get(member) is not None and container[member] not in _TIMEOUTS:
+            raise client_exception(
+                f"Invalid {member} for container '{name}': must be between 2 and 120 seconds on Fargate."
+            )
     driver = (container.get("logConfiguration") or {}).get("logDriver")
     if driver not in {None, "awslogs", "splunk", "awsfirelens"}:
         # botocore, LogConfiguration.logDriver: the three that Fargate supports.

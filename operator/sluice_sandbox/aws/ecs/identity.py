@@ -12,8 +12,11 @@ import string
 import uuid
 from functools import cache
 
+from sluice_sandbox.aws.ecs import refusals
 from sluice_sandbox.aws.service import Caller
 
+LONG = 3
+"""Parts of a long ARN's path: kind, cluster, name."""
 _URL_SAFE = string.ascii_letters + string.digits + "-_"
 
 
@@ -46,6 +49,29 @@ def hook_id(rng: random.Random, kind: str) -> str:
 def arn(caller: Caller, kind: str, *path: str) -> str:
     """Return `arn:aws:ecs:<region>:<account>:<kind>/<path...>`."""
     return f"arn:aws:ecs:{caller.region}:{caller.account}:{kind}/{'/'.join(path)}"
+
+
+def check_cluster(name_or_arn: str, cluster: str) -> None:
+    """Refuse a service's or task's long ARN that names another cluster than the call.
+
+    Text: aws/aws-toolkit-vscode#2915. A call without a cluster means `default`: an ARN alone is not enough.
+    """
+    path = name_or_arn.split(":", 5)[-1].split("/") if name_or_arn.startswith("arn:") else []
+    if len(path) == LONG and path[1] != cluster:
+        raise refusals.invalid_parameter(
+            f"Invalid identifier: Identifier is for cluster {path[1]}. Your cluster is {cluster}"
+        )
+
+
+def same_resource(name_or_arn: str, long_arn: str) -> bool:
+    """Tell whether a call's name, long ARN or short ARN (without the cluster) means a resource.
+
+    Both formats are accepted for what exists (ECS developer guide, "ARNs and IDs"; from memory).
+    """
+    if not name_or_arn.startswith("arn:"):
+        return True
+    front, _, name = long_arn.rpartition("/")
+    return name_or_arn in {long_arn, f"{front.rpartition('/')[0]}/{name}"}
 
 
 def last_segment(name_or_arn: str) -> str:

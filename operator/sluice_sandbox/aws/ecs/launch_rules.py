@@ -25,6 +25,11 @@ Strategy = Sequence[Mapping[str, Any]]
 Spec = Mapping[str, Any]
 
 
+def filled(strategy: Strategy) -> list[dict[str, Any]]:
+    """Return a strategy as ECS keeps and shows it: weight and base are 0 unless given (botocore)."""
+    return [{**item, "weight": item.get("weight") or 0, "base": item.get("base") or 0} for item in strategy]
+
+
 def check_strategy(strategy: Strategy, scope: Scope) -> None:
     """Refuse an impossible capacity provider strategy."""
     if len(strategy) > MAX_PROVIDERS:

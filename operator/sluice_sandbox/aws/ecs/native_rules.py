@@ -9,6 +9,7 @@ service"). Wordings are from memory.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sluice_sandbox.aws.ecs.core import Core
@@ -17,6 +18,7 @@ from sluice_sandbox.aws.ecs.stages import is_native
 from sluice_sandbox.aws.ecs.traffic import pair_of
 from sluice_sandbox.aws.service import Caller
 
+_ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:role/\S+")
 REQUIRED = ("alternateTargetGroupArn", "productionListenerRule", "roleArn")
 
 
@@ -46,6 +48,9 @@ class NativeRules:
                         f"{member} must be specified in advancedConfiguration with the {strategy} "
                         "deployment strategy."
                     )
+            role = advanced.get("roleArn")
+            if role and not _ROLE.fullmatch(role):
+                raise invalid_parameter("roleArn in advancedConfiguration must be the ARN of an IAM role.")
             own, alternate = pair_of(balancer)
             if own == alternate:
                 raise invalid_parameter("targetGroupArn and alternateTargetGroupArn must be different.")

@@ -58,7 +58,7 @@ class RunCalls:
         definition = self._definitions.usable(caller, params["taskDefinition"], missing=refuse_definition)
         spec = self._launch_spec(caller, cluster, params, definition)
         chosen = self._check(caller, cluster, params, definition)
-        repeated = self._repeated(caller, params.get("clientToken") or "", definition)
+        repeated = self._repeated(caller, params)
         if repeated:
             return {"tasks": [render(task, with_tags=True) for task in repeated], "failures": []}
         launch = launch_type_of(spec)
@@ -157,11 +157,15 @@ class RunCalls:
             raise refusals.client_exception(complaint)
         return chosen
 
-    def _repeated(self, caller: Caller, token: str, definition: Definition) -> list[Task]:
-        """Return the tasks that an earlier call with the same token started."""
+    def _repeated(self, caller: Caller, params: Params) -> list[Task]:
+        """Return the tasks that an earlier call with the same token started; refuse another call's token.
+
+        botocore, RunTask: the token is to be used "with the original set of parameters".
+        """
+        token = params.get("clientToken") or ""
         tasks = self._core.scope(caller).tasks.values()
         repeated = [task for task in tasks if token and task.client_token == token]
-        if any(last_segment(task.definition_arn) != last_segment(definition.arn) for task in repeated):
+        if any(task.request != params for task in repeated):
             raise AwsError(
                 "ConflictException",
                 "The RunTask request could not be processed due to conflicts.",
@@ -203,6 +207,7 @@ class RunCalls:
         task.platform_version = resolved_platform(params.get("platformVersion"))
         task.started_by = params.get("startedBy") or ""
         task.client_token = params.get("clientToken") or ""
+        task.request = deepcopy(dict(params)) if task.client_token else {}
         task.enable_execute_command = params.get("enableExecuteCommand", False)
         task.overrides = deepcopy(params.get("overrides") or {})
         _apply_overrides(task)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sluice_sandbox.aws.ecs import refusals
 from sluice_sandbox.aws.ecs.core import Core
-from sluice_sandbox.aws.ecs.identity import arn, last_segment
+from sluice_sandbox.aws.ecs.identity import arn, check_cluster, last_segment, same_resource
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.service_view import render
 from sluice_sandbox.aws.ecs.state import Cluster, Scope, Service
@@ -18,12 +18,14 @@ DEFAULT_PAGE = 10
 
 
 def find_service(scope: Scope, cluster: Cluster, name_or_arn: str) -> Service | None:
-    """Return the cluster's service that a call names, whatever its status; None if there is none."""
+    """Return the cluster's service that a call names, whatever its status; None if there is none.
+
+    Raises InvalidParameterException for the ARN of another cluster's.
+    """
+    check_cluster(name_or_arn, cluster.name)
     service_arn = f"{cluster.arn.replace(':cluster/', ':service/')}/{last_segment(name_or_arn)}"
     found = scope.services.get(service_arn)
-    if found is not None and name_or_arn.startswith("arn:") and found.arn != name_or_arn:
-        return None
-    return found
+    return found if found is not None and same_resource(name_or_arn, found.arn) else None
 
 
 def default_namespace(cluster: Cluster) -> str:

@@ -31,6 +31,10 @@ MAX_TARGET_GROUPS = 5
 MAX_SUBNETS, MAX_SECURITY_GROUPS = 16, 5
 """botocore, AwsVpcConfiguration."""
 
+_METRICS = frozenset({"CPUUtilization", "MemoryUtilization"})
+_RESOLUTIONS = frozenset({20, 60})
+"""botocore, MetricConfiguration."""
+
 Spec = dict[str, Any]
 
 
@@ -75,6 +79,12 @@ class ServiceRules:
         if spec.get("role") and not spec.get("loadBalancers"):
             # botocore, CreateServiceRequest.role: a load balancer must be specified too (text from memory).
             raise invalid_parameter("A role can only be specified for a service with load balancers.")
+        controller = (spec.get("deploymentController") or {}).get("type")
+        if controller == "CODE_DEPLOY" and not spec.get("loadBalancers"):
+            # botocore, CreateServiceRequest.loadBalancers: "required to use either an Application Load
+            # Balancer or Network Load Balancer" (text from memory).
+            raise invalid_parameter("A load balancer is required with the CODE_DEPLOY deployment controller.")
+        _check_monitoring(spec.get("monitoring") or {})
         self._check_load_balancers(spec, definition)
         if given is None or "loadBalancers" in given:
             for item in spec.get("loadBalancers") or ():
@@ -206,6 +216,16 @@ def _check_mode(configuration: Spec | None, definition: Definition) -> Spec:
     return awsvpc
 
 
+def _check_monitoring(monitoring: Spec) -> None:
+    """Refuse metrics and resolutions that MonitoringConfiguration does not have (botocore)."""
+    for item in monitoring.get("metricConfigurations") or ():
+        unknown = set(item["metricNames"]) - _METRICS
+        if unknown or not item["metricNames"]:
+            raise invalid_parameter("metricNames must be CPUUtilization or MemoryUtilization.")
+        if item["resolutionSeconds"] not in _RESOLUTIONS:
+            raise invalid_parameter("resolutionSeconds must be 20 or 60.")
+
+
 def _check_daemon(spec: Spec) -> None:
     """Refuse what the DAEMON strategy cannot have (botocore, CreateService)."""
     if launch_type_of(spec) == "FARGATE":
@@ -217,6 +237,12 @@ def _check_daemon(spec: Spec) -> None:
         raise invalid_parameter("Placement strategies are not supported with the DAEMON strategy.")
     if spec.get("availabilityZoneRebalancing") == "ENABLED":
         raise invalid_parameter("Availability Zone rebalancing is not supported with the DAEMON strategy.")
+
+
+def check_token(token: str) -> None:
+    """Refuse an impossible clientToken of CreateService or CreateTaskSet (text from memory)."""
+    if token and not TOKEN.fullmatch(token):
+        raise invalid_parameter("clientToken must be at most 36 ASCII characters in the range 33-126.")
 
 
 def refuse_unmodelled(params: Spec) -> None:

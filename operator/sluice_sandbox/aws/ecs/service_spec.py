@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from sluice_sandbox.aws.ecs.launch_rules import launch_type_of
+from sluice_sandbox.aws.ecs.launch_rules import filled, launch_type_of
 from sluice_sandbox.aws.ecs.stages import CANARY_DEFAULTS, LINEAR_DEFAULTS
 from sluice_sandbox.aws.ecs.state import Cluster, Definition
 from sluice_sandbox.aws.ecs.task_factory import platform_family
@@ -65,7 +65,9 @@ def defaults(cluster: Cluster, params: Params) -> dict[str, Any]:
     if not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
         default = cluster.spec["defaultCapacityProviderStrategy"]
         if default:
-            spec["capacityProviderStrategy"] = deepcopy(default)
+            spec["capacityProviderStrategy"] = default
+    if spec.get("capacityProviderStrategy"):
+        spec["capacityProviderStrategy"] = filled(spec["capacityProviderStrategy"])
     spec["deploymentController"] = params.get("deploymentController") or {"type": "ECS"}
     spec["schedulingStrategy"] = params.get("schedulingStrategy") or "REPLICA"
     spec["enableECSManagedTags"] = params.get("enableECSManagedTags", False)
@@ -169,6 +171,7 @@ def merged(before: dict[str, Any], params: Params, definition: Definition) -> di
         spec["networkConfiguration"] = _network(spec["networkConfiguration"])
     if params.get("capacityProviderStrategy"):
         spec.pop("launchType", None)
+        spec["capacityProviderStrategy"] = filled(spec["capacityProviderStrategy"])
     elif params.get("capacityProviderStrategy") == []:
         # botocore: an empty list goes back to the launch type.
         if before.get("capacityProviderStrategy"):

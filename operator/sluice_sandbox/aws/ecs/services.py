@@ -20,8 +20,8 @@ from sluice_sandbox.aws.ecs.scheduler import Scheduler
 from sluice_sandbox.aws.ecs.service_queries import default_namespace, find_service
 from sluice_sandbox.aws.ecs.service_rules import (
     NAME,
-    TOKEN,
     ServiceRules,
+    check_token,
     refuse_definition,
     refuse_unmodelled,
 )
@@ -71,10 +71,7 @@ class ServiceCalls:
         if not NAME.fullmatch(name):
             # Text: public issues.
             raise refusals.invalid_parameter("Invalid service name.")
-        if token and not TOKEN.fullmatch(token):
-            raise refusals.invalid_parameter(
-                "clientToken must be at most 36 ASCII characters in the range 33-126."
-            )
+        check_token(token)
         service_arn = arn(caller, "service", cluster.name, name)
         scope = self._core.scope(caller)
         there = scope.services.get(service_arn)
@@ -166,9 +163,9 @@ class ServiceCalls:
 
     def _update_external(self, service: Service, params: Params) -> None:
         # botocore, UpdateService: desiredCount and healthCheckGracePeriodSeconds (and tags) only.
-        if TRIGGERS.intersection(params):
+        if TRIGGERS.intersection(params) or params.get("forceNewDeployment"):
             raise refusals.invalid_parameter(
-                "Unable to update task definition on services with a EXTERNAL deployment controller. "
+                "Unable to update task definition on services with an EXTERNAL deployment controller. "
                 "Use task sets to change it."
             )
         merge_plain(service.spec, params)

@@ -317,6 +317,8 @@ class Task:
     overrides: dict[str, Any] = field(default_factory=dict)
     tags: Tags = field(default_factory=dict)
     client_token: str = ""
+    request: dict[str, Any] = field(default_factory=dict)
+    """The RunTask call that a client token stands for; empty without token."""
     volumes: list[dict[str, Any]] = field(default_factory=list)
     """volumeConfigurations: the EBS volumes made for the task."""
 
@@ -330,7 +332,8 @@ class Task:
 
     last_status: str = "PROVISIONING"
     desired_status: str = "RUNNING"
-    version: int = 1
+    version: int = 0
+    """Counted up with every state-change event (botocore, Task.version); RunTask answers 1."""
     pull_started_at: float | None = None
     pull_stopped_at: float | None = None
     connectivity_at: float | None = None

@@ -8,8 +8,9 @@ from typing import Any
 
 from sluice_sandbox.aws.ecs import refusals
 from sluice_sandbox.aws.ecs.core import Core
-from sluice_sandbox.aws.ecs.identity import arn, last_segment
+from sluice_sandbox.aws.ecs.identity import arn, check_cluster, last_segment, same_resource
 from sluice_sandbox.aws.ecs.paging import page
+from sluice_sandbox.aws.ecs.service_queries import find_service
 from sluice_sandbox.aws.ecs.state import Cluster, Task
 from sluice_sandbox.aws.ecs.task_engine import TaskEngine
 from sluice_sandbox.aws.ecs.task_health import HealthReader
@@ -90,8 +91,7 @@ class TaskCalls:
             raise refusals.invalid_parameter("startedBy cannot be combined with another filter.")
         candidates: Iterable[Task] = scope.tasks.values()
         if params.get("serviceName"):
-            name = last_segment(params["serviceName"])
-            service = scope.services.get(arn(caller, "service", cluster.name, name))
+            service = find_service(scope, cluster, params["serviceName"])
             if service is None:
                 raise refusals.service_not_found()
             both = [*service.live, *service.stopped]
@@ -216,9 +216,8 @@ class TaskCalls:
         return shown
 
     def _find(self, caller: Caller, cluster: Cluster, name_or_arn: str) -> Task | None:
+        check_cluster(name_or_arn, cluster.name)
         found = self._core.scope(caller).tasks.get(
             arn(caller, "task", cluster.name, last_segment(name_or_arn))
         )
-        if found is not None and name_or_arn.startswith("arn:") and found.arn != name_or_arn:
-            return None
-        return found
+        return found if found is not None and same_resource(name_or_arn, found.arn) else None

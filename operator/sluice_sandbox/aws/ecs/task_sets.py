@@ -9,8 +9,9 @@ from sluice_sandbox.aws.ecs import refusals, tags
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.definitions import DefinitionCalls
 from sluice_sandbox.aws.ecs.identity import arn, last_segment, number_id
+from sluice_sandbox.aws.ecs.launch_rules import filled
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
-from sluice_sandbox.aws.ecs.service_rules import ServiceRules, refuse_definition
+from sluice_sandbox.aws.ecs.service_rules import ServiceRules, check_token, refuse_definition
 from sluice_sandbox.aws.ecs.service_spec import choose_launch
 from sluice_sandbox.aws.ecs.state import Cluster, Deployment, Service, TaskSet
 from sluice_sandbox.aws.ecs.task_set_view import render
@@ -50,9 +51,10 @@ class TaskSetCalls:
         }
 
     def create_task_set(self, caller: Caller, params: Params) -> Response:
-        """Create an ACTIVE set at `scale` percent (100 unless given, from memory)."""
+        """Create an ACTIVE set at `scale` percent: 0 unless given (the AWS CLI's create-task-set example)."""
         cluster, service = self._service(caller, params)
         token = params.get("clientToken") or ""
+        check_token(token)
         for known in service.task_sets.values():
             if token and known.client_token == token:
                 return {"taskSet": render(self._core, service, known, with_tags=True)}
@@ -63,7 +65,9 @@ class TaskSetCalls:
         default = cluster.spec["defaultCapacityProviderStrategy"]
         if default and not spec.get("launchType") and not spec.get("capacityProviderStrategy"):
             # botocore, CreateTaskSetRequest.capacityProviderStrategy: the cluster's default.
-            spec["capacityProviderStrategy"] = deepcopy(default)
+            spec["capacityProviderStrategy"] = default
+        if spec.get("capacityProviderStrategy"):
+            spec["capacityProviderStrategy"] = filled(spec["capacityProviderStrategy"])
         choose_launch(spec, definition)
         self._rules.check(caller, spec, definition)
         spec["taskDefinition"] = definition.arn
@@ -175,7 +179,7 @@ def _find(service: Service, name: str) -> TaskSet | None:
 
 
 def _percent(scale: dict[str, Any]) -> float:
-    value = float(scale.get("value", 100.0))
+    value = float(scale.get("value", 0.0))
     if not 0.0 <= value <= 100.0:
         raise refusals.invalid_parameter("The scale value must be between 0 and 100.")
     return value

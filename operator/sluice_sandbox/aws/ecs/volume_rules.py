@@ -80,5 +80,5 @@ def check_mounts(container: Mapping[str, Any], *, containers: list[str], volumes
         if not mount.get("containerPath"):
             raise client_exception("MountPoint.containerPath should not be null or empty.")
     for source in container.get("volumesFrom") or ():
-        if source.get("sourceContainer") not in containers:
+        if source.get("sourceContainer") not in {*containers} - {container["name"]}:
             raise client_exception(f"Unknown container '{source.get('sourceContainer')}' in volumesFrom.")

@@ -91,7 +91,10 @@ SERVICE: dict[str, tuple[dict[str, Any], str]] = {
     "clientToken": ({"clientToken": "t"}, "-"),
     "launchType": ({"launchType": "FARGATE"}, ""),
     "capacityProviderStrategy": (
-        {"launchType": None, "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}]},
+        {
+            "launchType": None,
+            "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+        },
         "",
     ),
     "platformVersion": ({"platformVersion": "1.4.0"}, ""),
@@ -147,7 +150,11 @@ SERVICE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "gatewayConnectors": ({"gatewayConnectors": [{"portName": "http"}]}, "refused"),
     "monitoring": (
-        {"monitoring": {"metricConfigurations": [{"metricNames": ["CPU"], "resolutionSeconds": 20}]}},
+        {
+            "monitoring": {
+                "metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]
+            }
+        },
         "revision.monitoring",
     ),
 }
@@ -216,7 +223,7 @@ UPDATE = {
     "loadBalancers": [],
     "serviceRegistries": SERVICE["serviceRegistries"][0]["serviceRegistries"],
     "networkConfiguration": SERVICE["networkConfiguration"][0]["networkConfiguration"],
-    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
     "serviceConnectConfiguration": {"enabled": True, "namespace": "ns"},
     "vpcLatticeConfigurations": SERVICE["vpcLatticeConfigurations"][0]["vpcLatticeConfigurations"],
 }
@@ -385,7 +392,7 @@ SET: dict[str, Any] = {
         }
     ],
     "serviceRegistries": SERVICE["serviceRegistries"][0]["serviceRegistries"],
-    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+    "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
     "platformVersion": "1.4.0",
     "scale": {"value": 25.0, "unit": "PERCENT"},
     "tags": [{"key": "a", "value": "b"}],
@@ -410,7 +417,7 @@ def test_create_task_set_keeps_every_member(ecs: Any) -> None:
 
 def test_a_task_set_falls_back_on_the_cluster_s_strategy(ecs: Any) -> None:
     """Neither launch type nor strategy: the cluster's default (botocore, CreateTaskSetRequest)."""
-    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
     ecs.call(
         "PutClusterCapacityProviders",
         cluster="main",

@@ -187,7 +187,7 @@ def test_impossible_strategies(ecs: Any, request_of: Any, operation: str, case: 
 def test_a_service_on_a_group_waits_for_instances(ecs: Any) -> None:
     """Its launch type is EC2's, nothing is placed, and the event says why; the service is kept as asked."""
     make(ecs)
-    strategy = [{"capacityProvider": "asg", "weight": 1}]
+    strategy = [{"capacityProvider": "asg", "weight": 1, "base": 0}]
     ecs.register("ec2", requiresCompatibilities=["EC2"])
     shown = ecs.create(launchType=None, taskDefinition="ec2", capacityProviderStrategy=strategy)
     assert shown["capacityProviderStrategy"] == strategy

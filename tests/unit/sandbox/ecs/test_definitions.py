@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "privileged": ({"container": {"privileged": True}}, "Fargate does not support privileged containers."),
     "links": ({"container": {"links": ["x"]}}, "Links are not supported"),
-    "long-stop": ({"container": {"stopTimeout": 121}}, "at most 120 seconds"),
+    "long-stop": ({"container": {"stopTimeout": 121}}, "between 2 and 120 seconds"),
     "pid-host": ({"pidMode": "host"}, "pidMode 'host'"),
     "placement-on-fargate": (
         {"placementConstraints": [{"type": "memberOf", "expression": "x"}]},

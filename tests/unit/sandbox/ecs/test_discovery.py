@@ -181,6 +181,7 @@ def test_task_sets_tell_their_external_id(ecs: Any) -> None:
         taskDefinition="web",
         launchType="FARGATE",
         externalId="d-1",
+        scale={"value": 100, "unit": "PERCENT"},
         serviceRegistries=[{"registryArn": PREFIX + "srv-a"}],
         networkConfiguration={
             "awsvpcConfiguration": {

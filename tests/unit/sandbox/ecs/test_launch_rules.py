@@ -142,7 +142,7 @@ def test_strategies_come_and_go_by_update(ecs: Any) -> None:
     """A strategy replaces the launch type; an empty list brings it back (botocore, UpdateService)."""
     ecs.create()
     ecs.until(ecs.completed)
-    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]
     shown = ecs.call("UpdateService", cluster="main", service="web", capacityProviderStrategy=strategy)[
         "service"
     ]

@@ -56,7 +56,8 @@ def test_a_set_runs_its_share_rounded_up(external: Any) -> None:
 
 def test_scaling_promotion_and_deletion(external: Any) -> None:
     """Two sets, one scaled up and made PRIMARY, the other drained and gone."""
-    old = external.call("CreateTaskSet", **SET)["taskSet"]["id"]
+    whole = {"value": 100.0, "unit": "PERCENT"}
+    old = external.call("CreateTaskSet", **SET, scale=whole)["taskSet"]["id"]
     external.register()
     new = external.call(
         "CreateTaskSet", **(SET | {"taskDefinition": "web:2"}), scale={"value": 0, "unit": "PERCENT"}
@@ -94,7 +95,7 @@ def test_a_crashed_task_of_a_set_is_replaced(external: Any) -> None:
 
 def test_deleting_the_service_ends_its_sets(external: Any) -> None:
     """A forced deletion drains the tasks of all sets."""
-    external.call("CreateTaskSet", **SET)
+    external.call("CreateTaskSet", **SET, scale={"value": 100, "unit": "PERCENT"})
     external.run(2)
     external.call("DeleteService", **OF, force=True)
     external.until(lambda: external.describe()["status"] == "INACTIVE")
