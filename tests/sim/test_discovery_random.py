@@ -6,7 +6,6 @@ routes with names, too, and to their entries by hand.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -19,8 +18,10 @@ from sim.verdict import final_specs
 from sim.verdict import litter as other_litter
 from sluice.model.keys import Key
 from sluice_sandbox.aws.errors import AwsError
+from soaking import Soak
 
-SEEDS = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed] or range(4)
+SCHEDULES = 4
+"""In `make test`."""
 STEPS = 15
 _FOREIGN = {"AWS_INSTANCE_IPV4": "10.99.0.1"}
 
@@ -103,9 +104,8 @@ class NamedChaos(Chaos):
         self.universe.run(10)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_random_schedules(seed: int) -> None:
-    """Fifteen random acts; then both Deployments, their routes and a name of each come to rest."""
+def one(seed: int, *, steps: int = STEPS) -> None:
+    """Play one schedule and check all laws."""
     chaos = NamedChaos(seed)
     universe = chaos.universe
     specs = [*final_specs(chaos.rng)]
@@ -113,7 +113,7 @@ def test_random_schedules(seed: int) -> None:
         if manifest["kind"] == "ServiceRoute":
             manifest["spec"]["discovery"] = discovery()
     try:
-        chaos.play(steps=STEPS)
+        chaos.play(steps=steps)
         universe.heal()
         chaos.bid_farewell()
         chaos.heal(specs)
@@ -129,3 +129,22 @@ def test_random_schedules(seed: int) -> None:
     except BaseException as error:
         story = "\n".join(chaos.log)
         raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}\n{story}") from error
+
+
+@pytest.mark.parametrize("seed", range(SCHEDULES))
+def test_random_schedules(seed: int) -> None:
+    """Fifteen random acts; then both Deployments, their routes and a name of each come to rest."""
+    one(seed)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_soak() -> None:
+    """Schedules with new seeds, or those of SEEDS; it goes on where the last soak stopped."""
+    soak = Soak(kind="names", test="tests/sim/test_discovery_random.py::test_soak", say=_say)
+    assert soak.play(lambda seed: one(seed, steps=STEPS * (1 + seed % 4)))
+
+
+def _say(text: str) -> None:
+    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
+    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed

@@ -1,15 +1,12 @@
 """Whatever happens to progressive rollouts, in whatever order: no promise breaks, and healed it ends whole.
 
-A schedule is a seed. Its failure prints the seed and what was done; `SEEDS=7,8 make soak` replays it.
-`SOAK_HOURS` are shared out evenly; a soak that was ended goes on with new seeds when it is started again.
+A schedule is a seed. Its failure prints the seed and what was done; the soak's prints the command that plays
+it again.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import os
-import time
 from typing import Any
 
 import pytest
@@ -21,12 +18,12 @@ from sim.stories import apply
 from sim.universe import Universe, route
 from sluice.plan.progressive import publish
 from sluice.rollout import machine, orders, rollback, scaling
+from soaking import Soak
 
 SCHEDULES = 12
 """Of each kind in `make test`."""
 STEPS = 20
 BATCHES = 4
-HOURS = float(os.environ.get("SOAK_HOURS", "2")) / 2
 
 
 def one(seed: int, *, calm: bool, steps: int = STEPS) -> ProgressiveChaos:
@@ -107,16 +104,14 @@ def test_the_observer_sees_tasks_that_go_under_weight(monkeypatch: pytest.Monkey
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_soak() -> None:
-    """Schedules with new seeds for half of SOAK_HOURS, or those of SEEDS; each seed is printed first."""
-    given = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed]
-    start = time.time_ns() // 1_000_000_000
-    until = time.monotonic() + HOURS * 3600
-    for number, seed in enumerate(given or itertools.count(start)):
+    """Each seed calm and wild; it goes on where the last soak stopped."""
+    soak = Soak(kind="progressive", test="tests/sim/test_progressive_random.py::test_soak", say=_say)
+
+    def both(seed: int) -> None:
         for calm in (True, False):
-            _say(f"progressive schedule {number}: seed {seed}, {'calm' if calm else 'wild'}")
             one(seed, calm=calm, steps=STEPS * (1 + seed % 4))
-        if not given and time.monotonic() > until:
-            return
+
+    assert soak.play(both)
 
 
 def _say(text: str) -> None:

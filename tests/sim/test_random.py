@@ -1,25 +1,23 @@
 """Whatever happens in whatever order: healed, the world is the one that the specs alone would have made.
 
-A schedule is a seed. Its failure prints the seed and what was done; `SEEDS=7,8 make soak` replays it.
+A schedule is a seed. Its failure prints the seed and what was done; the soak's prints the command that plays
+it again.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
 import random
-import time
 
 import pytest
 
 from sim.chaos import Chaos
 from sim.verdict import expected, final_specs, litter, picture
+from soaking import Soak
 
 SHORT = 60
 """Schedules in `make test`."""
 STEPS = 25
 BATCHES = 6
-HOURS = float(os.environ.get("SOAK_HOURS", "2"))
 
 
 def one(seed: int, *, steps: int = STEPS) -> int:
@@ -55,15 +53,9 @@ def test_random_schedules(batch: int) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_soak() -> None:
-    """Schedules with new seeds for SOAK_HOURS hours, or those of SEEDS; each seed is printed first."""
-    given = [int(seed) for seed in os.environ.get("SEEDS", "").split(",") if seed]
-    start = time.time_ns() // 1_000_000_000
-    until = time.monotonic() + HOURS * 3600
-    for number, seed in enumerate(given or itertools.count(start)):
-        _say(f"schedule {number}: seed {seed}")
-        one(seed, steps=STEPS * (1 + seed % 4))
-        if not given and time.monotonic() > until:
-            return
+    """Schedules with new seeds, or those of SEEDS; it goes on where the last soak stopped."""
+    soak = Soak(kind="rolling", test="tests/sim/test_random.py::test_soak", say=_say)
+    assert soak.play(lambda seed: one(seed, steps=STEPS * (1 + seed % 4)))
 
 
 def _say(text: str) -> None:
