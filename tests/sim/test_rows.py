@@ -254,6 +254,22 @@ def test_throttled_for_minutes_is_not_time_against_the_deadline() -> None:
     assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
 
 
+def test_a_write_that_waits_for_aws_does_not_use_up_the_deadline() -> None:
+    """A rollout that AWS did not let begin for five minutes has its whole deadline then, and no more."""
+    universe = tell(BY_NAME["create"])
+    universe.fault("throttle", operation="UpdateService", until=universe.clock.now() + 300)
+    apply(deployment(image="web:2", progressDeadlineSeconds=60))(universe)
+    seen: set[str] = set()
+    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(), within=600)  # type: ignore[func-returns-value]
+    assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
+    universe.fault("throttle", operation="UpdateService", until=universe.clock.now() + 300)
+    began = universe.clock.now()
+    slow = deployment(image="web:3", env={"SANDBOX_START_DELAY_S": "900"}, progressDeadlineSeconds=60)
+    apply(slow)(universe)
+    universe.settle(lambda: universe.reason() == "ProgressDeadlineExceeded", within=900)
+    assert 360 < universe.clock.now() - began < 540  # retries back off
+
+
 def test_a_status_lost_after_many_replacements() -> None:
     """However often the service was replaced, a restore finds it and makes no second one."""
     universe = Universe(seed=7)

@@ -20,6 +20,7 @@ from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.held import held_wish
+from sluice.controllers.lost_time import LostTime
 from sluice.controllers.progressive import Progressives, ProgressiveWork
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
@@ -71,6 +72,7 @@ class DeploymentController:
         self._wishes = Wishes(world, settings)
         self._remover = Remover(world, settings, self._wishes)
         self._failures = Failures(world)
+        self._lost = LostTime()
         self._progressives = Progressives(world, settings, self._wishes)
 
     def reconcile(self, key: Key) -> Result:
@@ -80,6 +82,7 @@ class DeploymentController:
             self._wishes.forget(key)
             self._progressives.forget(key)
             self._failures.touch(key)
+            self._lost.forget(key)
             return Result()
         record = Record(self._world, key, obj)
         try:
@@ -89,15 +92,19 @@ class DeploymentController:
             record.hold()
             with tracing.span("observe"):
                 work = self._look(record, fresh=fresh)
-            return self._converge(work)
+            result = self._converge(work)
         except WriteConflict:
             raise
         except ApplyFailed as failed:
+            self._lost.failed(key, failed.cause, now=self._world.clock.now())
             raise failed.cause from failed  # told already, with what took place before
         except SluiceError as error:
+            self._lost.failed(key, error, now=self._world.clock.now())
             self._progressives.blocked(key, str(error))
             self._failures.tell(record, error)
             raise
+        self._lost.ended(key, now=self._world.clock.now())
+        return result
 
     # Looking.
 
@@ -118,7 +125,7 @@ class DeploymentController:
         handled = verbs.Handled(state=state)
         if not progressive:
             handled = self._verbs(record, state, wish, now=now)
-        state = handled.state
+        state = self._lost.granted(key, handled.state, now=now)
         rest = summary.ready_now(record.status, record.generation) and not state.retiring
         context = CallContext(
             binding=tenant.binding, priority=Priority.DRIFT if rest else Priority.ROLLOUT, key=key
