@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client import disable_created_metrics
 from prometheus_client.registry import Collector
 
 from sluice.aws.metrics import AwsMetrics
@@ -25,11 +25,12 @@ from sluice.telemetry.cost import CostMeter
 from sluice.telemetry.ledger import Ledger, Surroundings
 from sluice.telemetry.metrics import RuntimeMetrics, new_registry
 from sluice.telemetry.objects import object_metrics
+from sluice.telemetry.registry import ScrapeRegistry
 from sluice.telemetry.series import Rows
 
 PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
 SECTIONS: Final = {
-    "loop": ("sluice_build", "sluice_leader", "sluice_reconcile", "sluice_queue"),
+    "loop": ("sluice_build", "sluice_leader", "sluice_scrape", "sluice_reconcile", "sluice_queue"),
     "decisions": ("sluice_decisions", "sluice_drift", "sluice_events"),
     "kubernetes": ("sluice_kubernetes", "sluice_watch", "sluice_sweep"),
     "aws": ("sluice_aws",),
@@ -50,6 +51,7 @@ SECTIONS: Final = {
 SERIES: Final = {
     "sluice_build_info": "1",
     "sluice_leader": "1",
+    "sluice_scrape_errors_total": "7 parts",
     "sluice_reconciles_total": "2 kinds x 16 outcomes",
     "sluice_reconcile_duration_seconds": "2 kinds x 3 lanes x 15",
     "sluice_reconciles_running": "1",
@@ -84,6 +86,7 @@ SERIES: Final = {
     "sluice_object_generation_lag": "1 per object",
     "sluice_object_synced_timestamp_seconds": "1 per object",
     "sluice_object_drifted_fields": "1 per object with open drift",
+    "sluice_object_drift_repaired_total": "1 per object and field that was changed",
     "sluice_deployment_info": "1 per Deployment",
     "sluice_deployment_replicas": "1 per Deployment",
     "sluice_deployment_ready_replicas": "1 per Deployment",
@@ -151,12 +154,12 @@ def _times(text: str) -> str:
     return text.replace(" x ", " \u00d7 ")
 
 
-class _Recording(CollectorRegistry):
+class _Recording(ScrapeRegistry):
     """A registry that tells who registered."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.collectors: list[Collector] = []
+        super().__init__()
 
     def register(self, collector: Collector) -> None:
         self.collectors.append(collector)

@@ -455,7 +455,12 @@ def _export(
         running=queue.running,
     )
     if settings.object_metrics:
-        beside = Beside(synced=ledger.synced, drifted=ledger.drift.drifted, team_label=settings.team_label)
+        beside = Beside(
+            synced=ledger.synced,
+            drifted=ledger.drift.drifted,
+            repaired=ledger.drift.repairs,
+            team_label=settings.team_label,
+        )
         registry.register(object_metrics(store.snapshot, shown=lambda: life.working, beside=beside))
         cost = CostMeter(
             store.snapshot, shown=lambda: life.working, now=time.monotonic, prices=settings.cost.prices

@@ -12,7 +12,6 @@ from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from sluice.aws.budget import BucketState
 from sluice.aws.operations import buckets, is_write
@@ -20,6 +19,7 @@ from sluice.model.binding import Binding, Priority
 from sluice.model.errors import AwsErrorKind
 from sluice.model.keys import Key
 from sluice.telemetry.born import born
+from sluice.telemetry.metrics import Measured
 
 WAIT_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90)
 """Seconds until a token; nobody is sent away for much more than a minute (aws.budget)."""
@@ -129,32 +129,21 @@ class AwsMetrics:
 
     def watch_budgets(self, states: Callable[[], Iterable[BucketState]]) -> None:
         """Export the buckets as they are at the time of each scrape."""
-        self._registry.register(_BudgetCollector(states))
+        self._registry.register(Measured("budgets", lambda: _budgets(states())))
 
 
-class _BudgetCollector(Collector):
-    def __init__(self, states: Callable[[], Iterable[BucketState]]) -> None:
-        self._states = states
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        labels = ("bucket", "account", "region")
-        tokens = GaugeMetricFamily("sluice_aws_budget_tokens", "Tokens left.", labels=labels)
-        capacity = GaugeMetricFamily("sluice_aws_budget_capacity", "Tokens when full.", labels=labels)
-        factor = GaugeMetricFamily(
-            "sluice_aws_budget_rate_factor",
-            "Share of the nominal rate, below 1 after throttling.",
-            labels=labels,
-        )
-        waiting = GaugeMetricFamily(
-            "sluice_aws_budget_waiting", "Callers with a place in line.", labels=labels
-        )
-        for state in self._states():
-            values = (state.bucket, state.account or "default", state.region)
-            tokens.add_metric(values, state.tokens)
-            capacity.add_metric(values, state.capacity)
-            factor.add_metric(values, state.factor)
-            waiting.add_metric(values, state.waiting)
-        return tokens, capacity, factor, waiting
+def _budgets(states: Iterable[BucketState]) -> Iterable[Metric]:
+    labels = ("bucket", "account", "region")
+    tokens = GaugeMetricFamily("sluice_aws_budget_tokens", "Tokens left.", labels=labels)
+    capacity = GaugeMetricFamily("sluice_aws_budget_capacity", "Tokens when full.", labels=labels)
+    factor = GaugeMetricFamily(
+        "sluice_aws_budget_rate_factor", "Share of the nominal rate, below 1 after throttling.", labels=labels
+    )
+    waiting = GaugeMetricFamily("sluice_aws_budget_waiting", "Callers with a place in line.", labels=labels)
+    for state in states:
+        values = (state.bucket, state.account or "default", state.region)
+        tokens.add_metric(values, state.tokens)
+        capacity.add_metric(values, state.capacity)
+        factor.add_metric(values, state.factor)
+        waiting.add_metric(values, state.waiting)
+    return tokens, capacity, factor, waiting

@@ -60,4 +60,4 @@ class AwsEventMetrics:
                 gauge.add_metric([place.account, place.region], float(yes))
             yield gauge
 
-        self._registry.register(Measured(families))
+        self._registry.register(Measured("aws-events", families))

@@ -58,4 +58,4 @@ class NotificationMetrics:
             yield pending
             yield oldest
 
-        self._registry.register(Measured(families))
+        self._registry.register(Measured("notifications", families))

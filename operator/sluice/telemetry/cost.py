@@ -96,7 +96,7 @@ class CostMeter:
         self._prices = prices or Prices()
         self._lock = threading.Lock()
         self._meters: dict[Key, _Meter] = {}
-        self.collector = Measured(self._collect)
+        self.collector = Measured("cost", self._collect)
 
     def written(self, key: Key, after: Raw) -> None:
         """Take a Deployment after an own status write: from here on it counts as that says."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter
 from sluice.model.keys import PLURALS, Key
 from sluice.plan.deployment.targets import HEALTH_MEMBERS
 from sluice.telemetry.born import born
+from sluice.telemetry.remembered import Remembered
 
 FIELDS: Final = (
     "desiredCount",
@@ -62,6 +64,7 @@ _THINGS: Final = {
 ATTRIBUTES: Final = "attributes"
 OTHER: Final = "other"
 LABELS: Final = (*FIELDS, *dict.fromkeys(_THINGS.values()), OTHER)
+_NOTHING: Final[Mapping[str, int]] = {}
 FOUND_REASONS: Final = frozenset({"DriftRepaired", "DriftFound", "DriftHalted"})
 _MEMBER: Final = re.compile(r"[A-Za-z]+")
 _ATTRIBUTE: Final = re.compile(
@@ -92,6 +95,7 @@ class DriftMetrics:
         """Register on `registry`, once per process or test."""
         self._lock = threading.Lock()
         self._open: dict[Key, frozenset[str]] = {}
+        self._repairs: Remembered[Key, dict[str, int]] = Remembered()
         self.found = Counter(
             "sluice_drift_found",
             "Fields that somebody else changed in AWS.",
@@ -117,6 +121,7 @@ class DriftMetrics:
             for field in fields - known:
                 self.found.labels(key.kind, field).inc()
             self._open[key] = known | fields
+            self._repairs[key] = dict.fromkeys(fields, 0) | self._repairs.get(key, {})
 
     def settled(self, key: Key, *, ready: bool) -> None:
         """Take the good end of a pass; an object that is Ready has no drift left."""
@@ -125,11 +130,18 @@ class DriftMetrics:
         with self._lock:
             for field in self._open.pop(key, frozenset()):
                 self.repaired.labels(key.kind, field).inc()
+                counts = self._repairs.get(key, {})
+                self._repairs[key] = counts | {field: counts.get(field, 0) + 1}
 
     def forget(self, key: Key) -> None:
         """Forget an object that is gone."""
         with self._lock:
             self._open.pop(key, None)
+            self._repairs.pop(key, None)
+
+    def repairs(self, key: Key) -> Mapping[str, int]:
+        """Return how many times each field of an object was put back; 0 where that is not done yet."""
+        return self._repairs.get(key, _NOTHING)
 
     def drifted(self, key: Key) -> int:
         """Return how many fields of an object are found and not repaired."""

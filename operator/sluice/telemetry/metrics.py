@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from sluice.model.errors import AwsErrorKind
 from sluice.model.keys import PLURALS
 from sluice.telemetry.born import born
+from sluice.telemetry.registry import ScrapeRegistry
 
 PASS_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds of one pass: a pass without AWS calls takes milliseconds, one AWS call at most ten seconds."""
@@ -37,7 +38,7 @@ REQUEST_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
 def new_registry(version: str, registry: CollectorRegistry | None = None) -> CollectorRegistry:
     """Return a registry (a new one) with the process's own metrics and `sluice_build_info`."""
-    registry = registry or CollectorRegistry()
+    registry = registry or ScrapeRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
@@ -48,8 +49,9 @@ def new_registry(version: str, registry: CollectorRegistry | None = None) -> Col
 class Measured(Collector):
     """Gauges that are read when Prometheus scrapes, not kept up to date in between."""
 
-    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
-        """Ask `families` at each scrape."""
+    def __init__(self, part: str, families: Callable[[], Iterable[Metric]]) -> None:
+        """Ask `families` at each scrape; `part` is what they are called when they fail."""
+        self.part = part
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
@@ -156,7 +158,7 @@ class RuntimeMetrics:
                 swept.add_metric((), self._swept_at)
             yield swept
 
-        self.registry.register(Measured(families))
+        self.registry.register(Measured("watch", families))
 
     def watch_queue(
         self,
@@ -181,4 +183,4 @@ class RuntimeMetrics:
             )
             yield GaugeMetricFamily("sluice_reconciles_running", "Passes in progress.", value=running())
 
-        self.registry.register(Measured(families))
+        self.registry.register(Measured("queue", families))

@@ -22,6 +22,7 @@ from sluice.telemetry.routes import DISCOVERY_SERIES, ROUTE_SERIES, route
 from sluice.telemetry.series import Families, Series
 
 _NAMED: Final = ("kind", "namespace", "name")
+_NOTHING: Final[Mapping[str, int]] = {}
 COUNT: Final = Series("sluice_objects", "Custom resources by kind.", ("kind",))
 OBJECT_READY: Final = Series(
     "sluice_object_ready",
@@ -48,7 +49,14 @@ DRIFTED: Final = Series(
     "Fields that somebody changed in AWS and that were not repaired yet; absent where there are none.",
     _NAMED,
 )
-OBJECT_SERIES: Final = (COUNT, OBJECT_READY, OBJECT_STALLED, LAG, SYNCED, DRIFTED)
+REPAIRED: Final = Series(
+    "sluice_object_drift_repaired",
+    "Fields of an object that are as they should be again after somebody else had changed them, since this"
+    " leader began; absent where nothing was changed.",
+    (*_NAMED, "field"),
+    "counter",
+)
+OBJECT_SERIES: Final = (COUNT, OBJECT_READY, OBJECT_STALLED, LAG, SYNCED, DRIFTED, REPAIRED)
 EVERY_SERIES: Final = (
     *OBJECT_SERIES, *DEPLOYMENT_SERIES, *ROLLOUT_SERIES, *ROUTE_SERIES, *DISCOVERY_SERIES,
 )  # fmt: skip
@@ -62,6 +70,8 @@ class Beside:
     """When a pass last ended well, epoch seconds; what is gone is dropped from it at each scrape."""
     drifted: Callable[[Key], int] = lambda _key: 0
     """How many fields differ and are not repaired."""
+    repaired: Callable[[Key], Mapping[str, int]] = lambda _key: _NOTHING
+    """How many times each field that was changed in AWS was put back."""
     team_label: str = "team"
     """Key of the label whose value says whose a Deployment is."""
 
@@ -87,7 +97,7 @@ def object_metrics(
                 route(families, key, obj, objects=everything)
         return families
 
-    return Measured(collect)
+    return Measured("objects", collect)
 
 
 def team_of(obj: Raw, label: str) -> str:
@@ -111,3 +121,5 @@ def _any(families: Families, key: Key, obj: Raw, known: Beside) -> None:
         families.add(SYNCED, named, at)
     if drifted := known.drifted(key):
         families.add(DRIFTED, named, drifted)
+    for field_, count in known.repaired(key).items():
+        families.add(REPAIRED, (*named, field_), count)

@@ -138,4 +138,11 @@ CASES: Final = {
         # AWS or a spec is to blame.
         quiet={f"sluice_reconciles_total{{{_POD}, kind='Deployment', outcome='denied'}}": "_x5 1 2x5"},
     ),
+    "a part of the metrics fails": Case(
+        alert="SluiceScrapeIncomplete",
+        at="12m",
+        labels={"part": "objects"},
+        fires={f"sluice_scrape_errors_total{{{_POD}, part='objects'}}": "0 0 0+1x20"},
+        quiet={f"sluice_scrape_errors_total{{{_POD}, part='objects'}}": "0x30"},
+    ),
 }

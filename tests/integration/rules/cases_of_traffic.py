@@ -16,6 +16,12 @@ _CALLS: Final = (
     'service="servicediscovery", operation="RegisterInstance", account="default", region="eu-west-1"'
 )
 
+
+def _repaired(name: str) -> str:
+    labels = f"kind='Deployment', namespace='shop', name='{name}', field='desiredCount'"
+    return f"sluice_object_drift_repaired_total{{{labels}}}"
+
+
 CASES: Final = {
     "weights unproven": Case(
         alert="SluiceWeightsUnproven",
@@ -71,10 +77,11 @@ CASES: Final = {
     "drift comes again": Case(
         alert="SluiceDriftRecurs",
         at="61m",
-        labels={"kind": "Deployment", "field": "desiredCount"},
+        labels={"kind": "Deployment", "namespace": "shop", "name": "web", "field": "desiredCount"},
         value="12",
-        fires={"sluice_drift_repaired_total{kind='Deployment', field='desiredCount'}": "0+0.2x70"},
-        quiet={"sluice_drift_repaired_total{kind='Deployment', field='desiredCount'}": "0x20 1x20 2x30"},
+        fires={_repaired("web"): "0+0.2x70"},
+        # Ten objects that were changed once or twice each are no quarrel about one of them.
+        quiet={_repaired(f"web-{number}"): "0x20 1x20 2x30" for number in range(10)},
     ),
     "Cloud Map is empty": Case(
         alert="SluiceDiscoveryEmpty",

@@ -17,7 +17,7 @@ from unit.docs.pages import ROOT
 
 LABELS = {
     "account", "backend", "bucket", "code", "currency", "event", "field", "gate", "kind", "lane", "name",
-    "namespace", "operation", "outcome", "phase", "plane", "priority", "reason", "region", "resource",
+    "namespace", "operation", "outcome", "part", "phase", "plane", "priority", "reason", "region", "resource",
     "revision", "rollback", "route", "service", "sink", "slot", "stage", "state", "step", "strategy", "team",
     "use", "verb", "version", "what",
 }  # fmt: skip

@@ -70,6 +70,20 @@ def test_found_once_until_it_is_repaired(registry: CollectorRegistry) -> None:
     assert (count(registry, "found"), metrics.drifted(WEB)) == (2, 1)
 
 
+def test_repairs_are_known_by_object_and_field(registry: CollectorRegistry) -> None:
+    """Who quarrels about what: 0 from the finding on, one more with each repair, gone with the object."""
+    metrics = DriftMetrics(registry)
+    assert dict(metrics.repairs(WEB)) == {}
+    for times in range(3):
+        metrics.told(WEB, "DriftRepaired", "desiredCount 7 → 2")
+        assert dict(metrics.repairs(WEB)) == {"desiredCount": times}
+        metrics.settled(WEB, ready=True)
+    metrics.told(WEB, "DriftRepaired", "weights a=1")
+    assert dict(metrics.repairs(WEB)) == {"desiredCount": 3, "weights": 0}
+    metrics.forget(WEB)
+    assert dict(metrics.repairs(WEB)) == {}
+
+
 def test_other_decisions_are_no_drift(registry: CollectorRegistry) -> None:
     """A change that the spec asks for names the same fields."""
     metrics = DriftMetrics(registry)

@@ -36,7 +36,7 @@ def registry_of(rows: Rows) -> CollectorRegistry:
             families.add(series, labels, value)
         return families
 
-    registry.register(Measured(collect))
+    registry.register(Measured("test", collect))
     return registry
 
 

@@ -137,11 +137,16 @@ def shown(objects: dict[Key, dict[str, Any]], beside: Beside | None = None) -> C
 
 def test_what_is_known_beside_the_status() -> None:
     """Last good pass and open drift of objects that exist; what is remembered of others is forgotten."""
-    beside = Beside(synced={CHECKOUT: 5.0, Key(DEPLOYMENT, "shop", "gone"): 4.0}, drifted=lambda _key: 2)
+    beside = Beside(
+        synced={CHECKOUT: 5.0, Key(DEPLOYMENT, "shop", "gone"): 4.0},
+        drifted=lambda _key: 2,
+        repaired=lambda key: {"weights": 3} if key == CHECKOUT else {},
+    )
     value = shown(world(), beside).get_sample_value
     named = {"kind": "Deployment", "namespace": "shop", "name": "checkout"}
     assert value("sluice_object_synced_timestamp_seconds", named) == 5
     assert value("sluice_object_drifted_fields", named) == 2
+    assert value("sluice_object_drift_repaired_total", named | {"field": "weights"}) == 3
     assert list(beside.synced) == [CHECKOUT]
 
 
