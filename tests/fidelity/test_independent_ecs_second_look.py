@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fidelity.outsider import Outsider, fresh, refused
+from fidelity.outsider import ACCOUNT, REGION, Outsider, fresh, refused, until
 from fidelity.surroundings import slots
 
 
@@ -152,3 +152,30 @@ def test_a_lifecycle_hook_refuses(aws: Outsider, hook: dict[str, Any]) -> None:
                 "lifecycleHooks": [hook],
             },
         )
+
+
+def test_a_clusters_default_namespace_is_made_and_told_by_its_arn(aws: Outsider) -> None:
+    """A new name makes an HTTP namespace; the services in it are found by its name and by its ARN."""
+    name, cluster = fresh("mesh"), fresh("mesh")
+    made = aws.ecs.create_cluster(clusterName=cluster, serviceConnectDefaults={"namespace": name})["cluster"]
+    arn = made["serviceConnectDefaults"]["namespace"]
+    assert arn.startswith("arn:aws:servicediscovery:")
+    cloudmap = aws("servicediscovery")
+    (found,) = until(
+        lambda: [item for item in cloudmap.list_namespaces()["Namespaces"] if item["Name"] == name]
+    )
+    assert (found["Arn"], found["Type"]) == (arn, "HTTP")
+    service = aws.service(cluster=cluster, serviceConnectConfiguration={"enabled": True})
+    for known_as in (name, arn):
+        assert aws.ecs.list_services_by_namespace(namespace=known_as)["serviceArns"] == [
+            service["serviceArn"]
+        ]
+    again = aws.ecs.update_cluster(cluster=cluster, serviceConnectDefaults={"namespace": name})["cluster"]
+    assert again["serviceConnectDefaults"] == {"namespace": arn}
+
+
+def test_a_clusters_default_namespace_by_arn_exists(aws: Outsider) -> None:
+    """An unknown ARN is NamespaceNotFoundException: only a name makes one."""
+    arn = f"arn:aws:servicediscovery:{REGION}:{ACCOUNT}:namespace/ns-ghostghostghost0"
+    with refused("NamespaceNotFoundException"):
+        aws.ecs.create_cluster(clusterName=fresh("mesh"), serviceConnectDefaults={"namespace": arn})

@@ -82,6 +82,7 @@ def compose(
         emitter=emitter,
         rng=rng,
         registries=cloud_map,
+        namespaces=cloud_map.connect,
         images=EcrImages(ecr),
         alarms=cloudwatch.alarms,
         traffic_rules=elbv2.traffic_rules,

@@ -13,6 +13,7 @@ from sluice_sandbox.aws.ecs.account_settings import effective
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, last_segment
 from sluice_sandbox.aws.ecs.launch_rules import FARGATE_PROVIDERS, check_strategy, filled, launch_type_of
+from sluice_sandbox.aws.ecs.namespaces import default_of
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.state import Cluster, Task
 from sluice_sandbox.aws.errors import AwsError
@@ -65,6 +66,7 @@ class ClusterCalls:
             self._check_providers(
                 caller, spec["capacityProviders"], spec["defaultCapacityProviderStrategy"], strict=False
             )
+            self._find_namespace(caller, spec)
             found = Cluster(arn=arn(caller, "cluster", name), name=name, tags=chosen, spec=spec)
             scope.clusters[name] = found
         return {"cluster": self._render(caller, found, {"TAGS", "SETTINGS", "CONFIGURATIONS"})}
@@ -101,6 +103,7 @@ class ClusterCalls:
             if member in params
         }
         self._check(caller, changed)
+        self._find_namespace(caller, changed)
         found.spec.update(changed)
         if (found.spec.get("serviceConnectDefaults") or {}).get("namespace") == "":
             # botocore, ClusterServiceConnectDefaultsRequest.namespace: an empty string removes it.
@@ -187,6 +190,13 @@ class ClusterCalls:
             and not registries.namespace_exists(caller, namespace)
         ):
             raise refusals.namespace_not_found(namespace)
+
+    def _find_namespace(self, caller: Caller, spec: dict[str, Any]) -> None:
+        """Turn a default namespace's name into its ARN; a new name makes the namespace."""
+        name = (spec.get("serviceConnectDefaults") or {}).get("namespace")
+        if name:
+            arn_of = default_of(self._core.ports.namespaces, caller, name)
+            spec["serviceConnectDefaults"] = {"namespace": arn_of}
 
     def _check_providers(
         self, caller: Caller, providers: list[str], strategy: list[dict[str, Any]], *, strict: bool = True

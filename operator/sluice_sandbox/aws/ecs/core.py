@@ -14,6 +14,7 @@ from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.ecs import refusals
 from sluice_sandbox.aws.ecs.identity import last_segment, owner
 from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
+from sluice_sandbox.aws.ecs.namespaces import Namespaces
 from sluice_sandbox.aws.ecs.settings import EcsSettings
 from sluice_sandbox.aws.ecs.state import Cluster, Definition, EcsState, Scope, Service, Task
 from sluice_sandbox.aws.ports import (
@@ -41,6 +42,8 @@ class Ports:
     """CloudWatch; None in a world without: no alarm exists."""
     registries: Registries | None = None
     """Cloud Map; None in a world without: no registry exists."""
+    namespaces: Namespaces | None = None
+    """Cloud Map's namespaces; None in a world without: names are taken as given."""
     traffic_rules: TrafficRules | None = None
     """Listener rules that native deployments write; None in a world without: none exists."""
 

@@ -18,6 +18,7 @@ from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.hooks import ANSWERS
 from sluice_sandbox.aws.ecs.images import Images, ReferenceImages
 from sluice_sandbox.aws.ecs.instances import InstanceCalls
+from sluice_sandbox.aws.ecs.namespaces import Namespaces
 from sluice_sandbox.aws.ecs.narration import Narrator
 from sluice_sandbox.aws.ecs.run_calls import RunCalls
 from sluice_sandbox.aws.ecs.scheduler import Scheduler
@@ -61,6 +62,7 @@ class EcsService(ComposedService[EcsState]):
         images: Images | None = None,
         alarms: Alarms | None = None,
         registries: Registries | None = None,
+        namespaces: Namespaces | None = None,
         traffic_rules: TrafficRules | None = None,
     ) -> None:
         """Compose; `settings` are the delays, `images` resolves references (any exists by default)."""
@@ -72,6 +74,7 @@ class EcsService(ComposedService[EcsState]):
             images=images or ReferenceImages(),
             alarms=alarms,
             registries=registries,
+            namespaces=namespaces,
             traffic_rules=traffic_rules,
         )
         self._core = Core(clock=clock, rng=rng, ports=ports, settings=settings or EcsSettings())

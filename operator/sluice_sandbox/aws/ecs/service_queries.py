@@ -8,6 +8,7 @@ from __future__ import annotations
 from sluice_sandbox.aws.ecs import refusals
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, check_cluster, last_segment, same_resource
+from sluice_sandbox.aws.ecs.namespaces import same
 from sluice_sandbox.aws.ecs.paging import page
 from sluice_sandbox.aws.ecs.service_view import render
 from sluice_sandbox.aws.ecs.state import Cluster, Scope, Service
@@ -91,7 +92,7 @@ class ServiceQueries:
     def list_services_by_namespace(self, caller: Caller, params: Params) -> Response:
         """List the services, of any cluster, that are in a Service Connect namespace, ten a page."""
         wanted = params["namespace"]
-        registries = self._core.ports.registries
+        registries, namespaces = self._core.ports.registries, self._core.ports.namespaces
         if registries is not None and not registries.namespace_exists(caller, wanted):
             raise refusals.namespace_not_found(wanted)
         scope = self._core.scope(caller)
@@ -102,7 +103,7 @@ class ServiceQueries:
             if (
                 service.status == "ACTIVE"
                 and connect.get("enabled")
-                and (connect.get("namespace") or default) == wanted
+                and same(namespaces, caller, (connect.get("namespace") or default, wanted))
             ):
                 found.append(service.arn)
         arns, token = page(found, params, default=DEFAULT_PAGE)

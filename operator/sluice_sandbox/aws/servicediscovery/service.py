@@ -9,6 +9,7 @@ from sluice_sandbox.aws.clock import Clock
 from sluice_sandbox.aws.composed import ComposedService
 from sluice_sandbox.aws.ports import RegistryView, TaggedResource
 from sluice_sandbox.aws.service import Caller
+from sluice_sandbox.aws.servicediscovery.connect import ConnectNamespaces
 from sluice_sandbox.aws.servicediscovery.desk import Desk, Outlook
 from sluice_sandbox.aws.servicediscovery.discovery import DiscoveryCalls
 from sluice_sandbox.aws.servicediscovery.health import HealthCalls
@@ -36,12 +37,15 @@ class ServiceDiscovery(ComposedService[State]):
         tags = self._tags = TagCalls(self._desk)
         instances = InstanceCalls(self._desk, engine)
         self.health = HealthCalls(self._desk)
+        namespaces = NamespaceCalls(self._desk, engine, tags)
+        self.connect = ConnectNamespaces(self._desk, namespaces)
+        """What ECS finds and makes namespaces with, for Service Connect."""
         self._registry = Registry(self._desk, instances=instances, health=self.health)
         # Draws of its own: how often somebody looks must not change anybody's ids.
         discovery = DiscoveryCalls(self._desk, self.health, rng=random.Random(rng.getrandbits(64)))
         super().__init__(
             self._desk,
-            NamespaceCalls(self._desk, engine, tags),
+            namespaces,
             ServiceCalls(self._desk, engine, tags),
             instances,
             self.health,
