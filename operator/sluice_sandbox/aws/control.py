@@ -28,7 +28,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from botocore.exceptions import ParamValidationError, UnknownServiceError
@@ -40,7 +40,12 @@ from sluice_sandbox.aws.faults import Fault
 from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.world import World
 
+if TYPE_CHECKING:
+    from sluice_sandbox.aws.calamities import Calamity
+
 DEFAULT_LIMIT = 1_000
+_NUMBERS = frozenset({"probability", "count", "for", "seconds", "since", "status"})
+"""Members of faults that are counted with."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -157,12 +162,19 @@ class ControlApi:
 
     def _add_fault(self, ask: Ask) -> Value:
         fields = ask.fields
+        for name in _NUMBERS & fields.keys():
+            if not isinstance(fields[name], int | float):
+                raise TypeError(f"{name} is a number, not {fields[name]!r}")
         if "for" in fields:
             fields["until"] = self._world.clock.now() + float(fields.pop("for"))
+        if "count" in fields:  # the command's word for what then counts down
+            fields["remaining"] = int(fields.pop("count"))
         from sluice_sandbox.aws.calamities import CALAMITIES, Calamity  # noqa: PLC0415 - needs ECS
 
         if fields.get("kind") in CALAMITIES:
+            _known(fields, Calamity)
             return dataclasses.asdict(self._calamities.begin(Calamity(**fields)))
+        _known(fields, Fault)
         fault = self._world.faults.add(Fault(**fields))
         return dataclasses.asdict(fault)
 
@@ -246,6 +258,17 @@ def _mapping(value: Value) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError("params is not a JSON object")
     return value
+
+
+def _known(fields: Mapping[str, Any], rule: type[Fault | Calamity]) -> None:
+    """Refuse members that a fault or calamity has not; the error names those that it has."""
+    names = {field.name for field in dataclasses.fields(rule)}
+    unknown = ", ".join(sorted(set(fields) - names))
+    if unknown:
+        offered = ", ".join(sorted(names | {"for"}))
+        raise ValueError(f"a {fields.get('kind', 'fault')} has no {unknown}; there are {offered}")
+    if "kind" not in fields:
+        raise ValueError("a fault needs a kind")
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def _refusal(
     if rule.kind == "deny":
         return access_denied(caller, service, operation, resource=resource_of(caller, service, params))
     if rule.kind in {"throttle", "buckets"}:
-        return throttled(service)
+        return throttled(service, operation)
     if rule.code:
         return AwsError(rule.code, rule.message, status=rule.status or 400)
     return server_error(service, status=rule.status or 500, message=rule.message)

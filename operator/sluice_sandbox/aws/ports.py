@@ -174,6 +174,8 @@ class HttpRequest:
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     source_ip: str = "127.0.0.1"
+    repeated: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Each value of the headers that came more than once (`headers` has them joined)."""
 
 
 class Emitter(Protocol):

@@ -24,7 +24,6 @@ _THROTTLING = {
     "ecs": ("ThrottlingException", 400),
     "elbv2": ("Throttling", 400),
     "ec2": ("RequestLimitExceeded", 503),
-    "servicediscovery": ("RequestLimitExceeded", 429),
     "iam": ("Throttling", 400),
     "sts": ("Throttling", 400),
     "sns": ("Throttled", 429),
@@ -33,7 +32,15 @@ _THROTTLING = {
     "s3": ("SlowDown", 503),
     "vpc-lattice": ("ThrottlingException", 429),
     "route53": ("Throttling", 400),
+    "sqs": ("RequestThrottled", 400),
+    "lambda": ("TooManyRequestsException", 429),
 }
+_THROTTLING_OF_OPERATION = {
+    ("servicediscovery", "DiscoverInstances"): ("RequestLimitExceeded", 429),
+    ("servicediscovery", "DiscoverInstancesRevision"): ("RequestLimitExceeded", 429),
+}
+"""Only the operations of Cloud Map's data plane have this shape in botocore; its control plane says
+ThrottlingException (aws/aws-cloud-map-mcs-controller-for-k8s#128)."""
 _SERVER_ERRORS = {
     "ecs": "ServerException",
     "ecr": "ServerException",
@@ -51,9 +58,10 @@ _IAM_PREFIX = {
 }
 
 
-def throttled(service: str) -> AwsError:
-    """Return the service's answer to too many calls."""
-    code, status = _THROTTLING.get(service, ("ThrottlingException", 400))
+def throttled(service: str, operation: str = "") -> AwsError:
+    """Return the service's answer to too many calls of an operation."""
+    usual = _THROTTLING.get(service, ("ThrottlingException", 400))
+    code, status = _THROTTLING_OF_OPERATION.get((service, operation), usual)
     return AwsError(code, "Rate exceeded", status=status)
 
 

@@ -55,6 +55,16 @@ class Head:
         return "keep-alive" in tokens if self.version == "HTTP/1.0" else "close" not in tokens
 
     @property
+    def repeated(self) -> dict[str, list[str]]:
+        """Each value of the headers that came more than once, by name in lower case."""
+        if len(self.fields) == len(self.headers):
+            return {}
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name.lower(), []).append(value)
+        return {name: values for name, values in found.items() if len(values) > 1}
+
+    @property
     def upgrades(self) -> bool:
         """Tell whether a request asks for another protocol."""
         return "upgrade" in self.fields.get("connection", "").lower() and "upgrade" in self.fields

@@ -22,7 +22,7 @@ from email.utils import formatdate
 
 from sluice_sandbox.aws.elbv2.forwarding import Forward
 from sluice_sandbox.aws.elbv2.ledger import Place
-from sluice_sandbox.aws.elbv2.replies import Reply, error_reply
+from sluice_sandbox.aws.elbv2.replies import Reply, error_reply, phrase
 from sluice_sandbox.aws.ports import HttpRequest
 from sluice_sandbox.dataplane import http1
 from sluice_sandbox.dataplane.listener_settings import ListenerSettings
@@ -33,7 +33,6 @@ MAX_TARGET = 16 * 1024
 MAX_HEADER = 16 * 1024
 MAX_FORWARDED = 30
 _BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, http1.BadMessage)
-_REASON = {200: "OK", 301: "Moved Permanently", 302: "Found", 400: "Bad Request", 404: "Not Found"}
 
 
 class ListenerProxy:
@@ -155,6 +154,7 @@ class _Exchange:
             query=pairs,
             headers=self._head.fields,
             source_ip=self._client_ip,
+            repeated=self._head.repeated,
         )
 
     async def reply(self, reply: Reply) -> None:
@@ -354,5 +354,5 @@ def _page(reply: Reply, *, stays: bool, with_body: bool) -> bytes:
         ("Content-Length", str(len(reply.body))),
         ("Connection", "keep-alive" if stays else "close"),
     ]
-    reason = _REASON.get(reply.status, "Status")
-    return http1.render(("HTTP/1.1", str(reply.status), reason), headers) + (reply.body if with_body else b"")
+    start = "HTTP/1.1", str(reply.status), phrase(reply.status)
+    return http1.render(start, headers) + (reply.body if with_body else b"")

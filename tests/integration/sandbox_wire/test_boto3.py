@@ -133,6 +133,8 @@ def test_query_protocol(client: Client) -> None:
         pytest.param("elbv2", "describe_tags", {"ResourceArns": ["a"]}, "InvalidAction", 501, id="elbv2"),
         pytest.param("elb", "describe_load_balancers", {}, "UnsupportedOperation", 501, id="classic"),
         pytest.param("dynamodb", "list_tables", {}, "UnsupportedOperation", 501, id="dynamodb"),
+        pytest.param("route53", "list_cidr_collections", {}, "UnsupportedOperation", 501, id="route53"),
+        pytest.param("events", "list_endpoints", {}, "UnsupportedOperation", 501, id="events"),
         pytest.param(
             "ecs", "delete_service", {"service": "a"}, "InternalFailure", 500, id="a defect of ours"
         ),
@@ -345,6 +347,9 @@ def test_control_api(port: Port, client: Client) -> None:
     [
         pytest.param("GET", "nonsense", None, 404, "no GET", id="path"),
         pytest.param("POST", "faults", {"kind": "x"}, 400, "no fault is called", id="kind"),
+        pytest.param("POST", "faults", {}, 400, "needs a kind", id="no-kind"),
+        pytest.param("POST", "faults", {"kind": "throttle", "of": "x"}, 400, "has no of", id="unknown"),
+        pytest.param("POST", "faults", {"kind": "reset", "count": "x"}, 400, "count is a number", id="count"),
         pytest.param("POST", "faults", [], 400, "not a JSON object", id="body"),
         pytest.param("DELETE", "faults/none", None, 404, "no fault none", id="id"),
         pytest.param("GET", "state/iam", None, 404, "no own service iam", id="state"),

@@ -18,6 +18,8 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 OCI_IMAGE = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 INDEXES = frozenset({DOCKER_LIST, OCI_INDEX})
+_SUBSTANCE = frozenset({"config", "layers", "fsLayers", "manifests"})
+"""Of what every kind of manifest has one; which of them AWS asks for is not documented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ def read(text: str, media_type: str | None) -> Manifest:
         raise constraint("ImageManifest", "Invalid JSON syntax") from None
     if not isinstance(content, dict):
         raise constraint("ImageManifest", "Invalid JSON syntax")
+    if not content.keys() & _SUBSTANCE:
+        raise constraint("ImageManifest", "Unsupported manifest: neither image nor index")
     stated = content.get("mediaType")
     if media_type and stated and media_type != stated:
         raise constraint("ImageManifestMediaType", "Media type does not match the manifest's own")

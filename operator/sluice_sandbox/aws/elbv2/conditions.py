@@ -37,6 +37,8 @@ _HOST_NAME = re.compile(r"[^-].*\.[A-Za-z*?]+|[*?].*|.*[*?]")
 """A dot, and letters after the last one (HostHeaderConditionConfig); wildcards may stand for both."""
 _PATH = re.compile(r"[A-Za-z0-9_\-.$/~\"'@:+&*?=!,;%()#\[\]{}]+")
 _TRANSFORMS = {"host-header-rewrite": "HostHeaderRewriteConfig", "url-rewrite": "UrlRewriteConfig"}
+_BROADCAST = "255.255.255.255/32"
+"""The one block that a rule cannot name ("Condition types for listener rules", from memory)."""
 
 Condition = dict[str, Any]
 
@@ -210,6 +212,8 @@ def _source(condition: Condition) -> Condition:
             is_block = False
         if not is_block:
             raise validation_error(f"The 'source-ip' value '{value}' must be in CIDR format")
+        if value == _BROADCAST:
+            raise validation_error(f"The 'source-ip' value '{value}' is not allowed")
     return {"Field": "source-ip", "SourceIpConfig": {"Values": config["Values"]}}
 
 

@@ -3,13 +3,16 @@
 Source: "Sticky sessions for your Application Load Balancer" (AWSALBTG for the group, AWSALB for the
 target by duration, AWSALBAPP for the target by the application's own cookie, CORS twins). Their contents
 are this stand-in's own, a time and a name: AWS encrypts them. An application's cookie that is gone from
-the request ends its stickiness.
+the request ends its stickiness. The attributes Expires and Path are as clients quote them
+(kubernetes-sigs/aws-load-balancer-controller#884); the date is the world's, as everything here.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import math
+from email.utils import formatdate
 
 from sluice_sandbox.aws.elbv2.state import Target, TargetGroup
 
@@ -28,11 +31,12 @@ def parsed(header: str) -> dict[str, str]:
 
 def made(name: str, value: str, *, seconds: float, now: float) -> list[str]:
     """Return the Set-Cookie values of a cookie and its CORS twin."""
+    until = f"Expires={formatdate(math.ceil(now + seconds), usegmt=True)}; Path=/"
     sealed = base64.urlsafe_b64encode(f"{now + seconds:.3f}|{value}".encode()).decode().rstrip("=")
-    plain = f"{name}={sealed}; Max-Age={seconds:.0f}; Path=/"
+    plain = f"{name}={sealed}; {until}"
     if name == APPLICATION:
         return [plain]
-    return [plain, f"{name}CORS={sealed}; Max-Age={seconds:.0f}; Path=/; SameSite=None; Secure"]
+    return [plain, f"{name}CORS={sealed}; {until}; SameSite=None; Secure"]
 
 
 def opened(sealed: str | None, *, now: float) -> str | None:

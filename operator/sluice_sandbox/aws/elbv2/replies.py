@@ -22,14 +22,13 @@ _ERROR_PAGE = (
     "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
     "</body>\r\n</html>\r\n"
 )
-_TITLES = {
-    401: "401 Authorization Required",
-    503: "503 Service Temporarily Unavailable",
-    504: "504 Gateway Time-out",
-    460: "460",
-    463: "463",
-    561: "561 Authentication Error",
+_PHRASES = {
+    401: "Authorization Required",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+    561: "Authentication Error",
 }
+"""Where a load balancer words a status in its own way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +43,20 @@ class Reply:
     group_arn: str = ""
 
 
+def phrase(status: int) -> str:
+    """Return the words of a status line, '' for a status that has none (460, 463, a fixed 599)."""
+    words = _PHRASES.get(status)
+    if words is not None:
+        return words
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
 def error_reply(status: int, *, listener_arn: str = "", rule_arn: str = "", group_arn: str = "") -> Reply:
     """Return the page that the load balancer answers with when it fails by itself."""
-    title = _TITLES.get(status) or f"{status} {HTTPStatus(status).phrase}"
+    title = f"{status} {phrase(status)}".rstrip()
     return Reply(
         listener_arn=listener_arn,
         rule_arn=rule_arn,

@@ -4,7 +4,8 @@ Used alike by the HTTP proxy and by simulated traffic. Sources: botocore's condi
 header and query string compared without case, path and method with it; `*` and `?`; a `\` escapes
 them in query strings), "Listener rules for your Application Load Balancer". From memory: the port
 of a Host header is ignored, regular expressions are searched (not anchored) and follow Python's
-syntax here, a rule whose weights are all 0 answers 503.
+syntax here, a rule whose weights are all 0 answers 503. A header that came more than once is searched
+value by value (botocore's HttpHeaderConditionConfig).
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def normalised(request: HttpRequest) -> HttpRequest:
         query=request.query,
         headers={name.lower(): value for name, value in request.headers.items()},
         source_ip=request.source_ip,
+        repeated={name.lower(): values for name, values in request.repeated.items()},
     )
 
 
@@ -167,6 +169,8 @@ def _header(item: Mapping[str, Any]) -> Predicate:
     test = _expressions(config, ignore_case=True)
 
     def predicate(request: HttpRequest) -> bool:
+        if name in request.repeated:
+            return any(test(value) for value in request.repeated[name])
         value = request.headers.get(name)
         return value is not None and test(value)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from sluice_sandbox.aws import moto_queues
 from sluice_sandbox.aws.moto_bridge import MotoBridge, RawResponse
 from sluice_sandbox.aws.record import OK
+from sluice_sandbox.aws.refusals import unsupported
 from sluice_sandbox.aws.service import Handler
 from sluice_sandbox.aws.wire import models
 from sluice_sandbox.aws.wire.codecs import Codec, Encoded
@@ -20,6 +21,8 @@ from sluice_sandbox.aws.wire.models import Value
 from sluice_sandbox.aws.wire.operation import operation
 
 _CODE = re.compile(rb"<Code>([^<]+)</Code>|\"__type\":\s*\"(?:[^\"#]*#)?([^\":]+)")
+_NO_ROUTE = b"Not yet implemented"
+"""moto's body for a path of a REST service that it knows no handler of."""
 _HOP_BY_HOP = frozenset({"content-length", "transfer-encoding", "connection", "date", "server"})
 
 
@@ -34,13 +37,22 @@ def parameters(exchange: Exchange, codec: Codec, request: RawRequest) -> Value:
 async def answer(
     moto: MotoBridge, exchange: Exchange, codec: Codec, request: RawRequest, *, handler: Handler | None = None
 ) -> Encoded:
-    """Let moto answer in its own thread, or `handler` in its place; the outcome is noted in `exchange`."""
+    """Let moto answer in its own thread, or `handler` in its place; the outcome is noted in `exchange`.
+
+    Raises AwsError (501) for an operation that moto knows by name only.
+    """
     caller, service = exchange.caller, exchange.service
     if handler is not None:
         return await _amended(moto, exchange, codec, handler)
     if (service, exchange.name) == ("sqs", "ReceiveMessage"):
         request = await moto_queues.without_waiting(moto, caller, request)
-    raw = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, request)))
+    try:
+        raw = await asyncio.wrap_future(moto.submit(lambda: moto.forward(caller, service, request)))
+    except NotImplementedError:
+        # moto's word for an operation without a body: a 500 would be retried, and is nobody's defect.
+        raise unsupported(service, exchange.name) from None
+    if raw.status == 404 and raw.body == _NO_ROUTE:
+        raise unsupported(service, exchange.name)
     exchange.outcome = _outcome(raw)
     exchange.took_place = raw.status < 400
     return Encoded(raw.status, _forwardable(raw.headers), raw.body)

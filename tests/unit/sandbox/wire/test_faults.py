@@ -69,8 +69,10 @@ def test_a_window_opens_and_closes() -> None:
         pytest.param({"kind": "throttle"}, "ecs", "ThrottlingException", 400, id="ecs throttle"),
         pytest.param({"kind": "throttle"}, "elbv2", "Throttling", 400, id="elbv2 throttle"),
         pytest.param(
-            {"kind": "throttle"}, "servicediscovery", "RequestLimitExceeded", 429, id="cloud map throttle"
+            {"kind": "throttle"}, "servicediscovery", "ThrottlingException", 400, id="cloud map throttle"
         ),
+        pytest.param({"kind": "throttle"}, "sqs", "RequestThrottled", 400, id="sqs throttle"),
+        pytest.param({"kind": "throttle"}, "lambda", "TooManyRequestsException", 429, id="lambda throttle"),
         pytest.param({"kind": "error"}, "ecs", "ServerException", 500, id="ecs 500"),
         pytest.param({"kind": "error"}, "elbv2", "InternalFailure", 500, id="elbv2 500"),
         pytest.param({"kind": "error", "status": 503}, "elbv2", "ServiceUnavailable", 503, id="503"),
@@ -90,6 +92,17 @@ def test_each_service_refuses_in_its_own_code(
     assert verdict is not None
     assert isinstance(verdict.refusal, AwsError)
     assert (verdict.refusal.code, verdict.refusal.status) == (code, status)
+
+
+@pytest.mark.parametrize("operation", ["DiscoverInstances", "DiscoverInstancesRevision"])
+def test_cloud_maps_discovery_throttles_by_its_own_shape(operation: str) -> None:
+    """RequestLimitExceeded (429) belongs to the data plane, which alone declares it."""
+    faults = Faults(random.Random(0))
+    faults.add(Fault(kind="throttle", service="servicediscovery"))
+    verdict = faults.decide(CALLER, "servicediscovery", operation, now=0)
+    assert verdict is not None
+    assert isinstance(verdict.refusal, AwsError)
+    assert (verdict.refusal.code, verdict.refusal.status) == ("RequestLimitExceeded", 429)
 
 
 def test_denial_names_who_and_what() -> None:
