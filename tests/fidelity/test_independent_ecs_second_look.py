@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fidelity.outsider import ACCOUNT, REGION, Outsider, fresh, refused, until
-from fidelity.surroundings import slots
+from fidelity.surroundings import http_namespace, slots
 
 
 def test_a_strategy_is_told_with_weight_and_base(aws: Outsider) -> None:
@@ -179,3 +179,20 @@ def test_a_clusters_default_namespace_by_arn_exists(aws: Outsider) -> None:
     arn = f"arn:aws:servicediscovery:{REGION}:{ACCOUNT}:namespace/ns-ghostghostghost0"
     with refused("NamespaceNotFoundException"):
         aws.ecs.create_cluster(clusterName=fresh("mesh"), serviceConnectDefaults={"namespace": arn})
+
+
+def test_service_connect_keeps_a_cloud_map_service_for_each_discovery_name(aws: Outsider) -> None:
+    """The deployment tells it as serviceConnectResources; it is gone with the service."""
+    cloudmap, discovery = aws("servicediscovery"), fresh("found")
+    wish = {
+        "enabled": True,
+        "namespace": http_namespace(aws),
+        "services": [{"portName": "http", "discoveryName": discovery, "clientAliases": [{"port": 80}]}],
+    }
+    made = aws.service(serviceConnectConfiguration=wish)
+    (resource,) = made["deployments"][0]["serviceConnectResources"]
+    assert resource["discoveryName"] == discovery
+    (found,) = [item for item in cloudmap.list_services()["Services"] if item["Name"] == discovery]
+    assert found["Arn"] == resource["discoveryArn"]
+    aws.ecs.delete_service(cluster=aws.cluster, service=made["serviceName"])
+    until(lambda: not [item for item in cloudmap.list_services()["Services"] if item["Name"] == discovery])

@@ -12,6 +12,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from sluice_sandbox.aws.ecs.connected import connect
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import arn, last_segment, number_id, owner, url_safe_id
 from sluice_sandbox.aws.ecs.narration import Narrator
@@ -60,6 +61,7 @@ class DeploymentBook:
 
     def open(self, service: Service, definition: Definition) -> Deployment:
         """Make the service's present spec its PRIMARY deployment; the former ones become ACTIVE."""
+        connect(self._core, service)
         now = self._core.now()
         caller = owner(service.arn)
         scope = self._core.scope(caller)

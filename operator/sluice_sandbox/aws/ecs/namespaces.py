@@ -21,6 +21,12 @@ class Namespaces(Protocol):
     def make_namespace(self, caller: Caller, name: str) -> str:
         """Make an HTTP namespace; return its ARN."""
 
+    def connect_service(self, caller: Caller, namespace: str, name: str) -> str:
+        """Return the ARN of the Cloud Map service of a name in a namespace that exists, made if it is new."""
+
+    def release_service(self, caller: Caller, arn: str) -> None:
+        """Delete a Cloud Map service; a no-op for one that is gone or that has instances."""
+
 
 def default_of(namespaces: Namespaces | None, caller: Caller, name_or_arn: str) -> str:
     """Return the ARN of a cluster's default namespace, made where its name is new.

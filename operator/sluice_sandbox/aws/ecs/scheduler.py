@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from sluice_sandbox.aws.clock import Timer
+from sluice_sandbox.aws.ecs.connected import disconnect
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.deployments import DeploymentBook
 from sluice_sandbox.aws.ecs.identity import last_segment, owner
@@ -319,6 +320,7 @@ class Scheduler:
             return
         service.status = "INACTIVE"
         service.deployments = []
+        disconnect(self._core, service)
         self._core.later(
             self._core.settings.inactive_retention_seconds, partial(self._forget, service_arn, created_at)
         )

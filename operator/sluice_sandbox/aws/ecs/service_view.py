@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice_sandbox.aws.ecs import tags
+from sluice_sandbox.aws.ecs.connected import resources
 from sluice_sandbox.aws.ecs.core import Core
 from sluice_sandbox.aws.ecs.identity import owner, service_linked_role
 from sluice_sandbox.aws.ecs.state import Deployment, Service
@@ -56,7 +57,8 @@ def render(core: Core, service: Service, *, with_tags: bool) -> dict[str, Any]:
         "pendingCount": total.pending,
         "deploymentConfiguration": spec["deploymentConfiguration"],
         "deployments": [
-            _deployment(deployment, by_deployment[deployment.id]) for deployment in service.deployments
+            _deployment(deployment, by_deployment[deployment.id]) | resources(service, deployment.spec)
+            for deployment in service.deployments
         ],
         "events": list(service.events),
         "createdAt": service.created_at,

@@ -247,6 +247,8 @@ class Service:
     """The revision of the last COMPLETED deployment: where a rollback goes."""
     completed_deployment_id: str = ""
     steady: bool = False
+    connected: dict[str, str] = field(default_factory=dict)
+    """Service Connect: the Cloud Map service's ARN by discovery name."""
     remarks: dict[str, str] = field(default_factory=dict)
     """Events that are said once per occurrence, not at every pass."""
 

@@ -38,7 +38,8 @@ class ServiceDiscovery(ComposedService[State]):
         instances = InstanceCalls(self._desk, engine)
         self.health = HealthCalls(self._desk)
         namespaces = NamespaceCalls(self._desk, engine, tags)
-        self.connect = ConnectNamespaces(self._desk, namespaces)
+        services = ServiceCalls(self._desk, engine, tags)
+        self.connect = ConnectNamespaces(self._desk, namespaces, services)
         """What ECS finds and makes namespaces with, for Service Connect."""
         self._registry = Registry(self._desk, instances=instances, health=self.health)
         # Draws of its own: how often somebody looks must not change anybody's ids.
@@ -46,7 +47,7 @@ class ServiceDiscovery(ComposedService[State]):
         super().__init__(
             self._desk,
             namespaces,
-            ServiceCalls(self._desk, engine, tags),
+            services,
             instances,
             self.health,
             discovery,
