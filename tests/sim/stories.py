@@ -63,6 +63,18 @@ def all_ready(universe: Universe) -> bool:
     return universe.ready(WEB, LEDGER, ROUTE)
 
 
+def on_port(number: int) -> dict[str, Any]:
+    """Return the Deployment with another number of its port."""
+    manifest = deployment()
+    manifest["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"] = number
+    return manifest
+
+
+def one_group_and_ready(universe: Universe) -> bool:
+    """Tell whether all is Ready and no target group is left that nobody needs."""
+    return both_ready(universe) and len(universe.target_groups()) == 1
+
+
 def adopt(universe: Universe) -> None:
     """Take over a service that is there, as `kubectl apply` of its ARN would."""
     universe.cluster.apply(adopter(make(universe)))
@@ -86,6 +98,7 @@ STORIES = [
         ),
     ),
     Story("another match", (CREATED, (apply(route(hostnames=["shop.example.com"])), both_ready))),
+    Story("another port", (CREATED, (apply(on_port(9090)), one_group_and_ready))),
     Story("another listener", (CREATED, (apply(route(parentRefs=ON_8080)), both_ready))),
     Story(
         "delete while creating",

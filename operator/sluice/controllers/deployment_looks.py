@@ -22,7 +22,7 @@ from sluice.model.desired import Desired
 from sluice.model.errors import AwsFailure
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.plan.canonical import definition_hash
-from sluice.plan.deployment import adoption, publish, register, slots, targets
+from sluice.plan.deployment import adoption, leftovers, publish, register, slots, targets
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.anchor import listener_for
 from sluice.plan.deployment.state import State, TargetGroup
@@ -70,6 +70,7 @@ class Looks:
         state = adoption.learn(desired, state, observed)
         slot = state.slot.name if state.slot else "a"
         observed = self._balancing(desired, state, observed, slot=slot)
+        observed = self._leftovers(desired, state, observed)
         if service:
             observed = self._progress(desired, state, observed, service)
         return observed
@@ -172,6 +173,24 @@ class Looks:
                     lost.add(listener)
                     observed = dataclasses.replace(observed, lost_listeners=frozenset(lost))
         return dataclasses.replace(observed, rules=rules)
+
+    def _leftovers(self, desired: Desired, state: State, observed: Observed) -> Observed:
+        """Read every rule that may refer to a group that nobody needs any more."""
+        groups = leftovers.candidates(desired, state) if self._mood.resting else ()
+        rules, found = dict(observed.rules), dict(observed.listeners)
+        for group in groups:
+            for balancer in sorted(leftovers.balancers(group, observed.target_groups.get(group.name))):
+                try:
+                    listeners = [e["ListenerArn"] for e in self._facts.listeners(self._context, balancer)]
+                    for listener in listeners:
+                        if listener not in rules:
+                            rules[listener] = self._facts.rules(self._context, listener, max_age=self._age)
+                except AwsFailure as failure:
+                    if failure.kind != "not-found":
+                        raise
+                    continue  # gone meanwhile: the next pass knows
+                found[balancer] = tuple(listeners)
+        return dataclasses.replace(observed, rules=rules, listeners=found)
 
     def _rules_everywhere(self, entries: Sequence[TargetGroup]) -> dict[str, Sequence[Structure]]:
         """Read every listener of the load balancers when the status is lost: an anchor may be on any."""

@@ -39,6 +39,8 @@ class Observed:
     rules: Mapping[str, Sequence[Structure]] = field(default_factory=dict)
     """By listener ARN. A listener that is gone has no entry and is in `lost_listeners`."""
     lost_listeners: frozenset[str] = frozenset()
+    listeners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Load balancer ARN → its listeners, where target groups may be collected; none when it is gone."""
     healthy: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Target group ARN → addresses of its healthy targets."""
     addresses: frozenset[str] | None = None

@@ -153,7 +153,7 @@ def _find(desired: Desired, rules: Sequence[Structure], known: Anchor | None, na
     for rule in rules:
         if not is_anchor(rule, desired.installation, desired.key):
             continue
-        if (known and known.rule_arn == rule["RuleArn"]) or name in _hosts(rule):
+        if (known and known.rule_arn == rule["RuleArn"]) or name in hosts(rule):
             return rule
     return None
 
@@ -210,7 +210,7 @@ def _repair(rule: Structure, arns: Sequence[str | Ref], name: str) -> tuple[list
     if set(_forwarded(rule)) != set(arns):
         params["Actions"] = [_forward(arns)]
         texts.append("target groups changed")
-    if _hosts(rule) != [name] or len(rule.get("Conditions", ())) != 1:
+    if hosts(rule) != [name] or len(rule.get("Conditions", ())) != 1:
         params["Conditions"] = _conditions(name)
         texts.append("conditions changed")
     if not params:
@@ -247,7 +247,20 @@ def _forwarded(rule: Structure) -> list[str]:
     return found
 
 
-def _hosts(rule: Structure) -> list[str]:
+def referenced(group_arns: frozenset[str], actions: Sequence[Structure]) -> bool:
+    """Tell whether a rule's or listener's actions forward to one of the groups, at whatever weight."""
+    return any(
+        action.get("TargetGroupArn") in group_arns
+        or any(
+            group.get("TargetGroupArn") in group_arns
+            for group in action.get("ForwardConfig", {}).get("TargetGroups") or ()
+        )
+        for action in actions
+    )
+
+
+def hosts(rule: Structure) -> list[str]:
+    """Return the hosts that a rule asks for."""
     return [
         value
         for condition in rule.get("Conditions", ())

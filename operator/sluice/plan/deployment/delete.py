@@ -28,7 +28,7 @@ from sluice.model.keys import GROUP, Key
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.plan.deployment import retire
 from sluice.plan.deployment import service as ecs
-from sluice.plan.deployment.anchor import is_anchor
+from sluice.plan.deployment.anchor import is_anchor, referenced
 from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.slots import seen
 from sluice.plan.deployment.state import Slot, State, TargetGroup
@@ -252,18 +252,6 @@ def retain(remains: Remains) -> Removal:
         actions=tuple(actions),
         verdict=_deleting("everything stays in AWS, only the sluice.dev tags go"),
         finished=not actions,
-    )
-
-
-def referenced(group_arns: frozenset[str], actions: Sequence[Structure]) -> bool:
-    """Tell whether a rule's or listener's actions forward to one of the groups, at whatever weight."""
-    return any(
-        action.get("TargetGroupArn") in group_arns
-        or any(
-            group.get("TargetGroupArn") in group_arns
-            for group in action.get("ForwardConfig", {}).get("TargetGroups") or ()
-        )
-        for action in actions
     )
 
 

@@ -25,6 +25,7 @@ from sluice.model.rollout import Decision
 from sluice.plan.deployment import (
     adoption,
     discovery,
+    leftovers,
     motion,
     publish,
     registries,
@@ -114,11 +115,13 @@ def _run(work: Work) -> None:
     )
     targets = target_groups(work.desired, work.state, work.observed, slot=work.slot.name)
     targets = targets.with_others(work.state.target_groups, slot=work.slot.name)
-    hung = anchors(work.desired, work.state, work.observed, targets)
+    spent = leftovers.collect(work.desired, work.state, work.observed, work.service)
+    hung = anchors(work.desired, work.state, work.observed, targets.without(spent.names))
     if registration.action:
         work.actions.append(registration.action)
     changed(work, *(f"target group: {text}" for text in targets.repaired), *hung.repaired)
-    work.actions += [*targets.actions, *hung.actions]
+    work.actions += [*targets.actions, *hung.actions, *spent.actions]
+    work.spent = spent.names
     work.state = dataclasses.replace(work.state, target_groups=targets.groups, anchors=hung.anchors)
     if registration.arn is None:
         _wait_for_definition(work, registration)
@@ -142,7 +145,7 @@ def _wait_for_definition(work: Work, registration: Registration) -> None:
 
 def _publish(work: Work, routes: Sequence[Mapping[str, Any]]) -> None:
     """Step 8: traffic and who has proved it."""
-    groups = work.state.target_groups
+    groups = tuple(group for group in work.state.target_groups if group.name not in work.spent)
     rollout_id = verbs.current_id(work.state) or work.desired.revision.name
     traffic = publish.publish(
         work.desired, work.state, work.observed, groups, rollout_id=rollout_id, now=work.now

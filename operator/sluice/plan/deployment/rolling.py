@@ -54,6 +54,8 @@ class Work:
     wakes: list[float] = field(default_factory=list)
     verdict: Verdict | None = None
     completed: bool = False
+    spent: frozenset[str] = frozenset()
+    """Target groups that go in this pass (`leftovers`)."""
 
     @property
     def rejected(self) -> bool:

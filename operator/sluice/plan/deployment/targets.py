@@ -1,6 +1,6 @@
 """Target groups: one for each (slot, container port, load balancer) that a route needs (rollout.md §2).
 
-Once made they stay with the Deployment until it is deleted, whatever routes do: a service whose target
+Once made they stay with the Deployment as long as it has the port, whatever routes do: a service whose target
 group lost its load balancer could not place a task any more. One that was deleted by hand is made
 again while a route needs it, and dropped otherwise. A changed protocol version, which ELB can't
 change, is a new group beside the old one; traffic moves once the new one is healthy.
@@ -56,6 +56,13 @@ class Targets:
             actions=self.actions,
             repaired=self.repaired,
         )
+
+    def without(self, names: frozenset[str]) -> Targets:
+        """Return all but these groups, which go: they need no anchor."""
+        if not names:
+            return self
+        kept = tuple(group for group in self.groups if group.name not in names)
+        return Targets(groups=kept, arns=self.arns, actions=self.actions, repaired=self.repaired)
 
     def and_of(self, other: Targets) -> Targets:
         """Return the groups of both slots, and what makes them so."""
