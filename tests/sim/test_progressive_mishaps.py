@@ -11,6 +11,8 @@ from sim.progressive_stories import QUICK, at_step, production, ready, rolled_ba
 from sim.stories import apply
 from sim.universe import WEB, Universe, route
 from sim.visitors import Visitors
+from sluice_sandbox.aws.ecr.pulls import EcrImages
+from sluice_sandbox.aws.ecs.images import Pull
 
 HALF = {
     "type": "Progressive",
@@ -217,3 +219,27 @@ def test_a_source_of_unknown_health_gets_its_requests_back_when_its_tasks_run() 
     universe.settle(lambda: alone(universe), within=30)
     universe.heal()
     universe.settle(lambda: alone(universe), within=30)
+
+
+def test_a_tag_that_is_moved_while_the_candidate_is_analysed_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Somebody pushes to the tag and forces a deployment: what runs is not what was analysed, and says so."""
+    universe = half()
+    slot = next(
+        entry for entry in universe.status()["slots"] if entry["name"] == universe.status()["rollout"]["slot"]
+    )
+    universe.run(70)
+    assert len(universe.status()["rollout"]["memory"]["images"]) == 1
+    moved = Pull(digest=f"sha256:{'f' * 64}")
+    monkeypatch.setattr(EcrImages, "pull", lambda *_: moved)
+    universe.aws(
+        "ecs", "UpdateService", cluster="sandbox", service=slot["serviceArn"], forceNewDeployment=True
+    )
+    universe.settle(lambda: universe.reason() == "AnalysisInconclusive", within=300)
+    assert "ffffffffffff; its tag was moved" in universe.condition("Stalled")["message"]
+    assert sorted(production(universe).values()) == [50, 50]
+    verb(universe, "abort")
+    universe.settle(lambda: alone(universe), within=60)
+    universe.settle(lambda: "rollout" not in universe.status(), within=600)
+    assert any(line.startswith("image app: ") for line in universe.status()["history"][0]["evidence"])

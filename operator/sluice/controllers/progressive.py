@@ -135,7 +135,10 @@ class Progressives:
         if desired.hold is None:
             self._same_cluster(desired, state)
             self._permit(tenant, wish, revisions, state)
-        looks = ProgressiveLooks(self._world.facts, context, self._settings, mood, revisions=revisions)
+        now = self._world.clock.now()
+        looks = ProgressiveLooks(
+            self._world.facts, context, self._settings, mood, revisions=revisions, now=now
+        )
         untold = unpublished(state, {state.live.slot} if state.live else set())
         moving = bool(state.moving) or not mood.resting or bool(untold)
         unseen: AwsFailure | Deferred | None = None

@@ -5,6 +5,7 @@
 | nothing in particular | both services; at rest at most the drift interval old, in motion now |
 | `health` (and whenever something moves) | target health of every group of a slot with tasks |
 | | where names alone lead to a slot: what its containers' checks say |
+| once the candidate is up | its running tasks, in each stage and once a minute: what images they run |
 | `proof` | every rule of every listener of the load balancers, now (rollout.md §7 point 3) |
 | `tasks` | stopped tasks of the slots |
 | `evidence` | stopped tasks, target health and the rules, in words |
@@ -19,7 +20,7 @@ from typing import Final
 
 from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.settings import ControllerSettings
-from sluice.model.binding import CallContext
+from sluice.model.binding import CallContext, Priority
 from sluice.model.desired import Desired, Revision
 from sluice.model.errors import AwsFailure, Deferred
 from sluice.model.observed import Observed, ServiceId, Structure
@@ -27,14 +28,16 @@ from sluice.model.rollout import Need
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment import slots as services
 from sluice.plan.deployment.state import State, TargetGroup
-from sluice.plan.progressive import evidence
+from sluice.plan.progressive import evidence, facts
 from sluice.plan.progressive.facts import groups_of, weighted
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import motion_of
 from sluice.ports import Facts
+from sluice.rollout import images
 
 _HEALTH_AGE: Final = 1.0  # seconds; rollout.md allows 10 for a rollback, weights want it fresh
 _RULES_AGE: Final = 60.0
+_IMAGES_AGE: Final = 60.0
 
 
 class ProgressiveLooks(Looks):
@@ -48,9 +51,11 @@ class ProgressiveLooks(Looks):
         mood: Mood,
         *,
         revisions: Mapping[str, Revision],
+        now: float,
     ) -> None:
         """Read through `facts` on behalf of `context`; `revisions` are the bodies that are at hand."""
         super().__init__(facts, context, settings, mood)
+        self._now = now
         self._revisions = revisions
 
     def first(self, desired: Desired, state: State, *, moving: bool) -> Look:
@@ -70,7 +75,7 @@ class ProgressiveLooks(Looks):
             seen = self._balancing(wish, state, seen, slot=name)
         checked = frozenset(slot.name for slot in state.slots if self._is_checked(desired, state, slot.name))
         look = Look(observed=seen, revisions=self._revisions, checked=checked)
-        return self._with_health(state, look) if moving else look
+        return self._with_images(state, self._with_health(state, look)) if moving else look
 
     def blind(self, state: State, why: str) -> Look:
         """Return what the load balancer alone can tell; what it does not answer is not known."""
@@ -140,6 +145,32 @@ class ProgressiveLooks(Looks):
             observed=dataclasses.replace(look.observed, healthy=healthy),
             health_read=look.health_read | frozenset(arns),
         )
+
+    def _with_images(self, state: State, look: Look) -> Look:
+        """Return the look with the digests of the candidate's tasks; not knowing them is no fault.
+
+        Read anew in each stage and once a minute: what was read in the stage before may be of the tasks that
+        the slot had before. A pass in a hurry spends nothing on them: they hold a rollout, they never turn
+        it back.
+        """
+        rollout = motion_of(state).rollout
+        if rollout is None or rollout.stage not in images.WATCHED or rollout.kind != "Rollout":
+            return look
+        if self._context.priority is Priority.ROLLBACK:
+            return look
+        for slot in state.slots:
+            if slot.name == rollout.slot:
+                with contextlib.suppress(AwsFailure, Deferred):
+                    tasks = self._facts.tasks(
+                        self._context,
+                        cluster=slot.cluster,
+                        service=slot.service_name,
+                        status="RUNNING",
+                        max_age=min(_IMAGES_AGE, max(0.0, self._now - rollout.stage_since)),
+                    )
+                    seen = facts.images(tasks, definition=slot.task_definition)
+                    return dataclasses.replace(look, images={slot.name: seen})
+        return look
 
     def _is_checked(self, desired: Desired, state: State, name: str) -> bool:
         """Tell whether only its containers say how a slot is, and do."""

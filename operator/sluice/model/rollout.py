@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sluice.model.actions import Note
 from sluice.model.strategy import Metric
+
+_DIGEST: Final = 19  # of a digest: sha256: and twelve digits
 
 Stage = Literal[
     "Starting",  # gates of the start: pause, freeze, alarms, release group
@@ -145,6 +147,9 @@ class Rollout:
     """Evidence was collected (it may be empty), or could not be in the time there was."""
     hooks: tuple[HookRun, ...] = ()
     metrics: tuple[MetricRun, ...] = ()
+    images: tuple[str, ...] = ()
+    """What the candidate's tasks were seen to run: `<container>@<digest>`; more than one digest of a
+    container means that its tag was moved."""
     leader_epoch: int = 0
     strategy: Mapping[str, Any] = field(default_factory=dict)
     """`spec.strategy.progressive` at the start."""
@@ -154,6 +159,15 @@ class Rollout:
     def returned_at(self) -> float:
         """Return when requests went back: by the rules, by the names where there are no rules; 0: not yet."""
         return self.verified_at or self.discovered_at
+
+    @property
+    def moved_tags(self) -> tuple[str, ...]:
+        """Return `app: sha256:… then sha256:…` for each container that was seen with more than one image."""
+        found: dict[str, list[str]] = {}
+        for image in self.images:
+            container, _, digest = image.partition("@")
+            found.setdefault(container, []).append(digest[:_DIGEST])
+        return tuple(f"{name}: {' then '.join(seen)}" for name, seen in found.items() if len(seen) > 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ class SlotFacts:
     healthy: int | None = None
     """Running tasks that are healthy targets in every target group of the slot (running tasks where it
     has none); None when it could not be read."""
+    images: tuple[str, ...] = ()
+    """`<container>@<digest>` of its running tasks, sorted; () when it was not read."""
     zones: int = 0
     """Availability Zones that must each have a healthy target; 0 where cross-zone balancing is on."""
     failing: tuple[str, ...] = ()

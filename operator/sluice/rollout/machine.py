@@ -46,6 +46,7 @@ from sluice.rollout import (
     finishing,
     group,
     holds,
+    images,
     orders,
     proof,
     rollback,
@@ -96,6 +97,7 @@ def _move(work: Work) -> bool:
     if work.rollout.stage != "Starting":
         scaling.keep_floor(work)
     holds.watch(work)
+    images.watch(work)
     if _turns_back(work):
         return True
     if _STAGES[work.rollout.stage](work):

@@ -71,6 +71,8 @@ def stepping(work: Work) -> bool:
     rollout, steps = work.rollout, work.steps
     if rollout.step >= len(steps):
         return _all_sent(work)
+    if rollout.held:  # a pause goes on meanwhile, but it is not what a person has to know
+        work.wait(rollout.held, rollout.message)
     step = steps[rollout.step]
     match step:
         case SetWeight():

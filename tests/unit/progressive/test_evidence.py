@@ -56,6 +56,27 @@ def test_evidence_fits_into_a_status() -> None:
     assert (len(lines), max(map(len, lines))) == (evidence.LINES, evidence.WIDTH)
 
 
+def test_a_hundred_rules_do_not_crowd_out_the_last_words() -> None:
+    """The longest kind gives way to the others, and how much is missing is said."""
+    rules = [{"Priority": str(number), "Actions": []} for number in range(256)]
+    targets = [
+        {"Target": {"Id": f"10.0.0.{number}"}, "TargetHealth": {"State": "unhealthy"}} for number in range(99)
+    ]
+    lines = evidence.lines(ROLLOUT, stopped=STOPPED, targets=targets, rules=rules, logs={"app": ["boom"]})
+    kinds = [line.split()[0] for line in lines]
+    assert len(lines) == evidence.LINES
+    assert {"metric", "stopped", "target", "rule", "log"} <= set(kinds)
+    shown = kinds.count("rule")
+    assert f"and {256 - shown} more rules" in lines
+    assert f"and {99 - kinds.count('target')} more targets" in lines
+
+
+def test_a_tag_that_was_moved_is_evidence() -> None:
+    """Both digests, short."""
+    rollout = dataclasses.replace(ROLLOUT, images=("app@sha256:" + "a" * 64, "app@sha256:" + "b" * 64))
+    assert f"image app: sha256:{'a' * 12} then sha256:{'b' * 12}" in evidence.lines(rollout)
+
+
 def test_logs_are_found_where_awslogs_puts_them() -> None:
     """`<prefix>/<container>/<task id>`; other drivers keep theirs to themselves."""
     own = wishes.desired().revision

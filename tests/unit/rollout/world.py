@@ -117,6 +117,8 @@ class World:
     """Facts that cannot be read at the moment: proof, health, alarms, evidence."""
     previous: str = ""
     ended_before: float = 0.0
+    images: tuple[str, ...] = ()
+    """What running tasks are seen to run, by digest."""
     known: frozenset[str] = frozenset({"r1", "r2", "r3"})
     history: list[tuple[str, str]] = field(default_factory=list)
     """(revision, outcome), oldest first."""
@@ -160,6 +162,7 @@ class World:
             running=len(service.tasks),
             tasks=len(service.tasks),
             healthy=self.healthy(name) if "health" in looked else None,
+            images=self.images,
             zones=service.zones,
             failed=failing,
             failing=("exit code 1",) if failing else (),

@@ -1,13 +1,14 @@
 """The black box of a rollback: what will be gone once the candidate is, in short lines for the history.
 
 Metrics as they were judged, why tasks stopped, what targets lacked, what the rules said, and the last
-words of the containers. At most 32 lines of 300 characters: it is kept in the object's status.
+words of the containers. At most 32 lines of 300 characters: it is kept in the object's status. Where there is
+more, the longest kind gives way and says how much more there was.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,14 +59,26 @@ def lines(
     logs: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[str, ...]:
     """Return the evidence; `logs` is container → its last lines."""
-    every = [
-        *_metrics(rollout),
-        *(f"stopped task: {reason}" for reason in stopped_reasons(stopped)),
-        *_targets(targets),
-        *_rules(rules),
-        *_logs(logs or {}),
-    ]
-    return tuple(dict.fromkeys(line[:WIDTH] for line in every))[:LINES]
+    parts: tuple[tuple[str, Iterable[str]], ...] = (
+        ("metrics", _metrics(rollout)),
+        ("images", (f"image {moved}" for moved in (rollout.moved_tags if rollout else ()))),
+        ("stopped tasks", (f"stopped task: {reason}" for reason in stopped_reasons(stopped))),
+        ("targets", _targets(targets)),
+        ("rules", _rules(rules)),
+        ("log lines", _logs(logs or {})),
+    )
+    every = [(what, list(dict.fromkeys(line[:WIDTH] for line in found))) for what, found in parts]
+    while sum(len(found) for _, found in every) > LINES:
+        _shorten(every)
+    return tuple(line for _, found in every for line in found)
+
+
+def _shorten(parts: list[tuple[str, list[str]]]) -> None:
+    """Take a line of the longest part: a hundred rules must not crowd out why the tasks stopped."""
+    what, longest = max(parts, key=lambda part: len(part[1]))
+    last = longest.pop()
+    more = int(last.split()[1]) if last.startswith("and ") and last.endswith(f" more {what}") else 1
+    longest[-1] = f"and {more + 1} more {what}"
 
 
 def _metrics(rollout: Rollout | None) -> Iterator[str]:

@@ -72,6 +72,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         running=running,
         tasks=running + int(service.get("pendingCount", 0)),
         healthy=healthy(look, groups, service, slot=name),
+        images=look.images.get(name, ()),
         zones=zones(look, groups, service),
         failing=failing,
         failed=failed,
@@ -93,6 +94,21 @@ def _unseen(look: Look, slot: Slot, groups: Sequence[TargetGroup]) -> SlotFacts:
         healthy=min(counts) if read else None,
         drain_seconds=drain_seconds(look, groups),
     )
+
+
+def images(tasks: Sequence[Structure], *, definition: str) -> tuple[str, ...]:
+    """Return `<container>@<digest>` of the tasks that run a definition, sorted, each once.
+
+    Source: botocore, ecs, Container.imageDigest; absent while the image is not pulled.
+    """
+    found = {
+        f"{container.get('name', '')}@{container['imageDigest']}"
+        for task in tasks
+        if task.get("lastStatus") == "RUNNING" and task.get("taskDefinitionArn") == definition
+        for container in task.get("containers") or ()
+        if container.get("imageDigest")
+    }
+    return tuple(sorted(found))
 
 
 def groups_of(state: State, slot: str) -> tuple[TargetGroup, ...]:

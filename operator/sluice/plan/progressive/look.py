@@ -24,6 +24,8 @@ class Look:
     """Slots whose tasks are as healthy as their containers say: names lead to them, target groups do not."""
     well: Mapping[str, int] = field(default_factory=dict)
     """Slot of `checked` → its tasks whose containers are healthy; absent: not read."""
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Slot → `<container>@<digest>` of its running tasks, sorted; absent: not read."""
     proof: Mapping[str, Sequence[Structure]] | None = None
     """Listener ARN → its rules with the default one, of every listener of the load balancers, read in
     this pass for the proof before a shrink; None: not read."""
