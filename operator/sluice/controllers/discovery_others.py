@@ -15,7 +15,7 @@ from sluice.model.binding import CallContext
 from sluice.model.discovery import Held, SeenTask
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.plan.discovery.entries import instance_id
-from sluice.plan.discovery.memory import Memory, Stage, short
+from sluice.plan.discovery.memory import Memory, Stage, is_named_by_us, short
 from sluice.ports import CloudMap, Object, World
 
 _COMES: Final[frozenset[Stage]] = frozenset({"heal", "healing"})
@@ -54,7 +54,7 @@ def _holds(cloud_map: CloudMap, context: CallContext, place: Memory, *, age: flo
         answers = cloud_map.discovered(
             context, namespace=http_name(namespace), service=place.service, max_age=age
         )
-        seen = {short(name) for name in answers.instances}
+        seen = {short(name) for name in answers.instances if is_named_by_us(name)}
     goes = {name for name, stage in stages.items() if stage not in _COMES}
     left = {name for name in goes if stages[name] == "released"}
     return {name: "leaving" if name in goes else "answering" for name in (seen | goes) - left}

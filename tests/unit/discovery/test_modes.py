@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 
-from sluice.model.discovery import AliasTarget, DiscoveryIntent, DnsRecord, NamespaceIntent, SeenTask
-from unit.discovery.cloud_map import Registered
+from sluice.model.discovery import (
+    AliasTarget,
+    DiscoveryIntent,
+    DnsRecord,
+    Instance,
+    NamespaceIntent,
+    SeenTask,
+)
+from sluice.plan.discovery.entries import instance_id
+from sluice.plan.discovery.look import effects
+from sluice.plan.discovery.memory import Pending, short
+from unit.discovery.cloud_map import NOW, Registered
 from unit.discovery.world import TASKS_INTENT, Service, World, running_world
 
 WEIGHTED = dataclasses.replace(TASKS_INTENT, routing="WEIGHTED")
@@ -331,9 +341,18 @@ def test_a_lost_status_finds_everything_again() -> None:
 @pytest.mark.parametrize(
     ("records", "change", "told"),
     [
-        pytest.param((DnsRecord(type="AAAA", ttl=10),), {}, "tasks of web lack an IPv6 address", id="no IPv6"),
-        pytest.param((DnsRecord(type="A", ttl=10),), {"ipv4": ""}, "tasks of web lack an IPv4 address", id="no IPv4"),
-        pytest.param((DnsRecord(type="SRV", ttl=10),), {"port": 0}, "no container of Deployment web has port http", id="no port"),
+        pytest.param(
+            (DnsRecord(type="AAAA", ttl=10),), {}, "tasks of web lack an IPv6 address", id="no IPv6"
+        ),
+        pytest.param(
+            (DnsRecord(type="A", ttl=10),), {"ipv4": ""}, "tasks of web lack an IPv4 address", id="no IPv4"
+        ),
+        pytest.param(
+            (DnsRecord(type="SRV", ttl=10),),
+            {"port": 0},
+            "no container of Deployment web has port http",
+            id="no port",
+        ),
     ],
 )
 def test_tasks_that_lack_what_a_record_needs_are_told(records: Any, change: Any, told: str) -> None:
@@ -443,3 +462,17 @@ def test_a_backend_that_does_not_exist_is_told() -> None:
     assert planned.problem
     assert planned.problem.reason == "BackendNotFound"
     assert "spec.discovery.backendRef: Deployment web does not exist" in planned.problem.message
+
+
+def test_ecs_own_entry_of_a_task_is_no_effect_of_ours() -> None:
+    """It has the task's id, of which ours is made: with ECS's alone, ours is gone, or not there yet."""
+    task = "0123456789abcdef0123456789abcdef"
+    facts = dataclasses.replace(
+        running_world(1).facts(),
+        registered={task: Instance(id=task, attributes={})},
+        discovered={task: "HEALTHY"},
+    )
+    has = effects(facts, now=NOW)
+    target = short(instance_id(task))
+    assert has(Pending(kind="deregister", target=target))
+    assert not has(Pending(kind="register", target=target))

@@ -82,6 +82,26 @@ def test_a_protected_task_without_its_entry_is_given_back_when_ecs_is_to_replace
     assert world.dead_answers == 0
 
 
+@pytest.mark.parametrize(
+    ("minimum", "maximum"),
+    [
+        pytest.param(100, 200, id="surge of all"),
+        pytest.param(25, 100, id="no surge"),
+        pytest.param(0, 100, id="recreate"),
+    ],
+)
+def test_an_ill_protected_task_without_its_entry_is_given_back(minimum: int, maximum: int) -> None:
+    """Nobody is sent to it and it counts for nobody: ECS's deployment need not wait for its protection."""
+    world = running_world(4, minimum=minimum, maximum=maximum)
+    ill = world.tasks[min(world.tasks)]
+    ill.sick = True
+    del world.instances[f"sluice-{ill.id}"], world.seen[f"sluice-{ill.id}"]
+    assert ill.protected_until > world.now
+    world.deploy()
+    roll(world, within=1500.0)
+    assert world.dead_answers == 0
+
+
 @pytest.mark.parametrize("desired", [1, 3, 60], ids=["one", "three", "more than the window"])
 def test_recreate_ends_old_tasks_before_new_ones_start(desired: int) -> None:
     """With min 0 and max 100 all leave the answers, then all end, then the new ones come."""

@@ -9,7 +9,7 @@ from sluice.model.discovery import DiscoveryFacts, Health, Instance
 from sluice.model.keys import Key
 from sluice.plan.discovery.entries import ECS_SERVICE, instance_id, is_alias, is_ours
 from sluice.plan.discovery.ledger import Ledger
-from sluice.plan.discovery.memory import Pending, Stage, short
+from sluice.plan.discovery.memory import Pending, Stage, is_named_by_us, short
 from sluice.plan.discovery.motion import HEALTH_DELAY
 from sluice.plan.discovery.place import SETTLE
 from sluice.plan.discovery.wanted import Answering
@@ -77,8 +77,8 @@ def _is_steady(name: str, ledger: Ledger) -> bool:
 
 def effects(facts: DiscoveryFacts, *, now: float) -> Callable[[Pending], bool | None]:
     """Return who tells whether the effect of an operation is seen; None where that was not read."""
-    listed = {short(name) for name in facts.registered or ()}
-    seen = {short(name) for name in facts.discovered or ()}
+    listed = {short(name) for name in facts.registered or () if is_named_by_us(name)}
+    seen = {short(name) for name in facts.discovered or () if is_named_by_us(name)}
     unread = facts.registered is None or facts.discovered is None
 
     def has(pending: Pending) -> bool | None:

@@ -48,6 +48,14 @@ def short(instance_id: str) -> str:
     return name[:_SHORT] if all(c in "0123456789abcdef" for c in name) else short_hash(name, length=_SHORT)
 
 
+def is_named_by_us(instance_id: str) -> bool:
+    """Tell whether an id is of the kind that Sluice gives.
+
+    ECS's own entry of a task has the task's id: in short it would be called as ours is.
+    """
+    return instance_id.startswith(INSTANCE_PREFIX)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """An asynchronous operation that was meant, sent, or is not yet seen to have had its effect."""

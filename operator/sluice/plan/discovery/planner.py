@@ -21,7 +21,7 @@
     yes           | tasks or entries not read   | any    | none
 
 Where entries live (namespace, service) is decided first (`place`), who is wanted in `wanted`, the order
-of steps in `motion`; `ledger` keeps what is under way, `proof` says what the answers prove. `memory` of
+of steps in `steps`; `ledger` keeps what is under way, `proof` says what the answers prove. `memory` of
 the plan is written before its actions are sent, `absorb` adds what their answers told. A pass that finds
 everything as wanted has no actions.
 """
@@ -43,6 +43,7 @@ from sluice.plan.discovery.motion import Motion, task_instances
 from sluice.plan.discovery.outcome import Case, DiscoveryPlan, outcome, some
 from sluice.plan.discovery.place import Place, decide_place, remove_place
 from sluice.plan.discovery.problem import Problem
+from sluice.plan.discovery.steps import run
 from sluice.plan.discovery.wanted import Answering, Scene, Wanted, keep, wanted
 from sluice.plan.discovery.writes import REFUSED
 
@@ -145,7 +146,7 @@ def _move(case: Case, place: Place, ledger: Ledger) -> Motion | None:
         keep_protected=facts.keep_protected,
         gives_up=facts.deleting,
     )
-    motion.run()
+    run(motion)
     return motion
 
 

@@ -13,6 +13,7 @@ process that has just begun), everything that is there stays.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -234,6 +235,7 @@ def _outcome(
     if any(map(too_long, made)):
         unfit = (*unfit, f"spec.discovery.attributes: keys and values exceed {MAX_CHARACTERS} characters")
     ours = scene.answering.ours
+    wishes = {wish.slot: wish for wish in scene.facts.slots or ()}
     return Wanted(
         entries={entry.id: entry for entry in made if not too_long(entry)},
         kept={
@@ -242,7 +244,7 @@ def _outcome(
             if task.running and not task.healthy and scene.custom_health
             if (name := instance_id(task.id)) in ours
         },
-        departing=_instances(parting.values()),
+        departing=_instances(parting.values()) | _unheard(scene, own, wishes),
         yielding=_instances(slot for slot in parting.values() if slot.yields),
         counts=split.counts,
         short=split.short or bool(unfit),
@@ -253,6 +255,21 @@ def _outcome(
 
 def _instances(parting: Iterable[Departures]) -> frozenset[str]:
     return frozenset(instance_id(task) for slot in parting for task in slot.going)
+
+
+def _unheard(scene: Scene, own: Sequence[SeenTask], wishes: Mapping[str, SlotWish]) -> frozenset[str]:
+    """Return the ids of ill tasks that ECS is to end and that have no entry: nobody is sent to them.
+
+    `departures` counts those that answer; these have no part in that, and nothing to wait for.
+    """
+    running = Counter(task.slot for task in own if task.running)
+    return frozenset(
+        name
+        for task in own
+        if task.running and not task.healthy and (wish := wishes.get(task.slot)) is not None
+        if is_former(task, wish) or running[task.slot] > wish.desired
+        if (name := instance_id(task.id)) not in scene.answering.ours
+    )
 
 
 def _is_own(task: SeenTask, intent: DiscoveryIntent) -> bool:
