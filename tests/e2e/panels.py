@@ -17,6 +17,8 @@ VARIABLES: Final = {
     "__rate_interval": "10s",
     "__range_s": "120",
     "__range": "2m",
+    "cluster": ".*",
+    "job": ".*",
     "account": ".*",
     "region": ".*",
     "team": ".*",

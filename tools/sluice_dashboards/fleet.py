@@ -225,7 +225,7 @@ DASHBOARD: Final = Dashboard(
                     "Memory",
                     "Resident memory of each replica.",
                     line(
-                        "process_resident_memory_bytes and on (job, instance) sluice_build_info",
+                        "process_resident_memory_bytes and on (cluster, job, instance) sluice_build_info",
                         "{{instance}}",
                     ),
                     unit="bytes",
@@ -235,7 +235,7 @@ DASHBOARD: Final = Dashboard(
                     "Processor seconds a second of each replica.",
                     line(
                         "rate(process_cpu_seconds_total[$__rate_interval])"
-                        " and on (job, instance) sluice_build_info",
+                        " and on (cluster, job, instance) sluice_build_info",
                         "{{instance}}",
                     ),
                     unit="percentunit",

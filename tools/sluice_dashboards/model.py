@@ -6,6 +6,7 @@ version 41, as in its Foundation SDK for 11.6); a test compares every file with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,10 @@ RUNBOOK: Final = "docs/runbook.md"
 """The chart puts the address of your copy in its place, or leaves the links out."""
 COLUMNS: Final = 24
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+_CLUSTER: Final = 'cluster=~"$cluster"'
+_HERE: Final = f'{_CLUSTER}, job=~"$job"'
+"""Which clusters and installations are shown: in every selector of every dashboard."""
+_SELECTOR: Final = re.compile(r"(?<![\w:])((?:\w+:)?sluice_\w+(?::\w+)?)(?:\{([^}]*)\})?")
 _ALL: Final = {"selected": True, "text": ["All"], "value": ["$__all"]}
 
 
@@ -29,7 +34,7 @@ class Query:
 
     def json(self, ref: str) -> dict[str, Any]:
         """Return it as Grafana has it."""
-        found: dict[str, Any] = {"datasource": _SOURCE, "expr": " ".join(self.expr.split()), "refId": ref}
+        found: dict[str, Any] = {"datasource": _SOURCE, "expr": here(self.expr), "refId": ref}
         found |= {"instant": True, "range": False} if self.now or self.table else {"range": True}
         if self.legend:
             found["legendFormat"] = self.legend
@@ -103,7 +108,9 @@ class Dashboard:
             "refresh": "30s",
             "time": {"from": self.since, "to": "now"},
             "links": [_runbook(), _others()],
-            "templating": {"list": [datasource(), *(dict(variable) for variable in self.variables)]},
+            "templating": {
+                "list": [datasource(), *where(), *(dict(variable) for variable in self.variables)]
+            },
             "annotations": {"list": [dict(annotation) for annotation in self.annotations]},
             "panels": self._panels(),
         }
@@ -148,7 +155,30 @@ def _link(title: str, *, kind: str) -> dict[str, Any]:
     }
 
 
+def here(expr: str) -> str:
+    """Return an expression in one line whose selectors choose among clusters and installations, too.
+
+    `cluster` is the external label that a Prometheus over several clusters has; a series without it fits
+    `.*`, as one of a single cluster does. `job` is the scrape's, one of each installation; recorded series
+    have lost it.
+    """
+
+    def chosen(found: re.Match[str]) -> str:
+        place = _CLUSTER if ":" in found[1] else _HERE
+        return f"{found[1]}{{{', '.join(filter(None, (place, found[2])))}}}"
+
+    return _SELECTOR.sub(chosen, " ".join(expr.split()))
+
+
 # Variables.
+
+
+def where() -> tuple[dict[str, Any], ...]:
+    """Return the choices of cluster and installation."""
+    return (
+        choice("cluster", "Cluster", "label_values(sluice_build_info, cluster)"),
+        choice("job", "Installation", f"label_values(sluice_build_info{{{_CLUSTER}}}, job)"),
+    )
 
 
 def datasource() -> dict[str, Any]:
@@ -180,7 +210,7 @@ def annotation(name: str, expr: str, *, color: str) -> dict[str, Any]:
         "datasource": _SOURCE,
         "enable": True,
         "iconColor": color,
-        "expr": " ".join(expr.split()),
+        "expr": here(expr),
     }
 
 
@@ -306,8 +336,9 @@ def table(
     """Return the present samples as rows, labels as columns; `to` is a dashboard that a name leads to."""
     overrides: list[dict[str, Any]] = []
     if to:
-        url = f"/d/{to}?var-datasource=${{datasource}}&var-namespace=${{__data.fields.namespace}}"
-        link = {"title": "Open", "url": f"{url}&var-deployment=${{__data.fields.name}}"}
+        chosen = "var-datasource=${datasource}&${cluster:queryparam}&${job:queryparam}"
+        named = "var-namespace=${__data.fields.namespace}&var-deployment=${__data.fields.name}"
+        link = {"title": "Open", "url": f"/d/{to}?{chosen}&{named}"}
         overrides.append(
             {
                 "matcher": {"id": "byName", "options": "name"},

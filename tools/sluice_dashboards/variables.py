@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from sluice_dashboards.model import choice
+from sluice_dashboards.model import choice, here
 
-NAMESPACE: Final = choice("namespace", "Namespace", "label_values(sluice_object_ready, namespace)")
+NAMESPACE: Final = choice("namespace", "Namespace", here("label_values(sluice_object_ready, namespace)"))
 DEPLOYMENT: Final = choice(
     "deployment",
     "Deployment",
-    'label_values(sluice_deployment_info{namespace=~"$namespace"}, name)',
+    here('label_values(sluice_deployment_info{namespace=~"$namespace"}, name)'),
 )
 ONE_NAMESPACE: Final = choice(
-    "namespace", "Namespace", "label_values(sluice_deployment_info, namespace)", several=False
+    "namespace", "Namespace", here("label_values(sluice_deployment_info, namespace)"), several=False
 )
 ONE_DEPLOYMENT: Final = choice(
     "deployment",
     "Deployment",
-    'label_values(sluice_deployment_info{namespace=~"$namespace"}, name)',
+    here('label_values(sluice_deployment_info{namespace=~"$namespace"}, name)'),
     several=False,
 )
-TEAM: Final = choice("team", "Team", "label_values(sluice_deployment_info, team)")
-ACCOUNT: Final = choice("account", "Account", "label_values(sluice_aws_calls_total, account)")
-REGION: Final = choice("region", "Region", "label_values(sluice_aws_calls_total, region)")
+TEAM: Final = choice("team", "Team", here("label_values(sluice_deployment_info, team)"))
+ACCOUNT: Final = choice("account", "Account", here("label_values(sluice_aws_calls_total, account)"))
+REGION: Final = choice("region", "Region", here("label_values(sluice_aws_calls_total, region)"))
 
 IN: Final = 'namespace=~"$namespace"'
 OF: Final = 'namespace=~"$namespace", name=~"$deployment"'

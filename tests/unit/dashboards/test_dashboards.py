@@ -128,3 +128,17 @@ def test_variables_are_used_and_defined(dashboard: dict[str, Any]) -> None:
     text = json.dumps([dashboard["panels"], dashboard["annotations"], dashboard["templating"]])
     used = {name for name in re.findall(r"\$\{?(\w+)", text) if not name.startswith("__")}
     assert used == defined
+
+
+@each
+def test_every_selector_chooses_cluster_and_installation(dashboard: dict[str, Any]) -> None:
+    """One Grafana over several clusters, each with installations, mixes none; recorded series have no job."""
+    queries = [target["expr"] for panel in panels(dashboard) for target in panel["targets"]]
+    queries += [note["expr"] for note in dashboard["annotations"]["list"]]
+    queries += [v["query"]["query"] for v in dashboard["templating"]["list"][3:]]
+    found = [match for text in queries for match in re.findall(r"([\w:]*sluice_[\w:]+)(\{[^}]*\})?", text)]
+    assert found
+    for name, matchers in found:
+        assert 'cluster=~"$cluster"' in matchers, name
+        assert ('job=~"$job"' in matchers) != (":" in name), name
+    assert [variable["name"] for variable in dashboard["templating"]["list"][1:3]] == ["cluster", "job"]
