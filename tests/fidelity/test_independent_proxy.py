@@ -323,9 +323,7 @@ def test_group_cookie_outlives_a_weight_of_zero(aws: Outsider, door: Door, group
     sticky = {"TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}
 
     def action(weights: dict[str, int]) -> dict[str, Any]:
-        made = forward(weights)
-        made["ForwardConfig"] |= sticky
-        return made
+        return {"Type": "forward", "ForwardConfig": forward(weights)["ForwardConfig"] | sticky}
 
     first, second = groups
     host = door.rule(action({first: 1, second: 0}))

@@ -165,5 +165,6 @@ def _refusal(
     if rule.kind in {"throttle", "buckets"}:
         return throttled(service, operation)
     if rule.code:
-        return AwsError(rule.code, rule.message, status=rule.status or 400)
+        text = rule.message or f"{service} {operation} is refused by {rule.id}"
+        return AwsError(rule.code, text, status=rule.status or 400)
     return server_error(service, status=rule.status or 500, message=rule.message)
