@@ -27,6 +27,17 @@ def test_a_name_at_rest_is_ready_for_hours_and_writes_nothing() -> None:
     assert 4 <= renewals <= 5
 
 
+def test_well_targets_at_rest_are_looked_at_seldom() -> None:
+    """A route with rules and a name, for an hour: a thousand take less than half of ELB's read rate."""
+    universe = begin(rolling(replicas=2), named(rules=True))
+    universe.run(600)
+    universe.world.calls.clear()
+    universe.run(3600)
+    health = len(list(universe.world.calls.find(operation="DescribeTargetHealth")))
+    assert 1 <= health <= 15
+    assert 1_000 * health / 3600 < 10 / 2
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The conditions of every status that is written."""

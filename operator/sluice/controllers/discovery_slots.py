@@ -1,7 +1,9 @@
 """What discovery sees of ECS: the services of the Deployments behind a name, and their tasks.
 
 Which services there are the Deployments' statuses say. At rest a look costs no call of its own: services come
-ten at a time with everybody else's, and their counts and events say whether tasks have to be read again.
+ten at a time with everybody else's, and their counts and events say whether tasks have to be read again. The
+health of targets has no such list (DescribeTargetHealth takes one group), so while all is well and ECS tells
+of nothing it is looked at a few times more seldom: a thousand names would take ELB's whole read rate.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sluice.controllers.discovery_tasks import SlotSeen, is_running, tasks_of, wish_of
+from sluice.controllers.discovery_tasks import FINE, SlotSeen, is_running, tasks_of, wish_of
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext
 from sluice.model.conditions import READY, STALLED_REASONS
@@ -25,6 +27,9 @@ MOVING_AGE: Final = 5.0
 """The same for everything else."""
 _LOOKED: Final = 0.75
 """Looks at rest are 0.8 to 1 drift interval apart (runtime.worker.Cadence): each has to see for itself."""
+_WELL: Final = 5.0
+"""Drift intervals for which targets that were all well are taken to be so, while ECS tells of no change: it
+tells of a target that fails its check by an event ("is unhealthy in target-group")."""
 _SERVICES: Final = 5000
 """ECS services whose last mark is remembered."""
 _STILL: Final = frozenset({"Paused", "Baking", "WaitingForGate", "Frozen"}) | STALLED_REASONS
@@ -91,11 +96,13 @@ class SlotLooks:
     def _slot(
         self, context: CallContext, entry: Object, status: Mapping[str, Any], *, pace: Pace
     ) -> SlotSeen | None:
-        facts, age = self._facts, pace.age(MOVING_AGE)
+        facts = self._facts
+        age = pace.age(MOVING_AGE)
         cluster, name = entry.get("cluster", ""), entry.get("serviceName", "")
         service = facts.service(context, cluster=cluster, name=name, max_age=age) if name else None
         if service is None:
             return None
+        still = self._marks.peek((context.binding, cluster, name)) == _mark(service)
         tasks = self._tasks(context, entry, service, pace=pace)
         definitions = {
             arn: definition
@@ -111,14 +118,20 @@ class SlotLooks:
             tasks=tasks,
             definitions=definitions,
             protected=facts.protected(context, cluster=cluster, tasks=arns, max_age=wait) if arns else {},
-            targets={
-                arn: {
-                    str(target["Target"]["Id"]): str(target["TargetHealth"]["State"])
-                    for target in facts.target_health(context, arn, max_age=age)
-                }
-                for arn in groups
-            },
+            targets={arn: self._targets(context, arn, still=still, pace=pace) for arn in groups},
         )
+
+    def _targets(self, context: CallContext, arn: str, *, still: bool, pace: Pace) -> Mapping[str, str]:
+        """Return the states of a group's targets by address; aged by how much they are in question."""
+        quick = pace.age(MOVING_AGE) if still else SEEN_AGE
+        patient = pace.settings.drift_interval * _WELL if still and not pace.moving else quick
+        states: Mapping[str, str] = {}
+        for oldest in (patient, quick):
+            found = self._facts.target_health(context, arn, max_age=oldest)
+            states = {str(target["Target"]["Id"]): str(target["TargetHealth"]["State"]) for target in found}
+            if oldest == quick or FINE.issuperset(states.values()):
+                break
+        return states
 
     def _tasks(self, context: CallContext, entry: Object, service: Object, *, pace: Pace) -> Sequence[Object]:
         """Return a service's tasks; read again where its counts or its newest event say that they changed.

@@ -17,7 +17,7 @@ from sluice.plan.deployment.progress import epoch
 from sluice.plan.deployment.service import primary
 
 Structure = Mapping[str, Any]
-_FINE: Final = frozenset({"healthy", "unused"})
+FINE: Final = frozenset({"healthy", "unused"})
 """States of targets that say nothing against a task: `unused` is a target group that no rule names."""
 
 
@@ -98,7 +98,7 @@ def is_healthy(task: Structure, definition: Structure, targets: Mapping[str, Map
         next((state for address, state in group.items() if address in known), "missing")
         for group in targets.values()
     ]
-    return all(state in _FINE for state in states)
+    return all(state in FINE for state in states)
 
 
 def addresses(task: Structure) -> tuple[str, str]:
