@@ -188,6 +188,8 @@ class Sandbox:
             "AWS_ACCESS_KEY_ID": credentials["accessKeyId"],
             "AWS_SECRET_ACCESS_KEY": credentials["secretAccessKey"],
             "AWS_EC2_METADATA_DISABLED": "true",
+            # What a manifest has to name: examples/discovery.yaml has another one.
+            "SANDBOX_VPC_ID": estate["vpcId"],
             # DiscoverInstances goes to `data-<host>` otherwise, which a loopback address cannot have.
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
