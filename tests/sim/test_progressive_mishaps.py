@@ -242,4 +242,6 @@ def test_a_tag_that_is_moved_while_the_candidate_is_analysed_holds_it(
     verb(universe, "abort")
     universe.settle(lambda: alone(universe), within=60)
     universe.settle(lambda: "rollout" not in universe.status(), within=600)
-    assert any(line.startswith("image app: ") for line in universe.status()["history"][0]["evidence"])
+    evidence = universe.status()["history"][0]["evidence"]
+    assert any(line.startswith("image app: ") for line in evidence)
+    assert len([line for line in evidence if line.startswith("rule ")]) == 1  # the anchor is none of them

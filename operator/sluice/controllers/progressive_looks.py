@@ -27,6 +27,7 @@ from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.model.rollout import Need
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment import slots as services
+from sluice.plan.deployment.anchor import is_anchor
 from sluice.plan.deployment.state import State, TargetGroup
 from sluice.plan.progressive import evidence, facts
 from sluice.plan.progressive.facts import groups_of, weighted
@@ -101,7 +102,7 @@ class ProgressiveLooks(Looks):
         if "proof" in needs:
             look = dataclasses.replace(look, proof=self._proof(desired, state))
         if "evidence" in needs:
-            look = dataclasses.replace(look, evidence=self._evidence(state, look))
+            look = dataclasses.replace(look, evidence=self._evidence(desired, state, look))
         return look
 
     # Which revisions matter.
@@ -235,7 +236,7 @@ class ProgressiveLooks(Looks):
                         raise
         return found
 
-    def _evidence(self, state: State, look: Look) -> tuple[str, ...]:
+    def _evidence(self, desired: Desired, state: State, look: Look) -> tuple[str, ...]:
         """Return what vanishes soon, in words. What can't be read is less evidence, never a delay."""
         rollout = motion_of(state).rollout
         slot = rollout.slot if rollout else ""
@@ -249,7 +250,8 @@ class ProgressiveLooks(Looks):
             rule
             for listener in {target.listener_arn for target in state.anchors}
             for rule in self._rules_or_none(listener)
-            if arns & set(weighted(rule))
+            # An anchor names both slots and matches no request: it would look like a rule that splits them.
+            if arns & set(weighted(rule)) and not is_anchor(rule, desired.installation, desired.key)
         ]
         revision = self._revisions.get(rollout.candidate) if rollout else None
         logs = {

@@ -50,6 +50,8 @@ def _at_rest(work: Work) -> Verdict:
     live, rejected, wanted = work.motion.live, work.motion.rejected, work.situation.wanted
     if rejected and rejected.revision == wanted and (live is None or live.revision != wanted):
         cure = f"fix the spec, or annotate sluice.dev/retry to try {wanted} again"
+        if rejected.cause == "Group":
+            cure = "it begins again by itself when that member is mended"
         return Verdict(
             ready=False, reason=rejected.reason, message=f"{rejected.message}; {cure}", phase="Degraded"
         )

@@ -85,6 +85,9 @@ def test_members_fall_back_together_and_come_again_when_the_cause_is_mended() ->
     assert all(world.history == [("r2", "RolledBack")] for world in worlds.values())
     causes = {name: world.motion.rejected and world.motion.rejected.cause for name, world in worlds.items()}
     assert causes == {"one": "Group", "two": "CrashLoop", "three": "Group"}
+    cures = {name: world.decide().message.rpartition("; ")[2] for name, world in worlds.items()}
+    assert cures["one"] == "it begins again by itself when that member is mended"
+    assert "sluice.dev/retry" in cures["two"]
     worlds["two"].wanted = "r3"
     for _ in range(300):
         tick(worlds)
