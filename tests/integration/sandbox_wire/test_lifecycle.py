@@ -91,9 +91,9 @@ def test_detached_from_up_to_down(directory: Path, tmp_path: Path) -> None:
             assert listener["url"].startswith(("http://127.0.0.1:", "https://127.0.0.1:"))
             assert status_of(listener["url"]) == 404
         assert len(estate["subnetIds"]) == 3
-        script = f". {directory}/env && echo $AWS_ENDPOINT_URL $AWS_REGION $KUBECONFIG"
+        script = f". {directory}/env && echo $AWS_ENDPOINT_URL $AWS_REGION $SANDBOX_VPC_ID $KUBECONFIG"
         told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.split()
-        assert told == [estate["endpoint"], "eu-west-1", str(directory / "kubeconfig")]
+        assert told == [estate["endpoint"], "eu-west-1", estate["vpcId"], str(directory / "kubeconfig")]
         assert estate_of(other)["endpoint"] != estate["endpoint"]
         before = processes(directory)
         assert {"aws", "etcd", "kube-apiserver"} <= before.keys()
