@@ -353,6 +353,7 @@ def _world(
         recorder=recorder,
         shelf=shelf,
         version=version(),
+        delivery=ledger.delivery,
     )
     return World(
         store=store,

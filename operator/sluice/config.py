@@ -46,6 +46,8 @@ class AwsSettings(_Section):
     """Keep below the published request rates; off only where nothing else shares the account (bench)."""
     budget_share: float = Field(default=0.5, gt=0, le=1)
     """Part of each published rate that Sluice may use; the rest stays for people and other tools."""
+    image_times: bool = False
+    """Ask ECR when a new image was pushed, for lead times where no commit is annotated."""
 
 
 class LeaseSettings(_Section):

@@ -1,7 +1,7 @@
-"""Composes what a leader does beside its passes: notifications, and AWS's events.
+"""Composes what a leader does beside its passes: notifications, AWS's events, times of images.
 
 Part of the composition root (`app`), in a module of its own because nothing else needs to know these
-parts. Without sinks and without a queue there is no thread, no request and no ConfigMap.
+parts. Without sinks, queue and `aws.imageTimes` there is no thread, no request and no ConfigMap.
 """
 
 from __future__ import annotations
@@ -42,10 +42,13 @@ from sluice.notify.shelf import Shelf
 from sluice.notify.sink import Sink
 from sluice.notify.web_sinks import Post, SlackSink, Target, WebhookSink
 from sluice.observe.facts import AwsFacts
+from sluice.observe.image_times import ImageTimes
 from sluice.ports import Clock, Kubernetes, Object, Recorder
 from sluice.runtime.process import Duty
 from sluice.runtime.queue import Lane, WorkQueue
 from sluice.runtime.store import ObjectStore
+from sluice.telemetry.delivery import DeliveryMetrics
+from sluice.telemetry.image_leads import ImageLeads
 from sluice.telemetry.log import logger
 
 OUTBOX_SUFFIX: Final = "-notifications"
@@ -92,6 +95,7 @@ class Duties:
         recorder: Recorder,
         shelf: Shelf,
         version: str,
+        delivery: DeliveryMetrics,
     ) -> Recorder:
         """Make the duties; return the recorder that lets them hear of Events, too."""
         made: list[Duty] = []
@@ -111,6 +115,11 @@ class Duties:
                     version=version,
                 )
             )
+        if self._around.settings.aws.image_times:
+            times = ImageTimes(gateway, self._around.settings.tenancy)
+            leads = ImageLeads(times.pushed_at, now=self._around.clock.now, repository=times.repository)
+            delivery.ask_images(leads.ask)
+            made.append(leads)
         self.all = tuple(made)
         return TellingRecorder(recorder, self._notifier.event) if self._notifier else recorder
 

@@ -1,6 +1,6 @@
 """What an AWS error means for the next step, as data: codes and messages → AwsErrorKind.
 
-Codes are botocore's error shapes of ECS, Elastic Load Balancing and Cloud Map, and the common errors of
+Codes are botocore's error shapes of ECS, Elastic Load Balancing, Cloud Map and ECR, and the common errors of
 every AWS API (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html). ECS puts most
 of its meaning into the message of ClientException and InvalidParameterException; those texts are from
 memory and from public issues (named beside them), so they are matched loosely, and what is not recognised
@@ -66,11 +66,13 @@ _DENIED: Final = frozenset(
 )
 _NOT_FOUND: Final = frozenset(
     {
+        "ImageNotFoundException",
         "InstanceNotFound",
         "ListenerNotFound",
         "LoadBalancerNotFound",
         "NamespaceNotFound",
         "OperationNotFound",
+        "RepositoryNotFoundException",
         "ResourceNotFound",
         "ResourceNotFoundException",
         "RuleNotFound",

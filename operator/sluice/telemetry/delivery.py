@@ -6,14 +6,15 @@ operator writes into `status.history`, so every strategy counts and nobody has t
 | figure | made of |
 |---|---|
 | deployment frequency | rollouts that succeeded; the way back to an older revision is no deployment |
-| lead time | the annotation `sluice.dev/commit-time` → the end of the rollout, everything on the revision |
+| lead time | the annotation `sluice.dev/commit-time`, else (`aws.imageTimes`) the push of the newest image |
+|   | → the end of the rollout, everything on the revision |
 | change failure rate | rollouts rolled back, failed or aborted, and successes that were undone later |
 | time to restore | the start of the change that failed → the old revision proved alone, or the next success |
 
-A registry is not asked when an image was made: that would need its credentials and its rate limits, and
-says when something was built, not when it was committed. Restoring is counted from the start of the change,
-because nobody knows when users began to suffer; it is an upper bound. What follows the decision is in
-`sluice_rollback_seconds`.
+When an image was pushed is asked of ECR alone and beside the passes (`telemetry.image_leads`); it says when
+something was built, not when it was committed, so an annotation goes before it. Restoring is counted from the
+start of the change, because nobody knows when users began to suffer; it is an upper bound. What follows the
+decision is in `sluice_rollback_seconds`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from sluice.model.keys import DEPLOYMENT, GROUP, Key
 from sluice.telemetry.born import born
 from sluice.telemetry.ended import FAILED, Ended, ended, is_open
+from sluice.telemetry.image_leads import Question
 from sluice.telemetry.log import logger
-from sluice.telemetry.raw import Raw, member, moment, status_of, text
+from sluice.telemetry.raw import Raw, entries, member, moment, status_of, text
 from sluice.telemetry.remembered import Remembered
 from sluice.telemetry.rollouts import OUTCOMES, of_rollout
 
@@ -63,6 +65,8 @@ class DeliveryMetrics:
         self._pairs: set[tuple[str, str]] = set()
         self._timed: set[tuple[str, str]] = set()
         self._commits: Remembered[Key, tuple[str, str]] = Remembered()
+        self._images: Remembered[Key, tuple[str, tuple[str, ...]]] = Remembered()
+        self._ask: Callable[[Question], None] | None = None
         self._delivered: Remembered[Key, str] = Remembered()
         whose = ["namespace", "team"]
         self.deployments = Counter(
@@ -79,7 +83,8 @@ class DeliveryMetrics:
         )
         self.lead_seconds = Histogram(
             "sluice_delivery_lead_time_seconds",
-            "From the commit (annotation sluice.dev/commit-time) to everything on its revision.",
+            "From the commit (annotation sluice.dev/commit-time), else from the push of the image, to "
+            "everything on its revision.",
             whose,
             buckets=LEAD_BUCKETS,
             registry=registry,
@@ -92,10 +97,14 @@ class DeliveryMetrics:
             registry=registry,
         )
 
+    def ask_images(self, ask: Callable[[Question], None]) -> None:
+        """Have `ask(question)` find out when images were made, where no commit is annotated."""
+        self._ask = ask
+
     def expect(self, key: Key, obj: Raw) -> None:
         """Make the series of a Deployment's namespace and team, unless they are there (`telemetry.born`).
 
-        Those of the lead time only where a commit is annotated: many never say one.
+        Those of the lead time only where a commit is annotated or images are asked for.
         """
         if key.kind != DEPLOYMENT:
             return
@@ -104,7 +113,7 @@ class DeliveryMetrics:
             whose = self._paired(key.namespace, self._bounded(self._team(obj)))
             if len(self._pairs) > before:
                 self._begin(whose)
-            if whose not in self._timed and _annotated(obj):
+            if whose not in self._timed and (_annotated(obj) or self._ask):
                 self._timed.add(whose)
                 self.lead_seconds.labels(*whose)
 
@@ -113,7 +122,7 @@ class DeliveryMetrics:
         if key.kind != DEPLOYMENT:
             return
         with self._lock:
-            self._note_commit(key, after)
+            self._note_begin(key, before, after)
             for over in ended(before, after):
                 self._count(key, after, over)
 
@@ -125,11 +134,15 @@ class DeliveryMetrics:
         born(self.failed, namespace, team)
         born(self.restore_seconds, namespace, team)
 
-    def _note_commit(self, key: Key, obj: Raw) -> None:
-        """Keep the commit that a rollout began with: another may be annotated before it ends."""
-        id_ = text(member(status_of(obj), "rollout").get("id"))
-        if id_ and self._commits.get(key, ("", ""))[0] != id_:
-            self._commits[key] = (id_, _annotated(obj))
+    def _note_begin(self, key: Key, before: Raw | None, after: Raw) -> None:
+        """Keep the commit and the new images that a rollout began with: others may come before it ends."""
+        id_ = text(member(status_of(after), "rollout").get("id"))
+        if not id_ or self._commits.get(key, ("", ""))[0] == id_:
+            return
+        self._commits[key] = (id_, _annotated(after))
+        if before is not None and member(status_of(before), "rollout").get("id") != id_:
+            old = _images(before)
+            self._images[key] = (id_, tuple(image for image in _images(after) if image not in old))
 
     def _count(self, key: Key, obj: Raw, over: Ended) -> None:
         whose = self._paired(key.namespace, self._bounded(self._team(obj)))
@@ -149,6 +162,8 @@ class DeliveryMetrics:
     def _lead(self, key: Key, obj: Raw, over: Ended, whose: tuple[str, str]) -> None:
         id_, noted = self._commits.get(key, ("", ""))
         commit = noted if id_ == over.id else _annotated(obj)
+        if not commit:
+            self._lead_of_images(key, over, whose)
         if not commit or self._delivered.get(key) == commit:
             return  # nothing is said, or another change of the same commit (replicas of it, a restart)
         self._delivered[key] = commit
@@ -164,6 +179,19 @@ class DeliveryMetrics:
             )
             return
         self.lead_seconds.labels(*whose).observe(seconds, of_rollout(over.id))
+
+    def _lead_of_images(self, key: Key, over: Ended, whose: tuple[str, str]) -> None:
+        """Ask when the newest of the images was made that the rollout brought; none, no lead time."""
+        id_, images = self._images.get(key, ("", ()))
+        if id_ != over.id or not images or self._ask is None:
+            return
+        end, exemplar = self._now(), of_rollout(over.id)
+
+        def answer(pushed: float) -> None:
+            if 0 <= end - pushed <= _LONGEST:
+                self.lead_seconds.labels(*whose).observe(end - pushed, exemplar)
+
+        self._ask(Question(key=key, images=images, answer=answer))
 
     def _bounded(self, team: str) -> str:
         if team in self._teams or len(self._teams) < MOST_TEAMS:
@@ -212,6 +240,10 @@ def _open_since(older: tuple[Raw, ...]) -> float | None:
 
 def _annotated(obj: Raw) -> str:
     return text(member(member(obj, "metadata"), "annotations").get(COMMIT_TIME)).strip()
+
+
+def _images(obj: Raw) -> list[str]:
+    return [text(image.get("tag")) for image in entries(status_of(obj), "images")]
 
 
 def _instant(value: str) -> float | None:

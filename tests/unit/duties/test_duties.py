@@ -21,6 +21,8 @@ from sluice.ports import Kubernetes
 from sluice.runtime.clock import SystemClock
 from sluice.runtime.queue import Lane, WorkQueue
 from sluice.runtime.store import ObjectStore
+from sluice.telemetry.delivery import DeliveryMetrics
+from sluice.telemetry.image_leads import ImageLeads
 from unit.aws_events.heard import SERVICE, Clock
 from unit.notify.told import Shelf
 
@@ -84,6 +86,7 @@ def composed(chosen: Settings) -> tuple[duties.Duties, object, Recorder]:
         recorder=recorder,
         shelf=Shelf(),
         version="1",
+        delivery=DeliveryMetrics(registry, now=clock.now, team=lambda _obj: ""),
     )
     return made, telling, recorder
 
@@ -116,6 +119,13 @@ def test_both_duties_are_made_of_their_settings() -> None:
     assert isinstance(telling, TellingRecorder)
     telling.event({"metadata": {}}, type_="Warning", reason="DriftRepaired", message="m")
     assert recorder.reasons == ["DriftRepaired"]
+
+
+def test_times_of_images_are_asked_for_only_where_that_is_switched_on() -> None:
+    """It needs a permission that nothing else needs."""
+    made, _, _ = composed(settings(aws={"imageTimes": True}))
+    (leads,) = made.all
+    assert isinstance(leads, ImageLeads)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -25,7 +26,9 @@ from sluice.model.binding import Binding, CallContext, Priority
 from sluice.model.errors import AwsFailure
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.ownership import to_ecs, to_elb
+from sluice.model.tenancy import Tenancy
 from sluice.observe.facts import AwsFacts
+from sluice.observe.image_times import ImageTimes
 from sluice_sandbox.aws import estate
 from sluice_sandbox.aws.clock import VirtualClock
 from sluice_sandbox.aws.errors import AwsError, ConnectionLost
@@ -90,6 +93,7 @@ class Rig:
             lease=AlwaysLeader(),
             metrics=AwsMetrics(CollectorRegistry()),
         )
+        self.gateway = gateway
         self.facts = AwsFacts(gateway, clock=Clock(clock))
         self.executor = PlanExecutor(gateway, observer=self.facts)
         world.call("ecs", "CreateCluster", {"clusterName": "prod"})
@@ -439,3 +443,19 @@ def test_a_name_in_cloud_map_is_seen_as_clients_see_it(rig: Rig) -> None:
     assert seen.instances["i"]["HealthStatus"] == "HEALTHY"
     listed = cloud_map.instances(CONTEXT, service["Id"], revision=seen.revision, max_age=0)
     assert listed["i"]["Attributes"] == entry
+
+
+def test_when_an_image_was_pushed(rig: Rig) -> None:
+    """ECR's own time; an image that is not there is AWS's not-found."""
+    repository = f"{estate.ACCOUNT}.dkr.ecr.{estate.REGION}.amazonaws.com/shop/web"
+    times = ImageTimes(rig.gateway, Tenancy(rules=(), default_binding=BINDING))
+    rig.world.call("ecr", "CreateRepository", {"repositoryName": "shop/web"})
+    manifest = json.dumps({"schemaVersion": 2, "layers": [], "config": {"size": 1, "digest": "sha256:0"}})
+    pushed = rig.clock.now()
+    rig.world.call(
+        "ecr", "PutImage", {"repositoryName": "shop/web", "imageManifest": manifest, "imageTag": "2.0"}
+    )
+    assert times.pushed_at(KEY, f"{repository}:2.0") == pytest.approx(pushed, abs=1)
+    with pytest.raises(AwsFailure) as failed:
+        times.pushed_at(KEY, f"{repository}:9")
+    assert failed.value.kind == "not-found"

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from sluice.model.conditions import timestamp
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key
 from sluice.telemetry.delivery import COMMIT_TIME, MOST_SERIES, MOST_TEAMS, OTHER_TEAMS, DeliveryMetrics
+from sluice.telemetry.image_leads import Question
 
 WEB = Key(DEPLOYMENT, "shop", "web")
 NOW = 1_800_000_000.0
@@ -203,3 +204,60 @@ def test_a_malformed_status_counts_nothing(desk: Desk, status: Any) -> None:
     one = {"metadata": {"labels": {"team": "pay"}}, "status": status}
     desk.metrics.written(WEB, {"metadata": {}, "status": {}}, one)
     assert not [s for family in desk.registry.collect() for s in family.samples]
+
+
+def brought(*images: str, id_: str = "", history: tuple[Entry, ...] = ()) -> Entry:
+    """Return a Deployment of these images, with a rollout or without."""
+    made = obj(*history, rollout={"id": id_} if id_ else None)
+    made["status"]["images"] = [{"name": "c", "tag": image} for image in images]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("commit", "asked"), [("", [("web:2",)]), (timestamp(NOW - 600), [])], ids=["nobody says", "annotated"]
+)
+def test_a_lead_time_begins_with_the_image_where_no_commit_is_annotated(
+    desk: Desk, commit: str, asked: list[tuple[str, ...]]
+) -> None:
+    """With the images that the rollout brought, not with those that were there before."""
+    questions: list[Question] = []
+    desk.metrics.ask_images(questions.append)
+    begun, over = (
+        brought("web:2", "proxy:1", id_="r2"),
+        brought("web:2", "proxy:1", history=(entry("Succeeded"),)),
+    )
+    if commit:
+        begun["metadata"]["annotations"] = over["metadata"]["annotations"] = {COMMIT_TIME: commit}
+    desk.metrics.written(WEB, brought("web:1", "proxy:1"), begun)
+    desk.metrics.written(WEB, begun, over)
+    assert [question.images for question in questions] == asked
+    for question in questions:
+        question.answer(NOW - 600)
+    assert desk.value("lead_time_seconds_sum") == 600
+    assert desk.value("lead_time_seconds_count") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "first"),
+    [
+        pytest.param(brought("web:2"), brought("web:2", id_="r2"), id="the same image"),
+        pytest.param(brought("web:1", id_="r2"), brought("web:2", id_="r2"), id="begun before this leader"),
+    ],
+)
+def test_a_rollout_that_brings_no_image_asks_for_none(desk: Desk, before: Entry, first: Entry) -> None:
+    """An image of last year would make a change of an environment variable a year late."""
+    desk.metrics.ask_images(lambda question: pytest.fail(str(question)))
+    desk.metrics.written(WEB, before, first)
+    desk.metrics.written(WEB, first, brought("web:2", history=(entry("Succeeded"),)))
+    assert desk.value("deployments_total", outcome="Succeeded") == 1
+
+
+def test_an_image_of_the_future_has_no_lead_time(desk: Desk) -> None:
+    """Clocks differ, and tags move."""
+    questions: list[Question] = []
+    desk.metrics.ask_images(questions.append)
+    begun = brought("web:2", id_="r2")
+    desk.metrics.written(WEB, brought("web:1"), begun)
+    desk.metrics.written(WEB, begun, brought("web:2", history=(entry("Succeeded"),)))
+    questions[0].answer(NOW + 5)
+    assert desk.value("lead_time_seconds_count") is None
