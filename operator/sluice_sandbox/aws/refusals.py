@@ -58,6 +58,22 @@ _IAM_PREFIX = {
 }
 
 
+_IAM_ACTION = {
+    ("s3", "ListBuckets"): "ListAllMyBuckets",
+    ("s3", "ListObjects"): "ListBucket",
+    ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "CopyObject"): "PutObject",
+    ("s3", "CreateMultipartUpload"): "PutObject",
+    ("s3", "UploadPart"): "PutObject",
+    ("s3", "CompleteMultipartUpload"): "PutObject",
+    ("s3", "DeleteObjects"): "DeleteObject",
+    ("lambda", "Invoke"): "InvokeFunction",
+}
+"""Operations whose action has another name (Service Authorization Reference, the commoner ones)."""
+
+
 def throttled(service: str, operation: str = "") -> AwsError:
     """Return the service's answer to too many calls of an operation."""
     usual = _THROTTLING.get(service, ("ThrottlingException", 400))
@@ -89,9 +105,9 @@ def resource_of(caller: Caller, service: str, params: Value) -> str:
     return next(arns, "*")
 
 
-def iam_prefix(service: str) -> str:
-    """Return the service's name in IAM actions."""
-    return _IAM_PREFIX.get(service, service)
+def iam_action(service: str, operation: str) -> str:
+    """Return the IAM action of an operation: `elasticloadbalancing:ModifyRule`, `s3:ListAllMyBuckets`."""
+    return f"{_IAM_PREFIX.get(service, service)}:{_IAM_ACTION.get((service, operation), operation)}"
 
 
 def access_denied(
@@ -102,7 +118,7 @@ def access_denied(
     `action` is another than the call's own (iam:PassRole), `reason` another than a missing allow.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
-    action = action or f"{iam_prefix(service)}:{operation}"
+    action = action or iam_action(service, operation)
     reason = reason or f"because no identity-based policy allows the {action} action"
     text = f"User: {caller.principal} is not authorized to perform: {action} on resource: {resource} {reason}"
     if service == "ec2":

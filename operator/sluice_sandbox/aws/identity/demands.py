@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice_sandbox.aws.refusals import iam_prefix
+from sluice_sandbox.aws.refusals import iam_action
 from sluice_sandbox.aws.service import Caller
 
 PASSED_TO = {
@@ -135,7 +135,7 @@ def context(caller: Caller, service: str, params: Any) -> dict[str, tuple[str, .
 
 def action(service: str, operation: str) -> str:
     """Return the IAM action of an operation: `elasticloadbalancing:ModifyRule`."""
-    return f"{iam_prefix(service)}:{operation}"
+    return iam_action(service, operation)
 
 
 def _tags(params: Mapping[str, Any]) -> dict[str, str]:

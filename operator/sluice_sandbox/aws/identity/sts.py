@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sluice_sandbox.aws.errors import AwsError
 from sluice_sandbox.aws.identity.directory import Directory, RoleView
-from sluice_sandbox.aws.identity.policy import Request, evaluate
+from sluice_sandbox.aws.identity.policy import Document, Request, evaluate
 from sluice_sandbox.aws.service import Caller, Handler, Params, Response
 
 SANDBOX_USER_ID = "AIDASANDBOXSANDBOX001"
@@ -61,6 +61,7 @@ class StsCalls:
             if not self._allowed(caller, "sts:AssumeRole", arn):
                 raise denied(caller, "sts:AssumeRole", arn)
             self._check_duration(role, params, chained=":assumed-role/" in caller.principal)
+        _check_policy(params)
         return self._ask(caller, "sts", "AssumeRole", params)
 
     def assume_role_with_web_identity(self, caller: Caller, params: Params) -> Response:
@@ -117,6 +118,13 @@ class StsCalls:
                 "ValidationError",
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             )
+
+
+def _check_policy(params: Params) -> None:
+    """Refuse a session policy without statements (botocore's MalformedPolicyDocument, 400)."""
+    text = params.get("Policy")
+    if text and not Document("Policy", text, "session policy").statements():
+        raise AwsError("MalformedPolicyDocument", "The session policy is not a valid policy document.")
 
 
 def denied(caller: Caller, action: str, resource: str) -> AwsError:
