@@ -73,7 +73,8 @@ def _actions(folder: Path) -> None:
         stepped = verb in ("promote", "pause", "resume") and "stepIndex" in rollout
         step = f"/{rollout['stepIndex']}" if stepped else ""
         annotations = obj["metadata"].get("annotations") or {}
-        after = {f"{GROUP}/{verb}": rollout["id"] + step}
+        value = rollout["id"] + step
+        after = {f"{GROUP}/{verb}": value, f"{GROUP}/by": f"{verb}={value} Argo CD"}
         changed = {**obj, "metadata": {**obj["metadata"], "annotations": {**annotations, **after}}}
         before, wanted = f"testdata/{verb}_before.yaml", f"testdata/{verb}_after.yaml"
         _write(folder / before, obj)

@@ -121,7 +121,7 @@ def test_an_action_is_offered_where_the_command_would_say_it(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_operator_hears_what_an_action_writes(verb: str) -> None:
-    """One annotation that names the present rollout; nothing else is changed, and saying it twice is once."""
+    """The present rollout and where it was said; nothing else is changed, and saying it twice is once."""
     heard, told = 0, set()
     for obj, off in offered(BEGIN + 1e6):
         # What differs between the versions of one rollout's step, these scripts do not look at.
@@ -136,7 +136,7 @@ def test_the_operator_hears_what_an_action_writes(verb: str) -> None:
         intents = verbs.unhandled(after["metadata"]["annotations"], obj["status"].get("intents") or {})
         (intent,) = [entry for entry in intents if entry.verb == verb]
         rollout = obj["status"].get("rollout") or obj["status"]["history"][0]
-        assert intent.rollout_id == rollout["id"]
+        assert (intent.rollout_id, intent.who) == (rollout["id"], "Argo CD")
         assert acted(after, verb) == after
         done = copy.deepcopy(after)
         done["status"].setdefault("intents", {})[verb] = intent.value

@@ -32,5 +32,7 @@ for number = 2, 999 do
 end
 if not waiting then
   obj.metadata.annotations[name] = value
+  -- Argo CD tells its scripts of no user; its own event ResourceActionRan does.
+  obj.metadata.annotations["sluice.dev/by"] = "promote-full=" .. value .. " Argo CD"
 end
 return obj
