@@ -1,7 +1,8 @@
 """Every client that a name could have, at every moment, in virtual time: who is answered with what.
 
-A client keeps an answer for its TTL. Which ones ask when is not played with dice: whatever was answered
-within the last TTL counts as held by somebody, and whoever holds an address calls it. The laws:
+A client keeps an answer for its TTL, and may have got it from a server that was late by as much as
+`discoveryPropagation` says. Which ones ask when is not played with dice: whatever was answered within
+the last propagation and TTL counts as held by somebody, and whoever holds an address calls it. The laws:
 
 - never empty: there is a healthy entry whenever a healthy task with weight has existed for longer than
   registering it takes (an answer that fails open, because nobody is healthy, counts as empty);
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.names import Behind, Name
-from sluice.model.discovery import INSTALLATION_ATTRIBUTE
+from sluice.model.discovery import INSTALLATION_ATTRIBUTE, PROPAGATION
 from sluice_sandbox.aws.servicediscovery.state import UNHEALTHY, DiscoveryService
 
 EVERY = 0.5
@@ -36,6 +37,8 @@ class Clients:
 
     name: Name
     ttl: float = 10.0
+    late: float = PROPAGATION
+    """Seconds for which a server of Route 53's, or an API's, may still answer with what was true before."""
     register: float = REGISTER_S
     notice: float = 120.0
     """Seconds from an unforeseeable death to the last answer with its address: the operator's drift interval,
@@ -101,14 +104,14 @@ class Clients:
 
     def _never_dead(self, now: float, tasks: Mapping[str, Behind]) -> None:
         for address, last in self._answered.items():
-            if now - last > self.ttl:
+            if now - last > self.late + self.ttl:
                 continue  # nobody holds it any more
             task = tasks.get(self._who.get(address, ""))
             if task is None:
                 self._say(f"{address} was answered {now - last:.1f} s ago and is nobody's")
             elif not task.serves and task.planned and not self.ecs_registers:
                 self._say(f"{address} ({task.id}) ended by plan and was answered {now - last:.1f} s ago")
-            elif not task.serves and now - self._died.get(task.id, now) > self.notice + self.ttl:
+            elif not task.serves and now - self._died.get(task.id, now) > self.notice + self.late + self.ttl:
                 self._say(f"{address} ({task.id}) died {now - self._died[task.id]:.0f} s ago")
 
     def _say(self, text: str) -> None:

@@ -71,7 +71,7 @@ def person() -> ByHand:
 
 def test_care_is_not_punished(person: ByHand) -> None:
     """One of two is marked, seen, waited for, deregistered, and only then stopped: nothing to say."""
-    clients = Clients(person.name).start()
+    clients = Clients(person.name, late=0).start()
     gone, _ = person.instances
     person.sicken(gone)
     person.universe.run(45)
@@ -94,7 +94,7 @@ def test_care_is_not_punished(person: ByHand) -> None:
 
 def test_a_task_stopped_by_plan_must_be_unknown_by_then(person: ByHand) -> None:
     """Scaled in while clients still hold its address: said once."""
-    clients = Clients(person.name).start()
+    clients = Clients(person.name, late=0).start()
     apply(deployment(replicas=1))(person.universe)
     person.universe.run(60)
     (told,) = clients.stop().bad
@@ -103,7 +103,7 @@ def test_a_task_stopped_by_plan_must_be_unknown_by_then(person: ByHand) -> None:
 
 def test_a_crash_is_excused_for_a_while(person: ByHand) -> None:
     """An entry of a task that died is nobody's fault for `notice` seconds, and then it is."""
-    clients = Clients(person.name, notice=30).start()
+    clients = Clients(person.name, late=0, notice=30).start()
     runtime = person.universe.world.outside.runtime
     assert runtime is not None
     launch = runtime.running()[0]
@@ -117,7 +117,7 @@ def test_a_crash_is_excused_for_a_while(person: ByHand) -> None:
 
 def test_nobody_healthy_is_empty(person: ByHand) -> None:
     """An answer that fails open is no answer: healthy tasks are there, and none is told of as healthy."""
-    clients = Clients(person.name).start()
+    clients = Clients(person.name, late=0).start()
     person.universe.run(40)
     for instance in person.instances:
         person.sicken(instance)
@@ -131,7 +131,7 @@ def test_nobody_healthy_is_empty(person: ByHand) -> None:
 
 def test_an_address_that_is_nobodys(person: ByHand) -> None:
     """An entry that never had a task is told."""
-    clients = Clients(person.name).start()
+    clients = Clients(person.name, late=0).start()
     person.register("ghost", "10.9.9.9")
     person.universe.run(10)
     (told,) = clients.stop().bad

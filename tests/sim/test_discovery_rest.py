@@ -10,7 +10,7 @@ import pytest
 from sim.cluster import Cluster
 from sim.discovery_stories import named, rolling
 from sim.stories import apply
-from sim.test_discovery_routes import MAP, answers, begin
+from sim.test_discovery_routes import MAP, answers, begin, message
 from sim.universe import ROUTE, WEB, Crashes, Universe
 from sluice.controllers.discovery import MOST_LEFT
 
@@ -70,6 +70,19 @@ def test_trouble_that_lasts_is_told_once(told: list[object], *, goes: bool) -> N
     universe.run(900)
     assert len(list(universe.world.calls.find(operation=operation))) > attempts
     assert all(conditions == stalled for conditions in told)
+
+
+def test_many_moves_in_a_row_take_minutes_and_say_so() -> None:
+    """As many names as a status holds are left four at a time, a minute each, and are counted."""
+    universe = begin(rolling(replicas=1), named())
+    for number in range(MOST_LEFT):
+        universe.cluster.edit(ROUTE, lambda obj, number=number: _rename(obj, f"web{number}"))
+        universe.run(3)
+    assert f"{MOST_LEFT} former names are being left, 4 at a time" in message(universe)
+    universe.settle(lambda: universe.ready(ROUTE), within=MOST_LEFT // 4 * 75)
+    assert [found["Name"] for found in universe.aws(MAP, "ListServices")["Services"]] == [
+        f"web{MOST_LEFT - 1}"
+    ]
 
 
 def test_more_moves_than_a_status_can_hold_stop_no_route() -> None:

@@ -64,13 +64,13 @@ def begun(*manifests: Mapping[str, Any]) -> Universe:
         pytest.param(
             rolling("web:2"),
             complete("web:2"),
-            {"visible": 7, "hidden": 38, "gone": 73, "stopped": 75},
+            {"visible": 7, "hidden": 38, "gone": 83, "stopped": 85},
             id="update",
         ),
         pytest.param(
             rolling(replicas=2),
             complete("web:1", count=2),
-            {"hidden": 30, "gone": 65, "stopped": 67},
+            {"hidden": 30, "gone": 75, "stopped": 77},
             id="in",
         ),
         pytest.param(rolling(replicas=6), complete("web:1", count=6), {"visible": 7}, id="out"),
@@ -90,7 +90,7 @@ def test_an_update_and_scaling(
 
 
 def test_a_rollback_by_plane() -> None:
-    """The rules go back at once, the name in 70 seconds; status tells both."""
+    """The rules go back at once, the name in 80 seconds; status tells both."""
     universe = begun(canary(), named(rules=True))
     apply(canary("web:2"))(universe)
     universe.settle(lambda: proved(1, a=3, b=1)(universe))
@@ -98,7 +98,7 @@ def test_a_rollback_by_plane() -> None:
     universe.settle(lambda: rolled_back(universe))
     ended = universe.status(WEB)["history"][0]
     assert ended["rollbackSeconds"] < 1
-    assert 70 - ROOM <= ended["rollbackDiscoverySeconds"] <= 70 + ROOM
+    assert 80 - ROOM <= ended["rollbackDiscoverySeconds"] <= 80 + ROOM
 
 
 def test_a_death() -> None:

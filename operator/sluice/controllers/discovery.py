@@ -325,7 +325,10 @@ def waiting(names: Names) -> str:
     name = f"{memory.service}.{memory.namespace}" if memory.service else "the name in Cloud Map"
     if error is not None:
         return f"{name}: {error}"
-    return f"{name}: {names.progress or 'entries that the spec no longer names are leaving'}"
+    count = len(memory.left)
+    left = f"{count} former names are being left, {_LEFT_AT_ONCE} at a time" if count > 1 else ""
+    told = "; ".join(filter(None, (names.progress, left)))
+    return f"{name}: {told or 'entries that the spec no longer names are leaving'}"
 
 
 def _unsteady(seen: Seen) -> bool:

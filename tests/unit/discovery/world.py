@@ -241,7 +241,7 @@ class World(CloudMap):
 
     def _wait(self) -> float:
         ttl = max((record.ttl for record in self.service.records), default=0) if self.service else 0
-        return max(30.0, ttl)
+        return 30.0 + ttl
 
     def facts(self) -> DiscoveryFacts:
         """Return what a controller reads now."""

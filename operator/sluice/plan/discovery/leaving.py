@@ -1,6 +1,6 @@
 """How an entry goes: hidden first where clients can be told, and never before what is to replace it is seen.
 
-    goes    UNHEALTHY asked for → clients see it → max(TTL, propagation) → DeregisterInstance
+    goes    UNHEALTHY asked for → clients see it → propagation + TTL → DeregisterInstance
     goes,   no custom health, or nobody else answers (everything goes, scaled to 0, Recreate):
             DeregisterInstance at once. Where all are UNHEALTHY, DNS and DiscoverInstances answer with
             all: only what is gone is hidden then

@@ -1,6 +1,6 @@
 """After an entry has left: its task is given back to ECS when no client can use it any more.
 
-An entry that was hidden long enough has waited already; one that was not waits max(TTL, propagation) from
+An entry that was hidden long enough has waited already; one that was not waits propagation + TTL from
 when it was seen to be gone. A task that another name answers with, or that ends together with others, waits
 for them.
 """

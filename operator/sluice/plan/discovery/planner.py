@@ -140,7 +140,8 @@ def _move(case: Case, place: Place, ledger: Ledger) -> Motion | None:
             awaited=bool(chosen.entries),
             off=everything,
         ),
-        wait=max(facts.propagation, *_ttls(case)),
+        # Who is answered by a server that is late keeps the answer for its whole TTL.
+        wait=facts.propagation + max(_ttls(case)),
         everything=everything,
         urgent=bool(facts.traffic and facts.traffic.rollback),
         keep_protected=facts.keep_protected,
