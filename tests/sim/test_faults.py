@@ -60,6 +60,23 @@ def test_denied_is_told_and_heals(operation: str, key: object) -> None:
     universe.settle(lambda: universe.ready(WEB, ROUTE))
 
 
+def test_an_aws_that_does_not_answer_is_told_and_heals() -> None:
+    """A new object says so after some seconds of silence; one that is Ready stays so, and writes nothing."""
+    universe = Universe()
+    universe.fault("reset", operation="Describe*")
+    universe.cluster.apply(deployment())
+    universe.cluster.apply(route())
+    universe.settle(lambda: universe.reason() == "WaitingForAWSBudget", within=120)
+    assert "AWS gives no answer to elbv2:Describe" in universe.condition("Ready")["message"]
+    universe.heal()
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    before = len(universe.calls())
+    universe.fault("reset")
+    universe.run(300)
+    assert universe.ready(WEB, ROUTE)
+    assert universe.calls()[before:] == []
+
+
 def test_a_throttled_minute() -> None:
     """Throttled for a minute in the middle of an update: told as waiting, never as failure, then done."""
     universe = tell(BY_NAME["create"])

@@ -101,7 +101,7 @@ class DeploymentController:
         except SluiceError as error:
             self._lost.failed(key, error, now=self._world.clock.now())
             self._progressives.blocked(key, str(error))
-            self._failures.tell(record, error)
+            self._failures.tell(record, error, since=self._lost.since(key))
             raise
         self._lost.ended(key, now=self._world.clock.now())
         return result

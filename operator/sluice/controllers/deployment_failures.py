@@ -25,11 +25,13 @@ from sluice.plan.deployment.absorb import absorb
 from sluice.plan.deployment.planner import DeploymentPlan
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
-from sluice.plan.failures import Failure, failure_of
+from sluice.plan.failures import Failure, failure_of, silence
 from sluice.ports import World
 
 _RETRIED: Final = frozenset({"AccessDenied", "AWSRejected", "QuotaExceeded", "WaitingForAWSBudget"})
 """Reasons of a write that failed and is tried again as it is."""
+_SILENCE: Final = 15.0
+"""Seconds without an answer from AWS after which the conditions say so: a hiccup is not worth two writes."""
 _SURPRISES: Final = frozenset({"conflict", "not-found", "unknown-outcome"})
 """Somebody was there first, it is gone, or nobody knows: what is cached is worth nothing."""
 
@@ -69,9 +71,14 @@ class Failures:
         digest = self._unsent.pop(key, "")
         return bool(digest and state.registering and state.registering.definition_hash == digest)
 
-    def tell(self, record: Record, error: SluiceError) -> None:
-        """Put an error of looking or planning into the conditions; what is only slow stays Ready."""
+    def tell(self, record: Record, error: SluiceError, *, since: float | None = None) -> None:
+        """Put an error of looking or planning into the conditions; what is only slow stays Ready.
+
+        `since` is when AWS last let a pass of this object through to its end, None when it does.
+        """
         failure = failure_of(error)
+        if failure is None and since is not None and self._world.clock.now() - since >= _SILENCE:
+            failure = silence(error)
         if failure is None or (failure.passing and summary.ready_now(record.status, record.generation)):
             return
         if failure.passing and _told(record, failure):

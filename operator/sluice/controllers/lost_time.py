@@ -40,6 +40,10 @@ class LostTime:
         if since is not None:
             self._lost[key] = self._lost.get(key, 0.0) + max(0.0, now - since)
 
+    def since(self, key: Key) -> float | None:
+        """Return since when AWS keeps this object's passes from their end, None when it does not."""
+        return self._since.get(key)
+
     def forget(self, key: Key) -> None:
         """Forget an object that is gone, or has no rollout."""
         self._since.pop(key, None)

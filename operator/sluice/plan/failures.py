@@ -46,3 +46,11 @@ def failure_of(error: SluiceError) -> Failure | None:
         text = f"AWS answered {error.service}:{error.operation} with {error.code}: {error.message}{cure}"
         return Failure(reason=_REASONS[error.kind], message=text)
     return None
+
+
+def silence(error: SluiceError) -> Failure | None:
+    """Return the condition about an AWS that has not answered for a while, None for any other error."""
+    if isinstance(error, AwsFailure) and error.kind in {"unavailable", "unknown-outcome"}:
+        text = f"AWS gives no answer to {error.service}:{error.operation}: {error.message}; it is asked again"
+        return Failure(reason="WaitingForAWSBudget", message=text)
+    return None

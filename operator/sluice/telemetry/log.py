@@ -65,6 +65,8 @@ def configure(
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     # It warns at each start that it takes no signals: it runs in a thread, and they are ours.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # It prints a traceback where a role can't be assumed: `aws_failed` says it in one line, with the object.
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
