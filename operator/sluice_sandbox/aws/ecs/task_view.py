@@ -79,7 +79,7 @@ def _container(task: Task, container: Container) -> dict[str, Any]:
         "image": container.image,
         "lastStatus": container.last_status,
         "networkInterfaces": [{"attachmentId": task.attachment_id, "privateIpv4Address": task.ip}]
-        if task.ip
+        if task.ip and not _unattached(task)
         else [],
         "networkBindings": [],
         "healthStatus": container.health,
@@ -108,18 +108,25 @@ def _container(task: Task, container: Container) -> dict[str, Any]:
     return shown
 
 
+def _unattached(task: Task) -> bool:
+    """Tell whether the ENI is yet to come: then only its subnet is told (AWS CLI, example of run-task)."""
+    return task.last_status == "PROVISIONING"
+
+
 def _attachment(task: Task) -> dict[str, Any]:
-    return {
-        "id": task.attachment_id,
-        "type": "ElasticNetworkInterface",
-        "status": _ATTACHMENT_STATUS.get(task.last_status, "ATTACHED"),
-        "details": [
-            {"name": "subnetId", "value": task.subnet_id},
+    details = [{"name": "subnetId", "value": task.subnet_id}]
+    if not _unattached(task):
+        details += [
             {"name": "networkInterfaceId", "value": task.eni_id},
             {"name": "macAddress", "value": task.mac},
             {"name": "privateDnsName", "value": _dns_name(task)},
             {"name": "privateIPv4Address", "value": task.ip},
-        ],
+        ]
+    return {
+        "id": task.attachment_id,
+        "type": "ElasticNetworkInterface",
+        "status": _ATTACHMENT_STATUS.get(task.last_status, "ATTACHED"),
+        "details": details,
     }
 
 

@@ -170,4 +170,22 @@ def test_addresses_end_with_the_subnet(ecs: Any) -> None:
     ecs.call("StopTask", cluster="main", task=first["tasks"][0]["taskArn"])
     ecs.run(2)
     (again,) = ecs.call("RunTask", **run)["tasks"]
+    ecs.run(2)
+    (again,) = ecs.call("DescribeTasks", cluster="main", tasks=[again["taskArn"]])["tasks"]
     assert again["attachments"][0]["details"][-1]["value"] == "10.43.0.4"
+
+
+def test_a_task_without_its_interface_tells_the_subnet_alone(ecs: Any) -> None:
+    """As RunTask's example of the AWS CLI: PRECREATED with the subnet, no address in the containers."""
+    (made,) = ecs.call("RunTask", **RUN)["tasks"]
+    (attachment,) = made["attachments"]
+    assert (attachment["status"], [item["name"] for item in attachment["details"]]) == (
+        "PRECREATED",
+        ["subnetId"],
+    )
+    assert made["containers"][0]["networkInterfaces"] == []
+    ecs.run(2)
+    (running,) = ecs.call("DescribeTasks", cluster="main", tasks=[made["taskArn"]])["tasks"]
+    address = running["attachments"][0]["details"][-1]
+    assert address["name"] == "privateIPv4Address"
+    assert running["containers"][0]["networkInterfaces"][0]["privateIpv4Address"] == address["value"]
