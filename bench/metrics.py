@@ -22,9 +22,10 @@ from typing import Any, Final
 from prometheus_client import disable_created_metrics
 from sluice_bench.operator_process import cpu_seconds
 from sluice_bench.report import machine
-from sluice_bench.scrape_scene import NOW, store
+from sluice_bench.scrape_scene import store
 
 from sluice.aws.metrics import AwsMetrics
+from sluice.model.binding import Binding
 from sluice.runtime.health import HealthServer
 from sluice.telemetry.cost import CostMeter, Price, Prices
 from sluice.telemetry.ledger import Ledger, Surroundings
@@ -55,12 +56,13 @@ def serve(count: int) -> None:
     filled = _resident(0)
     registry = new_registry("bench")
     RuntimeMetrics(registry)
-    AwsMetrics(registry)
+    AwsMetrics(registry).begin((Binding(account="", region="eu-west-1"),))
     around = Surroundings(
         now=time.time, peek=objects.get, routes_of=lambda _key: (), team=lambda obj: team_of(obj, "team")
     )
     ledger = Ledger(registry, around)
-    ledger.synced.update(dict.fromkeys(objects, NOW))
+    for key in objects:
+        ledger.passed(key)
     registry.register(
         object_metrics(lambda: objects, shown=lambda: True, beside=Beside(synced=ledger.synced))
     )
