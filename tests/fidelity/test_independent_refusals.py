@@ -275,6 +275,7 @@ REFUSED: dict[str, tuple[str, Make]] = {
     ),
     "data: 15 days old": ("InvalidParameterValue", datum(Value=1, Timestamp=ago(days=15))),
     "data: 3 hours ahead": ("InvalidParameterValue", datum(Value=1, Timestamp=ago(hours=-3))),
+    "data: no number": ("InvalidParameterValue", datum(Value=float("nan"))),
     "data: beyond 2^360": ("InvalidParameterValue", datum(Value=2.0**361)),
     "scaling: a metric and a metric": (
         "ValidationException",

@@ -216,11 +216,17 @@ def _pattern(text: str) -> re.Pattern[str] | None:
         return None
 
 
+_NAMED_FLOATS = frozenset({"NaN", "Infinity", "-Infinity"})
+"""JSON has no such numbers: the protocol writes them as text (smithy.io/2.0/aws/protocols)."""
+
+
 def _number(shape: Shape) -> Check:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     types: tuple[type, ...] = (int,) if shape.type_name in {"integer", "long"} else (int, float)
 
     def check(value: Value, path: Path | None, problems: list[Problem]) -> Value:
+        if isinstance(value, str) and float in types and value in _NAMED_FLOATS:
+            return float(value)
         if isinstance(value, bool) or not isinstance(value, types):
             return _mistyped(value, path, problems, "Number")
         if low is not None and value < low:
