@@ -125,7 +125,7 @@ def test_instance_is_a_multivalue_record(aws: Outsider) -> None:
 
 
 def test_srv_record_points_at_the_instance(aws: Outsider) -> None:
-    """An SRV record has priority and weight 1, the port, and a name of the instance's own with an A record."""
+    """An SRV record has priority and weight 1, the port, and the name of an A record."""
     namespace = private(aws)
     made = service(aws, namespace, DnsConfig={"DnsRecords": [{"Type": "SRV", "TTL": 5}]})
     put(aws, made["Id"], "one", AWS_INSTANCE_PORT="8080")
