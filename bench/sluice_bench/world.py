@@ -89,6 +89,8 @@ class Plan:
     budgets: bool = False
     """Budgets on in the operator (the whole published rate), and enforced by the stand-in."""
     profile: Path | None = None
+    speed: float = 1.0
+    """AWS seconds per real second; other than 1 for smoke tests alone."""
 
 
 class World:
@@ -115,7 +117,7 @@ class World:
 
     def _start(self) -> None:
         plan = self._plan
-        self._sandbox.up(Options(), detach=False)
+        self._sandbox.up(Options(speed=plan.speed), detach=False)
         self.estate = self._sandbox.estate()
         cluster = Cluster(self._sandbox.kubernetes)
         apply_crds(cluster, crd_files(CRDS))
