@@ -285,6 +285,38 @@ def test_a_status_lost_after_many_replacements() -> None:
     assert set(universe.writes()[before:]) <= {"TagResource"}
 
 
+@pytest.mark.parametrize("then", ["moves", "goes"])
+def test_a_status_lost_together_with_a_moved_cluster(then: str) -> None:
+    """The kept revisions tell where the service was: it is replaced as ever, or deleted; nothing stays."""
+    universe = tell(BY_NAME["create"])
+    universe.cluster.lose_status(WEB)
+    apply(deployment(ecs={"cluster": "second"}))(universe)
+    if then == "goes":
+        universe.cluster.delete(ROUTE)
+        universe.cluster.delete(WEB)
+    universe.restart()
+    if then == "goes":
+        universe.settle(lambda: universe.gone(WEB, ROUTE))
+        assert universe.services() == []
+        return
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    universe.run(60)
+    assert [service["clusterArn"].rsplit("/", 1)[1] for service in universe.services()] == ["second"]
+
+
+def test_a_status_lost_where_the_cluster_is_called_by_its_arn_since() -> None:
+    """One service under two names of its cluster is one: it stays, untouched."""
+    universe = tell(BY_NAME["create"])
+    (before,) = universe.services()
+    universe.cluster.lose_status(WEB)
+    apply(deployment(ecs={"cluster": before["clusterArn"]}))(universe)
+    universe.restart()
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    universe.run(120)
+    assert [service["serviceArn"] for service in universe.services()] == [before["serviceArn"]]
+    assert "DeleteService" not in universe.writes()
+
+
 def test_two_services_of_one_name() -> None:
     """A service that somebody made under our name is left alone and told; without it the way is free."""
     universe = Universe(seed=7)

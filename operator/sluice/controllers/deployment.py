@@ -146,9 +146,11 @@ class DeploymentController:
                 "would put the candidate into the name at once. Keep RollingUpdate, change the route to mode "
                 "Tasks or take its discovery away, and change the type once the Deployment is Ready",
             )
+        lost = not fresh and state.slot is None
         mood = Mood(
             fresh=fresh and state.slot is None,
-            lost=not fresh and state.slot is None,
+            lost=lost,
+            clusters=self._wishes.clusters(key) if lost else (),
             resting=rest,
             look_now=handled.look_now,
             register_unsent=self._failures.register_unsent(key, state),

@@ -40,6 +40,8 @@ class Mood:
     """The object is new: nothing of it can be in AWS."""
     lost: bool
     """The object is known, but its status is not."""
+    clusters: tuple[str, ...] = ()
+    """ECS clusters of the kept revisions, where the status is lost."""
     resting: bool
     """Ready for this generation and nothing in motion."""
     look_now: bool = False
@@ -94,7 +96,9 @@ class Looks:
     def _services(self, desired: Desired, state: State) -> Mapping[ServiceId, Structure | None]:
         if self._mood.fresh and not desired.adopt:
             return {}
-        places = slots.candidates(desired.installation, desired, state, lost=self._mood.lost)
+        places = slots.candidates(
+            desired.installation, desired, state, lost=self._mood.lost, clusters=self._mood.clusters
+        )
         return {
             place: self._facts.service(
                 self._context,

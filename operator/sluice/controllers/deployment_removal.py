@@ -137,7 +137,10 @@ class Remover:
         where = where or self._wishes.tenant(key).rule.default_cluster
         if not places and where:
             places = [
-                ServiceId(where, service_name(self._settings.installation_id, key, slot=name, ordinal=number))
+                ServiceId(
+                    cluster, service_name(self._settings.installation_id, key, slot=name, ordinal=number)
+                )
+                for cluster in dict.fromkeys((where, *self._wishes.clusters(key)))
                 for name in slots.NAMES
                 for number in range(1, slots.SEARCHED + 1)
             ]

@@ -218,6 +218,12 @@ class Wishes:
         """Return the names of the kept revisions, oldest first."""
         return tuple(obj["metadata"]["name"] for obj in self._world.kubernetes.revisions(key))
 
+    def clusters(self, key: Key) -> tuple[str, ...]:
+        """Return the ECS clusters that the specs of the kept revisions name."""
+        specs = [obj.get("data", {}).get("spec") or {} for obj in self._world.kubernetes.revisions(key)]
+        named = [str((spec.get("ecs") or {}).get("cluster") or "") for spec in specs]
+        return tuple(sorted({cluster for cluster in named if cluster}))
+
     def forget(self, key: Key) -> None:
         """Drop what is remembered of a Deployment that is gone."""
         with self._lock:

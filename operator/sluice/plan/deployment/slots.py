@@ -9,7 +9,7 @@ so that after any number of replacements a lost status is found again by looking
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,15 +40,19 @@ NAMES: Final[tuple[str, ...]] = ("a", "b")
 """The slots of a Deployment; a rolling one has one of them."""
 
 
-def candidates(installation: str, desired: Desired, state: State, *, lost: bool) -> tuple[ServiceId, ...]:
+def candidates(
+    installation: str, desired: Desired, state: State, *, lost: bool, clusters: Sequence[str] = ()
+) -> tuple[ServiceId, ...]:
     """Return the services to look at: the known ones, or the likely names when the status was lost.
 
-    And the one to take over, as long as there is no slot.
+    `clusters` are where it may have been then, beside the spec's: it may have moved since. And the one to
+    take over, as long as there is no slot.
     """
     known = [ServiceId(slot.cluster, slot.service_name) for slot in (*state.slots, *state.retiring)]
     if lost and not known:
         known = [
-            ServiceId(desired.cluster, service_name(installation, desired.key, slot=name, ordinal=number))
+            ServiceId(cluster, service_name(installation, desired.key, slot=name, ordinal=number))
+            for cluster in dict.fromkeys((desired.cluster, *clusters))
             for name in NAMES
             for number in range(1, SEARCHED + 1)
         ]
@@ -159,6 +163,7 @@ def find(desired: Desired, observed: Observed, *names: str) -> tuple[Slot, tuple
             elif service.get("status") == "ACTIVE":
                 ecs.check_ours(desired, service)
                 active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+    active += _elsewhere(desired, observed, names, known={slot.service_arn for _, slot in active})
     adopted = adoption.place(desired) if NAMES[0] in names else None
     service = observed.services.get(adopted) if adopted else None
     if service and service.get("status") == "ACTIVE" and adopted not in {_place(slot) for _, slot in active}:
@@ -171,6 +176,34 @@ def find(desired: Desired, observed: Observed, *names: str) -> tuple[Slot, tuple
         ]
         return ordered[-1], tuple(ordered[:-1])
     return numbered(desired, names[0], free[0] if free else SEARCHED + 1), ()
+
+
+def _elsewhere(
+    desired: Desired, observed: Observed, names: Sequence[str], *, known: set[str]
+) -> list[tuple[float, Slot]]:
+    """Return our active services in clusters that the spec does not name any more (`candidates`).
+
+    The same cluster may be called by its name here and by its ARN there: `known` are services found already.
+    """
+    found: list[tuple[float, Slot]] = []
+    for place, service in sorted(observed.services.items()):
+        if place.cluster == desired.cluster or not service or service.get("status") != "ACTIVE":
+            continue
+        slot = next(
+            (
+                dataclasses.replace(numbered(desired, name, number), cluster=place.cluster)
+                for name in names
+                for number in range(1, SEARCHED + 1)
+                if numbered(desired, name, number).service_name == place.name
+            ),
+            None,
+        )
+        if slot is None or service.get("serviceArn") in known:
+            continue
+        ecs.check_ours(desired, service)
+        known.add(str(service.get("serviceArn")))
+        found.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+    return found
 
 
 def _place(slot: Slot) -> ServiceId:
