@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.model.rollout import Finished, LiveRevision, Motion, RejectedRevision, Rollout, Standby
-from sluice.model.situation import GroupFacts, MemberFacts, SlotFacts
+from sluice.model.situation import GroupFacts, MemberFacts, SlotFacts, TrafficFacts
 from sluice.model.strategy import FreezeWindow
 from sluice.rollout import begin
 from sluice.rollout.work import Work
@@ -114,8 +114,8 @@ def test_a_standby_ends_to_the_second(until: float, kept: bool) -> None:  # noqa
 )
 def test_what_is_asked_for_decides_the_kind_until_it_goes(
     standby: Standby | None,
-    declared: bool,
-    kind: str,  # noqa: FBT001 - a table
+    declared: bool,  # noqa: FBT001 - a table
+    kind: str,
 ) -> None:
     """A standby of another revision is no way back; a declared undo is one in Starting, too."""
     work = start(declared_undo=declared)
@@ -193,10 +193,72 @@ def test_the_live_slots_floor_is_the_larger_number(replicas: int | None, desired
     ]
 
 
-def test_a_first_rollout_has_no_live_slot_and_says_nothing_yet() -> None:
-    """Its floor is what the spec asks for; its end tells enough."""
-    work = start(kind="First", replicas=2)
+@pytest.mark.parametrize(("replicas", "floor"), [(2, 2), (None, 0)])
+def test_a_first_rollout_has_no_live_slot_and_says_nothing_yet(replicas: int | None, floor: int) -> None:
+    """Its floor is what the spec asks for, if it does; its end tells enough."""
+    work = start(kind="First", replicas=replicas)
     work.motion = dataclasses.replace(work.motion, live=None)
     work.change(source="")
     assert begin.starting(work)
-    assert (work.rollout.live_floor, work.notes) == (2, [])
+    assert (work.rollout.live_floor, work.notes) == (floor, [])
+
+
+FAILED = RejectedRevision(revision="r1", reason="FirstRolloutFailed", message="crashes")
+
+
+def forgotten(
+    carrying: dict[str, tuple[bool | None, int]],
+    *,
+    rejected: RejectedRevision | None = None,
+    weights: dict[str, int] | None = None,
+) -> Work:
+    """Return a moment without a live revision; slot → whether rules send to it, and its healthy targets."""
+    slots = {
+        name: SlotFacts(name=name, exists=True, revision=f"of-{name}", carries_weight=weight, healthy=healthy)
+        for name, (weight, healthy) in carrying.items()
+    }
+    traffic = TrafficFacts(weights=weights or {})
+    return moment(motion=Motion(rejected=rejected), slots=slots, traffic=traffic)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "weights", "asks"),
+    [
+        pytest.param(None, {}, True, id="nothing is known"),
+        pytest.param(None, {"a": 1000}, True, id="weights were published"),
+        pytest.param(FAILED, {"a": 1000}, True, id="the first failed after a weight"),
+        pytest.param(FAILED, {}, False, id="the first failed before any weight"),
+    ],
+)
+def test_rules_are_read_before_anything_begins(
+    rejected: RejectedRevision | None,
+    weights: dict[str, int],
+    asks: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Whatever gets requests is live; only a first revision that never had a weight cannot."""
+    work = forgotten({"a": (None, 0)}, rejected=rejected, weights=weights)
+    assert begin.at_rest(work) is not asks
+    assert work.needs == ({"proof"} if asks else set())
+    assert (work.motion.rollout is None) is asks
+    if work.waits is not None:
+        assert work.waits.message == "reading the rules to learn what is live"
+
+
+@pytest.mark.parametrize(
+    ("carrying", "rejected", "live"),
+    [
+        pytest.param({"a": (True, 2), "b": (False, 2)}, None, "a", id="who gets requests"),
+        pytest.param({"a": (True, 0)}, None, "a", id="also when it is unwell"),
+        pytest.param({"a": (True, 0)}, FAILED, "", id="a failed first one serves nobody"),
+        pytest.param({"a": (True, 1)}, FAILED, "a", id="a failed first one that serves"),
+        pytest.param({"a": (True, 0), "b": (True, 1)}, FAILED, "b", id="one of two serves"),
+    ],
+)
+def test_who_gets_requests_is_live(
+    carrying: dict[str, tuple[bool | None, int]], rejected: RejectedRevision | None, live: str
+) -> None:
+    """From there the way forward begins; where nobody is served, at once."""
+    work = forgotten(carrying, rejected=rejected)
+    assert begin.at_rest(work)
+    assert (work.motion.live.slot if work.motion.live else "") == live
+    assert (work.rollout.kind, work.rollout.source) == (("Rollout", f"of-{live}") if live else ("First", ""))
