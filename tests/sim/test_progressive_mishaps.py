@@ -245,3 +245,14 @@ def test_a_tag_that_is_moved_while_the_candidate_is_analysed_holds_it(
     evidence = universe.status()["history"][0]["evidence"]
     assert any(line.startswith("image app: ") for line in evidence)
     assert len([line for line in evidence if line.startswith("rule ")]) == 1  # the anchor is none of them
+
+
+def test_ready_after_a_scale_in_means_that_the_counts_are_true() -> None:
+    """What scales by status.replicas must not read tasks that stop for as long as the next look takes."""
+    universe = Universe(seed=7)
+    apply(web(strategy=HALF, replicas=4), route())(universe)
+    universe.settle(lambda: ready(universe) and universe.status()["replicas"] == 4)
+    universe.cluster.edit(WEB, lambda obj: obj["spec"].update(replicas=1))
+    universe.run(45)
+    assert universe.ready(WEB)
+    assert (universe.status()["replicas"], universe.status()["readyReplicas"]) == (1, 1)

@@ -62,6 +62,10 @@ def _at_rest(work: Work) -> Verdict:
     size = slot.desired if work.situation.replicas is None else work.situation.replicas
     good = slot.running if slot.healthy is None else slot.healthy
     text = f"revision {live.revision} in slot {live.slot}: {good} of {size} tasks healthy"
+    surplus = work.situation.replicas is not None and slot.running > size
+    if slot.exists and surplus and good >= size:  # as a rolling one: what is Ready shows true counts
+        text = f"{text}; {slot.running - size} more are stopping"
+        return Verdict(ready=False, reason="RollingOut", message=text, phase="Progressing")
     if slot.exists and good >= size:
         return Verdict(ready=True, reason="Available", message=text, phase="Healthy")
     return Verdict(ready=False, reason="WaitingForTargets", message=text, phase="Degraded")
