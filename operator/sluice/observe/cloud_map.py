@@ -2,7 +2,8 @@
 
 A namespace that a hundred routes are in is read once per age, and so are its services: ListServices by
 namespace answers for all of them (its filter knows no names; botocore, ServiceFilter). Where the id of a
-service is known and its namespace's list is too old for the question, GetService reads that one alone.
+service is known and its namespace's list is too old for the question, GetService reads that one alone;
+where many are asked for so, at rest, the list is read instead.
 Structures are AWS's own with `Tags` as a mapping. Instances and operations: `cloud_instances`.
 """
 
@@ -23,6 +24,10 @@ from sluice.ports import Discovered, Object
 _MAP: Final = "servicediscovery"
 _LISTS: Final = 200
 """Lists of services are worth keeping for this many namespaces (AWS's quota is 50 in a Region)."""
+_PAGE: Final = 100
+"""Services in a page of ListServices (botocore, MaxResults)."""
+_AT_REST: Final = 30.0
+"""Answers may be that old, seconds, where nothing is under way: a list read for one serves the others."""
 _SHARED_NAMES: Final = frozenset({"CreateService", "UpdateService", "DeleteService", "TagResource"})
 _OF_ECS: Final = frozenset({"serviceName", "service", "resourceArn"})
 _WRITES: Final = _SHARED_NAMES | {
@@ -54,6 +59,8 @@ class CloudMapFacts:
         self._services: AgedCache[Subject, Object | None] = AgedCache(limit)
         self._lists: AgedCache[ScopedName, Mapping[str, Object]] = AgedCache(_LISTS)
         self._lister = Batcher(self._lists, clock=source.clock, limit=1)
+        self._single: dict[Subject, set[str]] = {}
+        """Services of a namespace that were read alone since its list was."""
         self._tags: AgedCache[Subject, Mapping[str, str]] = AgedCache(limit)
         self._instances = InstanceFacts(source)
 
@@ -102,7 +109,8 @@ class CloudMapFacts:
         scope = (context.binding, namespace_id)
         now = self._source.clock.monotonic()
         known: Object | None = None
-        if service_id and self._lists.get((scope, ""), max_age=max_age, now=now) is None:
+        listed = self._lists.get((scope, ""), max_age=max_age, now=now) is not None
+        if service_id and not listed and self._is_cheaper_alone(scope, service_id, max_age=max_age):
             known = self._by_id(context, service_id, max_age=max_age)
         if known is None or known["Name"] != name:
             services = self._lister.get(
@@ -114,6 +122,15 @@ class CloudMapFacts:
         tags = self._tags_of(context, known["Arn"])
         return {**known, "NamespaceId": namespace_id, "Tags": tags} if tags is not None else None
 
+    def _is_cheaper_alone(self, scope: Subject, service_id: str, *, max_age: float) -> bool:
+        """Tell whether a service is read alone: the namespace's whole list may take fewer calls by now."""
+        if max_age < _AT_REST:
+            return True
+        pages = 1 + len(self._lists.peek((scope, "")) or ()) // _PAGE
+        alone = self._single.setdefault(scope, set())
+        alone.add(service_id)
+        return len(alone) <= 1 + pages
+
     def _by_id(self, context: CallContext, service_id: str, *, max_age: float) -> Object | None:
         return self._source.aged(
             self._services,
@@ -123,6 +140,7 @@ class CloudMapFacts:
         )
 
     def _list(self, context: CallContext, namespace_id: str) -> Mapping[str, Object]:
+        self._single.pop((context.binding, namespace_id), None)
         params = {"Filters": [{"Name": "NAMESPACE_ID", "Values": [namespace_id], "Condition": "EQ"}]}
         listed = self._source.pages(
             _MAP, "ListServices", params, context, items="Services", token=("NextToken", "NextToken")

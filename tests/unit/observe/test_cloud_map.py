@@ -41,6 +41,20 @@ def world(rig: Rig) -> Rig:
     return rig
 
 
+def thousand(world: Rig) -> None:
+    """Let the namespace have a thousand services, a hundred a page."""
+
+    def pages(params: Mapping[str, Any]) -> Json:
+        page = int(params.get("NextToken", "0"))
+        found = [service(f"n{number}", number) for number in range(100 * page, 100 * page + 100)]
+        return {"Services": found} | ({"NextToken": str(page + 1)} if page < 9 else {})
+
+    world.aws.table["ListServices"] = pages
+    world.aws.table["GetService"] = lambda params: {
+        "Service": service(f"n{params['Id'][4:]}", int(params["Id"][4:]))
+    }
+
+
 def look(rig: Rig, name: str = "web", service_id: str = "", max_age: float = 45.0) -> Any:
     """Look at a service of the namespace."""
     return rig.facts.cloud_map.service(
@@ -267,3 +281,25 @@ def test_tags_are_kept_for_minutes(world: Rig) -> None:
     world.facts.wrote(world.binding, "TagResource", {"ResourceARN": service("web")["Arn"], "Tags": []}, {})
     look(world, max_age=0)
     assert world.aws.operations().count("ListTagsForResource") == 2
+
+
+def test_a_thousand_services_at_rest_are_read_by_pages(world: Rig) -> None:
+    """Each is asked for by its id; when that takes more calls than the list, the list is read for all."""
+    thousand(world)
+    for _ in range(3):
+        before = len(world.aws.calls)
+        for number in range(1000):
+            assert look(world, f"n{number}", f"srv-{number}")["Name"] == f"n{number}"
+        asked = world.aws.operations()[before:]
+        assert asked.count("ListServices") == 10
+        assert asked.count("GetService") <= 12
+        world.clock.seconds += 60
+
+
+def test_one_that_moves_is_read_alone_among_a_thousand(world: Rig) -> None:
+    """Its looks are too frequent for a list, and so are those of one that is being removed."""
+    thousand(world)
+    for max_age in (5.0, 0.0):
+        for number in range(20):
+            look(world, f"n{number}", f"srv-{number}", max_age=max_age)
+    assert "ListServices" not in world.aws.operations()
