@@ -209,7 +209,10 @@ def test_subnets_that_do_not_exist() -> None:
     universe = Universe(seed=7)
     apply(deployment(ecs={"networkConfiguration": NO_SUBNET}), route())(universe)
     universe.settle(lambda: universe.reason() == "AWSRejected", within=120)
-    assert "subnet-0gone" in universe.condition("Stalled")["message"]
+    message = universe.condition("Stalled")["message"]
+    assert "subnet-0gone" in message
+    assert message.startswith("ECS service web-")
+    assert " in cluster sandbox: AWS answered ecs:CreateService with " in message
     apply(deployment())(universe)
     universe.settle(lambda: universe.ready(WEB, ROUTE), within=300)
 

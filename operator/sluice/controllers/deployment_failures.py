@@ -122,7 +122,7 @@ class Failures:
         if action.operation == "RegisterTaskDefinition" and state.registering and did_not_happen(cause):
             self._unsent[record.key] = state.registering.definition_hash
         status = dict(known.status)
-        failure = failure_of(cause)
+        failure = failure_of(cause, subject=action.subject)
         ready = summary.ready_now(record.status, record.generation)
         if failure and failure.passing and _told(record, failure):
             status = _keep_conditions(record, status)

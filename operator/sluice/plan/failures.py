@@ -28,8 +28,10 @@ class Failure:
         return self.reason == "WaitingForAWSBudget"
 
 
-def failure_of(error: SluiceError) -> Failure | None:
+def failure_of(error: SluiceError, *, subject: str = "") -> Failure | None:
     """Return the condition that tells a person about `error`; None when waiting a moment may do.
+
+    `subject` is what a call that AWS refused was about: its words often do not say ("Cluster not found.").
 
     None covers what the next pass looks at afresh: conflicts, things that vanished between two calls,
     answers that never came, a lost Lease. Their conditions stay what they were.
@@ -43,7 +45,10 @@ def failure_of(error: SluiceError) -> Failure | None:
             "denied": "; allow the action for the operator's role",
             "quota": "; raise the quota or remove what is not needed",
         }.get(error.kind, "")
-        text = f"AWS answered {error.service}:{error.operation} with {error.code}: {error.message}{cure}"
+        about = f"{subject}: " if subject else ""
+        text = (
+            f"{about}AWS answered {error.service}:{error.operation} with {error.code}: {error.message}{cure}"
+        )
         return Failure(reason=_REASONS[error.kind], message=text)
     return None
 
