@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sluice.model.rollout import RejectedRevision, Standby
 from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts
 from sluice.model.strategy import Hook
 from sluice.rollout import finishing, stepping
@@ -125,3 +126,52 @@ def test_a_first_rollout_is_complete_after_its_hooks(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stepping, "hooked", ended)
     assert finishing.post_traffic(work) is True
     assert work.motion.rollout is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "revision", "reason", "kept"),
+    [
+        pytest.param("Rollout", "r9", "RolledBack", False, id="a success forgets an older failure"),
+        pytest.param("Rollout", "r9", "NotPermitted", True, id="a refusal stays"),
+        pytest.param("Rollout", "r2", "NotPermitted", False, id="not of what is live now"),
+        pytest.param("Undo", "r9", "RolledBack", True, id="a way back forgets nothing"),
+        pytest.param("Undo", "r2", "RolledBack", False, id="but what it goes back to"),
+    ],
+)
+def test_what_a_success_forgets(kind: str, revision: str, reason: str, kept: bool) -> None:  # noqa: FBT001
+    """Else a revision that failed once would begin again right after an undo."""
+    work = ending("Draining", since=NOW - DRAIN, kind=kind)
+    rejected = RejectedRevision(revision=revision, reason=reason, message="")
+    work.motion = dataclasses.replace(work.motion, rejected=rejected)
+    assert finishing.draining(work)
+    assert work.motion.rejected == (rejected if kept else None)
+
+
+@pytest.mark.parametrize(
+    ("percent", "seconds", "kind", "count"),
+    [
+        (100, 600.0, "Rollout", 4),
+        (50, 600.0, "Rollout", 2),
+        (75, 600.0, "Rollout", 3),
+        (0, 600.0, "Rollout", None),
+        (100, 0.0, "Rollout", None),
+        (100, 600.0, "Undo", None),
+    ],
+)
+def test_the_old_slot_becomes_a_standby(percent: int, seconds: float, kind: str, count: int | None) -> None:
+    """So many tasks for so long; what an undo left is not kept, for nobody wants it back."""
+    work = ending("Draining", since=NOW - DRAIN, kind=kind)
+    strategy = dataclasses.replace(work.situation.strategy, standby_percent=percent, standby_seconds=seconds)
+    work.situation = dataclasses.replace(work.situation, strategy=strategy)
+    assert finishing.draining(work)
+    warm = Standby(slot="a", revision="r1", until=NOW + seconds, count=count) if count else None
+    assert work.motion.standby == warm
+
+
+def test_a_first_revision_that_was_adopted_stays_where_it_is() -> None:
+    """What was found live while the first rollout went on is what production requests reach."""
+    work = ending("PostTraffic", kind="First")
+    before = work.motion.live
+    assert finishing.post_traffic(work)
+    assert work.motion.live == before
+    assert [(done.outcome, done.at) for done in work.finished] == [("Succeeded", NOW)]
