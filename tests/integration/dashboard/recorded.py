@@ -1,4 +1,4 @@
-"""A rollout and its rollback as Prometheus has recorded it: made by promtool, ends now."""
+"""A rollout and its rollback as Prometheus has recorded it: made by promtool, over by now, and stays so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from sluice_sandbox.dashboard.programs import locate
 
 SECONDS: Final = 100
 """How long it lasted; the rollback was at 80."""
+STAYS: Final = 240
+"""Seconds from now on for which the end is recorded, too: what is older than five seconds Prometheus does not
+show as present here (`--query.lookback-delta`), and a busy machine needs longer to start it and a browser."""
 _W: Final = 'namespace="shop",name="web"'
 _B: Final = 'namespace="shop",route="web",backend="web"'
 
@@ -76,6 +79,6 @@ def record(folder: Path) -> None:
 
 def _lines(now: float) -> Iterator[str]:
     for name, value in SERIES.items():
-        for second in range(SECONDS + 1):
+        for second in range(SECONDS + STAYS + 1):
             if (number := value(second)) is not None:
                 yield f"{name} {number} {now - SECONDS + second:.3f}"

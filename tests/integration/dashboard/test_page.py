@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 def test_it_draws_what_was_recorded(page: str, tmp_path: Path) -> None:
     """Weights, tasks, states, the mark of the rollback and every figure are those of the recording."""
-    found = Elements(dom(f"{page}/?still=1&minutes=2", tmp_path))
+    found = Elements(dom(f"{page}/?still=1&minutes=5", tmp_path))
     assert found.values("data-drawn") == ["shop/web"]
     assert found.figures == {
         "Ready": "no",
