@@ -81,6 +81,8 @@ def test_a_migration_that_nobody_waits_for_is_stopped(why: str) -> None:
         verb(universe, "abort")
     universe.settle(lambda: rolled_back(universe), within=300)
     universe.settle(lambda: not hook_tasks(universe), within=60)
+    told = universe.status()["history"][0]["reason"]
+    assert ("no answer in 120 s (task " in told and "RUNNING)" in told) is (why == "timeout")
 
 
 def test_a_hook_that_the_spec_lost_meanwhile_is_the_rollouts_own() -> None:

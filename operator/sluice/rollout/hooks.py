@@ -76,7 +76,8 @@ def _attempt(work: Work, hook: Hook, run: HookRun, *, inform: bool) -> bool | Fa
         last = answer.state == "Failed"  # a no is an answer: asking again would only ask for another one
         return _failed(work, hook, run, answer.message or "it failed", inform=inform, last=last)
     if work.now >= ends:
-        return _failed(work, hook, run, f"no answer in {hook.timeout:g} s", inform=inform)
+        known = f" ({answer.message})" if answer and answer.message else ""
+        return _failed(work, hook, run, f"no answer in {hook.timeout:g} s{known}", inform=inform)
     work.hooks.append(HookRequest(id=request, hook=hook.name, timeout=hook.timeout, context=_context(work)))
     work.wakes.append(ends)
     return _waiting(work, hook, run)
