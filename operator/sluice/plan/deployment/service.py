@@ -324,6 +324,8 @@ def _registries(entries: list[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
 
 
 def _holds_ref(value: Any) -> bool:  # noqa: ANN401 - any parameter
+    if isinstance(value, str):  # nearly everything; asking Mapping costs ten times as much
+        return False
     if isinstance(value, Ref):
         return True
     if isinstance(value, Mapping):
