@@ -41,7 +41,13 @@ demo: setup ## Apply, canary, update, roll back, blue/green, undo, repair, delet
 programs: ## Say where Prometheus, promtool and Chromium are, or what to install: the tests need them
 	$(EARLY) sluice_sandbox.dashboard.programs
 
-test: programs setup lint ## Lint, types and every level of tests
+# On a fresh clone a first look at the tests, beside lint, leaves bytecode for all workers and all that they start:
+# each would compile it for itself otherwise. What it fails at is told by the run itself.
+test: export PYTHONDONTWRITEBYTECODE =
+test: programs setup ## Lint, types and every level of tests
+	@$(MAKE) --silent --no-print-directory lint & lint=$$!; \
+	  test -d tests/unit/__pycache__ || $(BIN)/pytest --collect-only -q >/dev/null 2>&1 || true; \
+	  wait $$lint
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not soak" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## ruff, formatting, mypy --strict, import directions
