@@ -22,7 +22,7 @@ __all__ = ["control_plane", "namespace", "pytest_collection_modifyitems"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what waits, on every worker alike."""
+    """Begin with what waits or takes long, on every worker alike."""
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     if workers > 1:
         items[:] = dealt(items, workers=workers, waits=_waits)
@@ -43,11 +43,15 @@ _SECONDS = {
     "test_standby": 30,
     "test_progressive_rollouts": 27,
     "test_discovery": 25,
+    # These wait for nothing, but one of them begun last would be all that a machine still does.
+    "test_progressive_random": 9,
+    "test_exploration": 6,
+    "test_random": 6,
+    "test_progressive_crashes": 5,
 }
 """About how long a test of a file takes, where that is long; it decides who runs it and nothing else."""
 
 
 def _waits(item: pytest.Item) -> float:
-    if item.get_closest_marker("e2e") is None:
-        return 0.0
-    return float(_SECONDS.get(item.path.stem, 10))
+    otherwise = 0 if item.get_closest_marker("e2e") is None else 10
+    return float(_SECONDS.get(item.path.stem, otherwise))
