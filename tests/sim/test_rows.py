@@ -257,6 +257,18 @@ def test_throttled_for_minutes_is_not_time_against_the_deadline() -> None:
     assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
 
 
+def test_reads_that_wait_past_the_deadline_do_not_use_it_up() -> None:
+    """Tasks take longer than the deadline, but not than it and what AWS kept the passes from seeing."""
+    universe = tell(BY_NAME["create"])
+    slow = deployment(image="web:2", env={"SANDBOX_START_DELAY_S": "400"}, progressDeadlineSeconds=120)
+    apply(slow)(universe)
+    universe.run(5)
+    universe.fault("throttle", until=universe.clock.now() + 300)
+    seen: set[str] = set()
+    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(), within=900)  # type: ignore[func-returns-value]
+    assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
+
+
 def test_a_write_that_waits_for_aws_does_not_use_up_the_deadline() -> None:
     """A rollout that AWS did not let begin for five minutes has its whole deadline then, and no more."""
     universe = tell(BY_NAME["create"])

@@ -47,6 +47,12 @@ def test_what_counts(error: SluiceError, *, counts: bool) -> None:
     assert deadline(lost, now=NOW + 70) == (DEADLINE if counts else DEADLINE + 30)
 
 
+def begun(id_: str, *, until: float) -> State:
+    """Return the state of another rollout, or of the same one with another deadline."""
+    assert MOVING.rollout is not None
+    return State(rollout=dataclasses.replace(MOVING.rollout, id=id_, deadline_at=until))
+
+
 def test_it_is_given_once_and_only_when_it_is_needed() -> None:
     """Before its end the deadline stays what status says, so a pass that waits writes nothing."""
     lost = LostTime()
@@ -55,7 +61,32 @@ def test_it_is_given_once_and_only_when_it_is_needed() -> None:
     lost.failed(KEY, failure("throttled"), now=NOW + 50)
     assert deadline(lost, now=NOW + 61) == DEADLINE + 61
     lost.ended(KEY, now=NOW + 61)
-    assert deadline(lost, now=NOW + 61) == DEADLINE
+    written = begun("1", until=DEADLINE + 61)
+    assert lost.granted(KEY, written, now=NOW + 200) == written
+
+
+def test_a_pass_that_fails_before_it_writes_has_used_nothing_up() -> None:
+    """Reads that are throttled past the deadline: each pass starts from the status's old deadline."""
+    lost = LostTime()
+    lost.failed(KEY, failure("throttled"), now=NOW)
+    assert [deadline(lost, now=NOW + seconds) for seconds in (70, 100, 300)] == [
+        DEADLINE + 70,
+        DEADLINE + 100,
+        DEADLINE + 300,
+    ]
+
+
+def test_time_before_a_rollout_or_of_another_one_is_not_its() -> None:
+    """An hour of throttling before it began must not make its deadline an hour longer."""
+    lost = LostTime()
+    lost.failed(KEY, failure("throttled"), now=NOW - 3600)
+    lost.granted(KEY, State(), now=NOW)
+    lost.ended(KEY, now=NOW)
+    assert deadline(lost, now=NOW + 70) == DEADLINE
+    lost.failed(KEY, failure("throttled"), now=NOW + 70)
+    lost.ended(KEY, now=NOW + 90)
+    other = begun("2", until=NOW + 100)
+    assert lost.granted(KEY, other, now=NOW + 120) == other
 
 
 def test_each_object_has_its_own_time() -> None:
