@@ -90,3 +90,13 @@ def test_a_barrier_counts_from_its_own_beginning() -> None:
     free = beside(member(1), step=1, barrier_since=NOW - 50)
     assert group.arrived_together(free)
     assert free.rollout.barrier_since is None
+
+
+@pytest.mark.parametrize("name", ["", "shop"])
+def test_without_a_group_nobody_is_waited_for_and_nobody_failed(name: str) -> None:
+    """Neither where the strategy names none, nor where nothing is known of its members yet."""
+    members = GroupFacts(name="shop", members=(member(-1, failed=True),))
+    work = moment(strategy=analysed(release_group=name), group=None if name else members)
+    assert group.arrived_together(work)
+    assert group.baked_together(work)
+    assert group.failed_member(work) == ""
