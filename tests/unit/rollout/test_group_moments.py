@@ -100,3 +100,11 @@ def test_without_a_group_nobody_is_waited_for_and_nobody_failed(name: str) -> No
     assert group.arrived_together(work)
     assert group.baked_together(work)
     assert group.failed_member(work) == ""
+
+
+def test_five_late_members_are_named() -> None:
+    """A release of hundreds fits into a condition."""
+    work = beside(*(member(0, name=f"member-{number}") for number in range(7)), step=1)
+    assert not group.arrived_together(work)
+    assert work.waits is not None
+    assert work.waits.message.endswith("member-0, member-1, member-2, member-3, member-4")
