@@ -159,6 +159,10 @@ class ProgressiveLooks(Looks):
             return look
         if self._context.priority is Priority.ROLLBACK:
             return look
+        revision = self._revisions.get(rollout.candidate)
+        if revision is None:
+            return look
+        containers = {entry["name"] for entry in revision.definition.get("containerDefinitions") or ()}
         for slot in state.slots:
             if slot.name == rollout.slot:
                 with contextlib.suppress(AwsFailure, Deferred):
@@ -169,7 +173,7 @@ class ProgressiveLooks(Looks):
                         status="RUNNING",
                         max_age=min(_IMAGES_AGE, max(0.0, self._now - rollout.stage_since)),
                     )
-                    seen = facts.images(tasks, definition=slot.task_definition)
+                    seen = facts.images(tasks, definition=slot.task_definition, containers=containers)
                     return dataclasses.replace(look, images={slot.name: seen})
         return look
 

@@ -9,6 +9,7 @@ until the source goes (rollout.md §1, "before promotion").
 | digests | what happens |
 |---|---|
 | not read, or AWS does not tell them | nothing: this never stops a rollout for want of an answer |
+| of a container that AWS adds (GuardDuty's agent, Service Connect's proxy) | nothing: not in the revision |
 | the first ones | kept: they are what is analysed |
 | one more of a container | kept, told, held like an inconclusive analysis |
 """
@@ -34,7 +35,8 @@ def watch(work: Work) -> None:
     if not new or len(rollout.images) >= _KEPT:
         return
     known = (*rollout.images, *new)[:_KEPT]
-    moved = dataclasses.replace(rollout, images=known).moved_tags
+    answered = rollout.moved_tags  # a person has promoted these, or is asked about them
+    moved = [tag for tag in dataclasses.replace(rollout, images=known).moved_tags if tag not in answered]
     if moved and rollout.held:
         return  # a person has to answer the first one before
     work.change(images=known)

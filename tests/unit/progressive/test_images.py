@@ -8,6 +8,11 @@ import pytest
 
 from sluice.plan.progressive.facts import images
 
+ADDED = (
+    {"name": "aws-guardduty-agent-Xy3Zq", "imageDigest": "sha256:g"},
+    {"name": "ecs-service-connect-q8N", "imageDigest": "sha256:p"},
+)
+"""What AWS puts beside them."""
 MINE, OTHER = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:2", "arn:…:task-definition/web:1"
 
 
@@ -17,7 +22,7 @@ def task(digest: str, *, status: str = "RUNNING", definition: str = MINE) -> dic
     return {
         "lastStatus": status,
         "taskDefinitionArn": definition,
-        "containers": [container, {"name": "sidecar"}],
+        "containers": [container, {"name": "sidecar"}, *ADDED],
     }
 
 
@@ -38,4 +43,4 @@ def test_the_images_of_a_definitions_running_tasks(
     tasks: list[dict[str, Any]], expected: tuple[str, ...]
 ) -> None:
     """What runs something else, or does not run, says nothing of the candidate."""
-    assert images(tasks, definition=MINE) == expected
+    assert images(tasks, definition=MINE, containers={"app", "sidecar"}) == expected

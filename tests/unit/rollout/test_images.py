@@ -9,7 +9,7 @@ from sluice.model.situation import Person
 from unit.rollout.world import World, live
 
 OLD, NEW = f"app@sha256:{'a' * 64}", f"app@sha256:{'b' * 64}"
-SIDECAR = f"proxy@sha256:{'c' * 64}"
+SIDECAR, THIRD = f"proxy@sha256:{'c' * 64}", f"app@sha256:{'d' * 64}"
 
 
 def canary(*images: str) -> World:
@@ -57,6 +57,29 @@ def test_two_images_from_the_start_hold_before_any_weight() -> None:
     decision = world.run(300)
     assert decision.reason == "AnalysisInconclusive"
     assert world.traffic.weights == {"a": 1000}
+
+
+def test_what_was_promoted_is_not_asked_about_again() -> None:
+    """Neither when another container's image is told later, nor before the first weight; a third one is."""
+    world = live()
+    world.images = (OLD, NEW)
+    world.wanted = "r2"
+    world.run(300)
+    world.person = Person(promote=True)
+    told(world)
+    world.person = Person()
+    world.images = (OLD, NEW, SIDECAR)
+    assert told(world).reason != "AnalysisInconclusive"
+    world.until("", limit=900)
+    assert world.history == [("r2", "Succeeded")]
+    world = canary(OLD)
+    world.images = (OLD, NEW)
+    told(world)
+    world.person = Person(promote=True)
+    told(world)
+    world.person = Person()
+    world.images = (NEW, THIRD)
+    assert told(world).reason == "AnalysisInconclusive"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from sluice.model.conditions import STALLED
@@ -96,9 +97,11 @@ def _unseen(look: Look, slot: Slot, groups: Sequence[TargetGroup]) -> SlotFacts:
     )
 
 
-def images(tasks: Sequence[Structure], *, definition: str) -> tuple[str, ...]:
+def images(tasks: Sequence[Structure], *, definition: str, containers: AbstractSet[str]) -> tuple[str, ...]:
     """Return `<container>@<digest>` of the tasks that run a definition, sorted, each once.
 
+    Only of `containers`, the revision's: AWS puts others into tasks (GuardDuty's agent, whose name ends
+    at random, Service Connect's proxy, a pause container; from memory) and updates them when it likes.
     Source: botocore, ecs, Container.imageDigest; absent while the image is not pulled.
     """
     found = {
@@ -106,7 +109,7 @@ def images(tasks: Sequence[Structure], *, definition: str) -> tuple[str, ...]:
         for task in tasks
         if task.get("lastStatus") == "RUNNING" and task.get("taskDefinitionArn") == definition
         for container in task.get("containers") or ()
-        if container.get("imageDigest")
+        if container.get("imageDigest") and container.get("name") in containers
     }
     return tuple(sorted(found))
 
