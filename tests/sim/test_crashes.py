@@ -1,17 +1,20 @@
 """Killed before or after any call, the operator ends in the same state: no orphan, no duplicate.
 
 Each story is told once without a crash, which gives the list of its writes to AWS and to Kubernetes and
-the picture at its end. Then it is told again for every one of these writes twice: the process ends right
-before it, and right after it took place but before anybody heard the answer (architecture.md,
-"Invariants"). The picture has to be equal each time.
+the picture at its end. On the way the process ends at every one of these writes twice, in a universe that is
+forked for it (deaths.py): right before it, and right after it took place but before anybody heard the answer
+(architecture.md, "Invariants"). The picture has to be equal each time.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from sim.deaths import Mortal, every_death
 from sim.stories import STORIES, Story, tell
-from sim.universe import ROUTE, WEB, Crashes
+from sim.universe import ROUTE, WEB, Universe
 
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
 
@@ -19,14 +22,18 @@ CASES = [pytest.param(story, id=story.name) for story in STORIES]
 @pytest.mark.parametrize("story", CASES)
 def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
     """Every write of the story is the last of its process once before and once after it took place."""
-    plain = tell(story, Crashes())
-    expected, calls = plain.picture(), plain.calls()
-    assert calls, "a story without writes proves nothing"
-    for at in range(1, len(calls) + 1):
-        for when in ("before", "after"):
-            universe = tell(story, Crashes(at=at, when=when))
-            assert universe.crashes == 1, f"no crash {when} call {at}"
-            assert universe.picture() == expected, f"crash {when} call {at} ({calls[at - 1]})"
+
+    def live(hook: Mortal) -> tuple[int, dict[str, Any]]:
+        universe = Universe(seed=7, hook=hook)
+        hook.now = universe.clock.now
+        hook.begin()
+        tell(story, universe=universe)
+        return universe.crashes, universe.picture()
+
+    (_, expected), deaths, _ = every_death(live)
+    assert deaths, "a story without writes proves nothing"
+    for death in deaths:
+        assert death.verdict == (1, expected), str(death)
 
 
 @pytest.mark.parametrize("story", CASES)

@@ -7,14 +7,16 @@ the stories together have some five hundred moments to die at: `make test` takes
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from sim.deaths import Mortal, every_death
 from sim.discovery_observer import Clients
 from sim.discovery_stories import HANDED, STAYS, STORIES, TTL, litter, picture, tell, universe_with
 from sim.names import Name
 from sim.stories import Story
-from sim.test_progressive_crashes import Timed
-from sim.universe import Crashes, Universe
+from sim.universe import Universe
 
 STRIDE = 8
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
@@ -34,41 +36,28 @@ def watched(story: Story, universe: Universe) -> list[str]:
     return clients.stop().bad if clients else []
 
 
-def deaths(story: Story) -> tuple[Universe, list[tuple[int, str]], list[str]]:
-    """Tell the story without a death; return its universe, every (call, when) to survive, and complaints.
+def survive(story: Story, *, first: int = 0, stride: int = 1) -> None:
+    """Let the operator die at every call of a story, or at every `stride`th from `first` on.
 
     What a story begins with is a story of its own.
     """
-    hook = Timed()
-    universe = universe_with(hook)
-    hook.now = universe.clock.now
-    tell(Story(story.name, story.steps[:1]), universe=universe, settling=0)
-    beginning = len(hook.calls) if len(story.steps) > 1 else 0
-    complaints = watched(story, universe)
-    found = []
-    for at in range(beginning + 1, len(hook.calls) + 1):
-        if at == beginning + 1 or hook.times[at - 1] != hook.times[at - 2]:
-            found.append((at, "before"))
-        found.append((at, "after"))
-    return universe, found, complaints
 
-
-def survive(story: Story, *, first: int = 0, stride: int = 1) -> None:
-    """Let the operator die at every call of a story, or at every `stride`th from `first` on."""
-    plain, moments, complaints = deaths(story)
-    assert complaints == []
-    expected, calls = picture(plain), plain.calls()
-    assert moments, "a story without writes proves nothing"
-    assert litter(plain) == []
-    for at, when in moments[first::stride]:
-        universe = universe_with(Crashes(at=at, when=when))
+    def live(hook: Mortal) -> tuple[int, list[str], dict[str, Any], list[str]]:
+        universe = universe_with(hook)
+        hook.now = universe.clock.now
+        if len(story.steps) == 1:
+            hook.begin()
         tell(Story(story.name, story.steps[:1]), universe=universe, settling=0)
+        hook.begin()
         complaints = watched(story, universe)
-        assert universe.crashes == 1, f"no crash {when} call {at}"
-        assert complaints == [], f"crash {when} call {at} ({calls[at - 1]})"
-        assert picture(universe) == expected, f"crash {when} call {at} ({calls[at - 1]})"
-        assert litter(universe) == [], f"crash {when} call {at} ({calls[at - 1]})"
-    print(f"{story.name}: {len(moments[first::stride])} deaths at {len(calls)} calls")  # noqa: T201 - the evidence
+        return universe.crashes, complaints, picture(universe), litter(universe)
+
+    (_, complaints, expected, left), deaths, calls = every_death(live, first=first, stride=stride)
+    assert (complaints, left) == ([], [])
+    assert deaths, "a story without writes proves nothing"
+    for death in deaths:
+        assert death.verdict == (1, [], expected, []), str(death)
+    print(f"{story.name}: {len(deaths)} deaths at {len(calls)} calls")  # noqa: T201 - the evidence
 
 
 @pytest.mark.parametrize(("number", "story"), list(enumerate(STORIES)), ids=[s.name for s in STORIES])

@@ -9,11 +9,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from sim import universe as universe_module
+from sim.deaths import Mortal, every_death
 from sim.operator_process import Operator
 from sim.progressive_stories import BY_NAME, tell
 from sim.stories import BY_NAME as ROLLING
-from sim.test_progressive_crashes import deaths
-from sim.universe import WEB, Crashes, Universe
+from sim.test_progressive_crashes import lived
+from sim.universe import WEB, Universe
 from sluice.notify.audience import Audience, Membership
 from sluice.notify.courier import Courier
 from sluice.notify.metrics import NotificationMetrics
@@ -140,14 +141,20 @@ def test_no_death_loses_anything(name: str, telling: Callable[[], FakeSink]) -> 
 
     What is told twice has the same id, and nothing is told twice unless somebody died in between.
     """
-    telling()
-    _, found = deaths(BY_NAME[name])
-    for at, when in found[::STRIDE]:
+
+    def live(hook: Mortal) -> tuple[int, list[tuple[str, str, list[str]]]]:
         sink = telling()
-        universe = tell(BY_NAME[name], Crashes(at=at, when=when))
-        assert universe.crashes == 1
+        universe = lived(BY_NAME[name], hook)
         once = list({moment.id: moment for moment in sink.told}.values())
-        for entry in universe.status(WEB)["history"]:
-            events = [moment.event for moment in once if moment.rollout_id == entry["id"]]
-            assert events[0] == "Started", f"death {when} call {at}"
-            assert events[-1] == entry["outcome"], f"death {when} call {at}"
+        return universe.crashes, [
+            (entry["id"], entry["outcome"], [m.event for m in once if m.rollout_id == entry["id"]])
+            for entry in universe.status(WEB)["history"]
+        ]
+
+    _, deaths, _ = every_death(live, stride=STRIDE)
+    assert deaths, "a story without writes proves nothing"
+    for death in deaths:
+        crashes, history = death.verdict
+        assert crashes == 1, str(death)
+        for _, outcome, events in history:
+            assert (events[0], events[-1]) == ("Started", outcome), str(death)

@@ -1,17 +1,16 @@
 """Killed before or after any call, a progressive rollout ends in the same picture: weights, slots, history.
 
 As test_crashes.py, for the stories of progressive_stories.py. What every story begins with (the first
-rollout) is a story of its own, so the others die only at the calls that they add. A death right before a
-call is told apart from the one right after the call before only where time has passed between the two:
-without it the world is the same, and what the process remembered is gone in both.
+rollout) is a story of its own, so the others die only at the calls that they add.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from sim.deaths import Mortal, every_death
 from sim.progressive_stories import BY_NAME, STORIES, at_step, picture, production, serves, tell, verb
 from sim.stories import Story, delete_both
 from sim.universe import ROUTE, WEB, Crashes, Universe
@@ -21,53 +20,30 @@ from sim.visitors import Visitors
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
 
 
-class Timed(Crashes):
-    """Counts calls as `Crashes` does, and remembers when each took place."""
-
-    def __init__(self) -> None:
-        """Count only."""
-        super().__init__()
-        self.now: Callable[[], float] = lambda: 0.0
-        self.times: list[float] = []
-
-    def __call__(self, when: str, name: str) -> None:
-        """Count the call."""
-        super().__call__(when, name)
-        if when == "before":
-            self.times.append(self.now())
-
-
-def deaths(story: Story) -> tuple[Universe, list[tuple[int, str]]]:
-    """Tell the story without a death; return its universe and every (call, when) that it has to survive."""
-    hook = Timed()
+def lived(story: Story, hook: Mortal) -> Universe:
+    """Tell the story; nobody dies in its first step where there are others."""
     universe = Universe(seed=7, hook=hook)
     hook.now = universe.clock.now
-    beginning = 0
-    if len(story.steps) > 1:
-        tell(Story(story.name, story.steps[:1]), universe=universe, settling=0)
-        beginning = len(hook.calls)
-    tell(Story(story.name, story.steps[bool(beginning) :]), universe=universe)
-    found = []
-    for at in range(beginning + 1, len(hook.calls) + 1):
-        if at == beginning + 1 or hook.times[at - 1] != hook.times[at - 2]:
-            found.append((at, "before"))
-        found.append((at, "after"))
-    return universe, found
+    beginning, rest = (story.steps[:1], story.steps[1:]) if len(story.steps) > 1 else ((), story.steps)
+    tell(Story(story.name, beginning), universe=universe, settling=0)
+    hook.begin()
+    return tell(Story(story.name, rest), universe=universe)
 
 
 @pytest.mark.parametrize("story", CASES)
 def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
     """Every write of the story is the last of its process, before and after it took place."""
-    plain, moments = deaths(story)
-    expected, calls = picture(plain), plain.calls()
-    assert moments, "a story without writes proves nothing"
-    assert litter(plain) == []
-    for at, when in moments:
-        universe = tell(story, Crashes(at=at, when=when))
-        assert universe.crashes == 1, f"no crash {when} call {at}"
-        assert picture(universe) == expected, f"crash {when} call {at} ({calls[at - 1]})"
-        assert litter(universe) == [], f"crash {when} call {at} ({calls[at - 1]})"
-    print(f"{story.name}: {len(moments)} deaths at {len(calls)} calls")  # noqa: T201 - the count is the evidence
+
+    def live(hook: Mortal) -> tuple[int, dict[str, Any], list[str]]:
+        universe = lived(story, hook)
+        return universe.crashes, picture(universe), litter(universe)
+
+    (_, expected, left), deaths, calls = every_death(live)
+    assert deaths, "a story without writes proves nothing"
+    assert left == []
+    for death in deaths:
+        assert death.verdict == (1, expected, []), str(death)
+    print(f"{story.name}: {len(deaths)} deaths at {len(calls)} calls")  # noqa: T201 - the count is the evidence
 
 
 @pytest.mark.parametrize("story", CASES)
