@@ -64,8 +64,9 @@ class Chaos:
         doomed = [
             key for key, obj in universe.cluster.objects.items() if "deletionTimestamp" in obj["metadata"]
         ]
-        for key in doomed:
-            if key in universe.cluster.objects:  # a suspended deletion waits for a person
+        # A suspended deletion waits for a person, and so does a name that a suspended Deployment keeps.
+        for key, obj in list(universe.cluster.objects.items()):
+            if obj["spec"].get("suspend"):
                 universe.cluster.edit(key, lambda obj: obj["spec"].pop("suspend", None))
         universe.settle(lambda: universe.gone(*doomed), within=1800)
         for manifest in specs:
