@@ -20,7 +20,7 @@ import structlog
 from sluice.analysis import alarms
 from sluice.analysis.scheduler import Scheduler
 from sluice.model.binding import Priority
-from sluice.model.errors import Deferred, SluiceError
+from sluice.model.errors import PASSING, AwsFailure, Deferred, SluiceError
 from sluice.model.keys import Key
 from sluice.model.rollout import HookRequest, MetricRequest
 from sluice.model.situation import GateFacts, HookAnswer, Sample
@@ -191,6 +191,8 @@ class GateKeeper:
             except Deferred:
                 self._scheduler.later(RETRY, self._end_job(scene, request))
             except Exception as error:  # noqa: BLE001 - told, and nobody waits for it
+                if isinstance(error, AwsFailure) and error.kind in PASSING:
+                    self._scheduler.later(HOOK_INTERVAL, self._end_job(scene, request))
                 _log.warning("hook_not_ended", attempt=request.id, error=str(error)[:500])
 
     def _runner(self, scene: GateScene, request: HookRequest) -> HookRunner:
@@ -230,9 +232,11 @@ class GateKeeper:
         scene = self._scene(key, request.id)
         if scene is None:
             return
+        failed = True
         try:
             with _asking(scene, request.id):
                 answer = self._runner(scene, request).attempt(scene, request)
+            failed = False
         except Deferred:
             self._scheduler.later(RETRY, self._hook_job(key, request))
             return
@@ -240,7 +244,8 @@ class GateKeeper:
             answer = HookAnswer(state="Error", message=str(error))
         except Exception as error:  # noqa: BLE001 - see _measure
             answer = HookAnswer(state="Error", message=f"{type(error).__name__}: {error}"[:500])
-        if not self._runs(scene, request, running=answer.state == "Running"):
+        # Who could not be asked how it stands may have a task that runs: it is ended before the next attempt.
+        if not self._runs(scene, request, running=failed or answer.state == "Running"):
             return
         with self._lock:
             desk = self._desks.get(key)

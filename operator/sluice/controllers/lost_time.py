@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Final
 
-from sluice.model.errors import AwsFailure, Deferred, SluiceError
+from sluice.model.errors import PASSING, AwsFailure, Deferred, SluiceError
 from sluice.model.keys import Key
 from sluice.plan.deployment.state import State
-
-_OF_AWS: Final = frozenset({"throttled", "unavailable", "unknown-outcome"})
 
 
 @dataclass(slots=True)
@@ -44,7 +41,7 @@ class LostTime:
 
     def failed(self, key: Key, error: SluiceError, *, now: float) -> None:
         """Take note of a pass that failed; what is not AWS's pace ends what was."""
-        waits = isinstance(error, Deferred) or (isinstance(error, AwsFailure) and error.kind in _OF_AWS)
+        waits = isinstance(error, Deferred) or (isinstance(error, AwsFailure) and error.kind in PASSING)
         if not waits:
             self.ended(key, now=now)
             return

@@ -4,6 +4,9 @@ RunTask takes a client token, made from the attempt's id: a process that was kil
 gets the same task again instead of a second one (ECS API, RunTask, clientToken: 64 characters,
 24 hours). The task is found by its ARN as long as this process lives, afterwards by the same call.
 
+AWS's pace is no answer of a hook: what is throttled, or told nothing, is asked again as the same attempt
+until its own time is over. Another attempt would have another token, and run beside the task that nobody saw.
+
 A task that nobody waits for any more (its time is over, the rollout fell back) is stopped: the next attempt
 must not migrate beside it, and a command that never ends must not run, and cost, for ever.
 """
@@ -15,6 +18,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sluice.model.errors import PASSING, AwsFailure
 from sluice.model.names import short_hash
 from sluice.model.rollout import HookRequest
 from sluice.model.situation import HookAnswer
@@ -33,7 +37,8 @@ class RunTaskRunner:
         """Run through `aws`."""
         self._aws = aws
         self._lock = threading.Lock()
-        self._tasks: dict[str, str] = {}
+        self._tasks: dict[tuple[str, str], str] = {}
+        """(uid, attempt) → ARN: Deployments of one name and spec in two namespaces share the attempt's id."""
 
     def attempt(self, scene: GateScene, request: HookRequest) -> HookAnswer:
         """Start the task, or look how it stands; raises what the gateway raises."""
@@ -43,15 +48,18 @@ class RunTaskRunner:
         if not scene.task:
             return HookAnswer(state="Running", message="the candidate's task definition is being registered")
         with self._lock:
-            arn = self._tasks.get(request.id, "")
-        if not arn:
-            return self._start(scene, request, hook)
-        return self._look(scene, request, hook, arn)
+            arn = self._tasks.get((scene.uid, request.id), "")
+        try:
+            return self._look(scene, request, hook, arn) if arn else self._start(scene, request, hook)
+        except AwsFailure as failure:
+            if failure.kind not in PASSING:
+                raise
+            return HookAnswer(state="Running", message=f"{failure}; asked again")
 
     def end(self, scene: GateScene, request: HookRequest) -> None:
         """Stop the attempt's task; raises what the gateway raises."""
         with self._lock:
-            arn = self._tasks.get(request.id, "")
+            arn = self._tasks.get((scene.uid, request.id), "")
         if not arn:
             return
         params = {
@@ -66,7 +74,7 @@ class RunTaskRunner:
         )
         self._aws.call("ecs", "StopTask", params, context=context)
         with self._lock:
-            self._tasks.pop(request.id, None)
+            self._tasks.pop((scene.uid, request.id), None)
 
     def _start(self, scene: GateScene, request: HookRequest, hook: Hook) -> HookAnswer:
         params = {
@@ -90,7 +98,7 @@ class RunTaskRunner:
         with self._lock:
             while len(self._tasks) >= _REMEMBERED:
                 self._tasks.pop(next(iter(self._tasks)))
-            self._tasks[request.id] = tasks[0]["taskArn"]
+            self._tasks[scene.uid, request.id] = tasks[0]["taskArn"]
         return HookAnswer(state="Running", message=f"task {_short(tasks[0]['taskArn'])}")
 
     def _look(self, scene: GateScene, request: HookRequest, hook: Hook, arn: str) -> HookAnswer:
@@ -101,7 +109,7 @@ class RunTaskRunner:
         task: Mapping[str, Any] = next(iter(answer.get("tasks") or ()), {})
         if not task:
             with self._lock:
-                self._tasks.pop(request.id, None)
+                self._tasks.pop((scene.uid, request.id), None)
             return HookAnswer(state="Error", message=f"task {_short(arn)} is gone")
         if task.get("lastStatus") != "STOPPED":
             return HookAnswer(state="Running", message=f"task {_short(arn)} {task.get('lastStatus')}")

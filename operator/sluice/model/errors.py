@@ -28,8 +28,9 @@ AwsErrorKind = Literal[
     "unknown-outcome",  # no answer to a write: it may have happened; look before acting again
 ]
 
-
-_PASSING: Final = re.compile(r"[;,]?\s*\bRequest ?ID: ?[\w-]+|\bat 0x[0-9a-f]+", re.IGNORECASE)
+PASSING: Final = frozenset[AwsErrorKind]({"throttled", "unavailable", "unknown-outcome"})
+"""AWS's pace: the same call is worth repeating, and nobody but AWS can do anything about it."""
+_CHANGING: Final = re.compile(r"[;,]?\s*\bRequest ?ID: ?[\w-]+|\bat 0x[0-9a-f]+", re.IGNORECASE)
 
 
 class SluiceError(Exception):
@@ -86,4 +87,4 @@ def stable(message: str) -> str:
 
     ECS quotes other services with their request ids; Python's errors quote object addresses.
     """
-    return " ".join(_PASSING.sub("", message).split())
+    return " ".join(_CHANGING.sub("", message).split())

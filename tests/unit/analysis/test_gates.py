@@ -191,6 +191,44 @@ def test_an_attempt_that_one_pass_does_not_ask_for_goes_on() -> None:
     assert (script.ended, gates.answers(KEY).hooks[asked.id].state) == ([], "Succeeded")
 
 
+def test_an_attempt_that_could_not_be_asked_about_is_ended_before_the_next_one() -> None:
+    """AWS denies DescribeTasks while the task runs: the machine tries again, and the first must not go on."""
+    denied = AwsFailure(service="ecs", operation="DescribeTasks", code="x", message="y", kind="denied")
+    gates, scheduler, script, _ = keeper(HookAnswer(state="Running"), denied)
+    asked = hook()
+    members = {"hooks": hooks(run_task={"container": "app"}), "attempts": frozenset({asked.id})}
+    gates.ask(scene(**members), metrics=[], hooks=[asked])
+    scheduler.run()
+    scheduler.run()
+    assert gates.answers(KEY).hooks[asked.id].state == "Error"
+    gates.ask(scene(**members | {"attempts": frozenset({"the next one"})}), metrics=[], hooks=[])
+    while scheduler.jobs:
+        scheduler.run()
+    assert script.ended == [asked.id, asked.id]
+
+
+def test_a_throttled_end_is_tried_again() -> None:
+    """A command that never ends would run, and cost, for ever."""
+    gates, scheduler, script, _ = keeper(HookAnswer(state="Running"))
+    throttled = AwsFailure(service="ecs", operation="StopTask", code="x", message="y", kind="throttled")
+    ends: list[Exception | None] = [throttled, throttled, None]
+
+    def end(_scene: Any, request: Any) -> None:
+        script.ended.append(request.id)
+        if error := ends.pop(0):
+            raise error
+
+    script.end = end  # type: ignore[method-assign]
+    asked = hook()
+    members = {"hooks": hooks(run_task={"container": "app"}), "attempts": frozenset({asked.id})}
+    gates.ask(scene(**members), metrics=[], hooks=[asked])
+    scheduler.run()
+    gates.forget(KEY)
+    for _ in range(9):
+        scheduler.run()
+    assert (script.ended, scheduler.jobs) == ([asked.id] * 3, [])
+
+
 def test_alarms_are_watched_as_long_as_the_rollout_goes_on() -> None:
     """The key is woken when one changes; a failure is told and the last reading's time stays."""
     said: list[Any] = ["OK", "OK", "ALARM", OSError("no route")]

@@ -10,6 +10,7 @@ import pytest
 from sluice.analysis.http import HttpClient
 from sluice.hooks.run_task import RunTaskRunner
 from sluice.hooks.webhook import WebhookRunner
+from sluice.model.errors import AwsErrorKind, AwsFailure
 from unit.analysis.scenes import FakeAws, Secrets, hook, hooks, said, scene, server
 
 ANSWERS = {
@@ -132,3 +133,36 @@ def test_a_task_that_nobody_waits_for_is_stopped() -> None:
     stops = [params for _, operation, params in aws.calls if operation == "StopTask"]
     assert [(params["cluster"], params["task"]) for params in stops] == [("main", ARN)]
     assert "hook smoke" in stops[0]["reason"]
+
+
+@pytest.mark.parametrize("kind", ["throttled", "unavailable", "unknown-outcome"])
+@pytest.mark.parametrize("operation", ["RunTask", "DescribeTasks"])
+def test_awss_pace_is_no_answer_of_a_hook(kind: AwsErrorKind, operation: str) -> None:
+    """The same attempt goes on: another one would migrate beside a task that runs and was not seen."""
+
+    def fail(_params: Any) -> dict[str, Any]:
+        raise AwsFailure(service="ecs", operation=operation, code="x", message="y", kind=kind)
+
+    answers = {
+        "RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]},
+        "DescribeTasks": lambda _p: task("RUNNING"),
+    }
+    aws = FakeAws(answers | {operation: fail})
+    runner, stage = RunTaskRunner(aws), scene(hooks=hooks(run_task=TASK))
+    assert [runner.attempt(stage, hook()).state for _ in range(3)] == ["Running"] * 3
+    runs = [params["clientToken"] for _, called, params in aws.calls if called == "RunTask"]
+    assert len(set(runs)) == 1
+
+
+def test_twins_of_two_namespaces_have_a_task_each() -> None:
+    """One name, spec and second: their attempts have the same id, and neither sees or stops the other's."""
+    arns = iter((ARN, f"{ARN}-2"))
+    aws = FakeAws({"RunTask": lambda _p: {"tasks": [{"taskArn": next(arns)}]}, "StopTask": lambda _p: {}})
+    runner = RunTaskRunner(aws)
+    one, two = (scene(uid=uid, hooks=hooks(run_task=TASK)) for uid in ("uid-1", "uid-2"))
+    runner.attempt(one, hook())
+    runner.end(two, hook())
+    runner.attempt(two, hook())
+    runner.end(two, hook())
+    operations = [(name, params.get("task", "")) for _, name, params in aws.calls]
+    assert operations == [("RunTask", ""), ("RunTask", ""), ("StopTask", f"{ARN}-2")]
