@@ -27,6 +27,10 @@ ACCOUNT = "111122223333"
 PATIENCE = 60.0  # seconds; the longest that a check waits for the world to move
 
 _numbers = itertools.count(1)
+ports = itertools.count(8300)
+"""Ports of listeners. Here, for a test module may be imported twice: as itself, and by another's name."""
+priorities = itertools.count(20000)
+"""Priorities of rules on the shared listener, likewise."""
 _run = uuid.uuid4().hex[:6]
 
 

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from fidelity.outsider import ACCOUNT, REGION, Outsider, forward, fresh, refused
+from fidelity.outsider import ACCOUNT, REGION, Outsider, forward, fresh, ports, priorities, refused
 
-_ports = itertools.count(8300)
-_priorities = itertools.count(20000)
 _words = itertools.count()
 PREFIX = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
 CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/00000000-0000-0000-0000-000000000000"
@@ -27,7 +25,7 @@ def listen(aws: Outsider, **members: Any) -> dict[str, Any]:
     wish = {
         "LoadBalancerArn": aws.balancer["LoadBalancerArn"],
         "Protocol": "HTTP",
-        "Port": next(_ports),
+        "Port": next(ports),
         "DefaultActions": [FIXED],
     } | members
     wish = {name: value for name, value in wish.items() if value is not None}
@@ -39,7 +37,7 @@ def route(aws: Outsider, **members: Any) -> dict[str, Any]:
     """Create a rule on the shared listener."""
     wish = {
         "ListenerArn": aws.listener,
-        "Priority": next(_priorities),
+        "Priority": next(priorities),
         "Conditions": path(),
         "Actions": [FIXED],
     } | members
@@ -150,7 +148,7 @@ def test_modify_listener_changes_weights_and_port(aws: Outsider, pair: tuple[str
     """Weights and port change; rules stay."""
     made = listen(aws, DefaultActions=[weighted((pair[0], 1), (pair[1], 0))])
     kept = route(aws, ListenerArn=made["ListenerArn"])
-    port = next(_ports)
+    port = next(ports)
     changed = aws.elb.modify_listener(
         ListenerArn=made["ListenerArn"], Port=port, DefaultActions=[weighted((pair[0], 0), (pair[1], 1))]
     )["Listeners"][0]
@@ -234,7 +232,7 @@ def test_rule_tells_both_forms_of_values(aws: Outsider) -> None:
 
 def test_rule_answers_every_member(aws: Outsider) -> None:
     """A rule has its ARN under the listener's, its priority as a word, and isn't the default."""
-    priority = next(_priorities)
+    priority = next(priorities)
     made = route(aws, Priority=priority)
     assert made["RuleArn"].startswith(aws.listener.replace(":listener/", ":listener-rule/") + "/")
     assert made["Priority"] == str(priority)
@@ -289,7 +287,7 @@ def test_rule_keeps_redirects_and_fixed_answers(aws: Outsider) -> None:
 
 def test_priority_is_taken_once(aws: Outsider) -> None:
     """A second rule of a priority is PriorityInUse, with the number."""
-    priority = next(_priorities)
+    priority = next(priorities)
     route(aws, Priority=priority)
     with refused("PriorityInUse", says=f"Priority '{priority}' is currently in use"):
         route(aws, Priority=priority)

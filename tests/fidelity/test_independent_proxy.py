@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fidelity.outsider import Outsider, forward, fresh, until
+from fidelity.test_independent_elbv2_routing import listen
 
 _priorities = itertools.count(30000)
 FORM = "PathPatternConfig"
@@ -46,6 +47,8 @@ class Door:
     host: str
     port: int
     arn: str
+    told: str
+    """The port that it has in AWS."""
     aws: Outsider
 
     def ask(self, host: str, target: str = "/", *headers: tuple[str, str], method: str = "GET") -> Answer:
@@ -99,11 +102,12 @@ def url(aws: Outsider, arn: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def door(aws: Outsider) -> Door:
-    """Open the shared listener."""
-    address = urlsplit(until(lambda: url(aws, aws.listener)))
+    """Open a listener of its own: rules of other checks on the shared one meet whatever comes."""
+    made = listen(aws)
+    address = urlsplit(until(lambda: url(aws, made["ListenerArn"])))
     assert address.hostname is not None
     assert address.port is not None
-    return Door(address.hostname, address.port, aws.listener, aws)
+    return Door(address.hostname, address.port, made["ListenerArn"], str(made["Port"]), aws)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +225,7 @@ def test_condition_is_met(door: Door, name: str) -> None:
             redirect(Host="new.#{host}", Path="/p/#{path}", Query="#{query}&x=1", StatusCode="HTTP_302"),
             "/a?q=1",
             302,
-            "http://new.{h}:8100/p/a?q=1&x=1",
+            "http://new.{h}:{p}/p/a?q=1&x=1",
             id="placeholders",
         ),
         pytest.param(
@@ -240,7 +244,7 @@ def test_redirect(door: Door, action: dict[str, Any], target: str, status: int, 
     """A redirect fills its keywords from the request; the server is awselb/2.0."""
     host = door.rule(action)
     answer = door.ask(host, target)
-    assert (answer.status, answer.headers["Location"]) == (status, location.format(h=host))
+    assert (answer.status, answer.headers["Location"]) == (status, location.format(h=host, p=door.told))
     assert answer.headers["Server"] == "awselb/2.0"
 
 
@@ -293,7 +297,7 @@ def test_target_sees_who_asked(door: Door, groups: tuple[str, str]) -> None:
     seen = door.ask(host, "/", ("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-Proto", "https")).seen
     assert seen["host"] == host
     assert seen["x-forwarded-for"] == "1.2.3.4, 127.0.0.1"
-    assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", "8100")
+    assert (seen["x-forwarded-proto"], seen["x-forwarded-port"]) == ("http", door.told)
     assert re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24}", seen["x-amzn-trace-id"])
     root = "Root=1-67891233-abcdef012345678912345678"
     again = door.ask(host, "/", ("X-Amzn-Trace-Id", root)).seen["x-amzn-trace-id"]
