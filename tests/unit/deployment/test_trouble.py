@@ -62,6 +62,15 @@ def test_the_newest_event_that_matters(events: tuple[dict[str, Any], ...], told:
     assert "Request" not in said
 
 
+def test_the_same_trouble_is_one_message() -> None:
+    """ECS names another instance in each event; a status that did would be written with each."""
+    text = "(service web-a1) was unable to place a task. The closest matching (container-instance {}) has {}."
+    one, two = (trouble(service(at(1, text.format(name, "too little CPU")))) for name in ("3f4c", "9b2e"))
+    assert (
+        one == two == "was unable to place a task. The closest matching container-instance has too little CPU"
+    )
+
+
 def test_it_stands_in_the_condition_while_tasks_are_missing() -> None:
     """`0 of 2 tasks run` alone sends a person to the AWS console."""
     wish = desired()

@@ -14,6 +14,7 @@ deployment: ECS API, ServiceDeploymentStatus.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -30,6 +31,8 @@ _REASONS_SHOWN: Final = 2
 _LEAVING: Final = " once their entries left Cloud Map"
 _CLOCK_SKEW: Final = 5.0  # seconds between AWS's clock and ours that are taken for equal
 _TROUBLE: Final = ("unable to", "failed to", "throttled")
+_WHICH: Final = re.compile(r"\((container-instance|instance|task) [^)]*\)")
+"""Which one it was this time differs from event to event: each would be another status to write."""
 _RELIEF: Final = ("has started", "has reached a steady state")
 
 
@@ -115,7 +118,8 @@ def trouble(service: Structure) -> str:
         if since is not None and at is not None and at < since - _CLOCK_SKEW:
             return ""
         if any(word in text for word in _TROUBLE):
-            return stable(text.removeprefix(f"(service {service.get('serviceName')})")).rstrip(".")
+            text = text.removeprefix(f"(service {service.get('serviceName')})")
+            return stable(_WHICH.sub(r"\1", text)).rstrip(".")
     return ""
 
 
