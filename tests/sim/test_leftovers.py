@@ -99,6 +99,19 @@ def test_a_foreign_rule_counts_as_much() -> None:
     universe.settle(lambda: both_ready(universe) and len(universe.target_groups()) == 1)
 
 
+def test_the_groups_of_two_protocol_versions_go_together() -> None:
+    """They hang on one anchor: neither may wait for the other."""
+    universe = of_two_ports()
+    newer = two_ports()
+    newer["spec"]["ecs"] |= {"targetGroups": [{"port": "admin", "protocolVersion": "HTTP2"}]}
+    universe.cluster.apply(newer)
+    universe.settle(lambda: both_ready(universe) and len(universe.target_groups()) == 3)
+    universe.cluster.apply(route())
+    universe.cluster.apply(deployment())
+    universe.settle(lambda: both_ready(universe) and len(universe.target_groups()) == 1)
+    assert anchors(universe) == 1
+
+
 def test_back_to_the_old_port() -> None:
     """What was collected is made again under its name."""
     universe = tell(BY_NAME["another port"])

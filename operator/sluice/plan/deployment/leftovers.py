@@ -54,9 +54,7 @@ def collect(desired: Desired, state: State, observed: Observed, service: Structu
     if not observed.listeners or service is None:
         return Leftovers()
     attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
-    names: set[str] = set()
-    rules: dict[str, Action] = {}
-    groups: list[Action] = []
+    unused: dict[str, tuple[TargetGroup, list[Structure]]] = {}
     for group in candidates(desired, state):
         seen = observed.target_groups.get(group.name)
         places = balancers(group, seen)
@@ -74,13 +72,16 @@ def collect(desired: Desired, state: State, observed: Observed, service: Structu
         others = [rule for rule in found if rule not in anchors]
         if any(referenced(frozenset({group.arn}), rule.get("Actions") or ()) for rule in others):
             continue
-        shared = {other.name for other in state.target_groups if host(desired, other) == name}
-        if shared - {group.name}:
-            continue  # the other slot's group hangs on the same anchor
-        names.add(group.name)
-        rules |= {rule["RuleArn"]: _delete_rule(rule) for rule in anchors}
-        groups.append(_delete_group(group))
-    return Leftovers(names=frozenset(names), actions=(*rules.values(), *groups))
+        unused[group.name] = (group, anchors)
+    # One anchor may hold several: the other slot's, or that of an earlier protocol version. All go, or none.
+    held = {host(desired, other) for other in state.target_groups if other.name not in unused}
+    rules: dict[str, Action] = {}
+    groups: dict[str, Action] = {}
+    for group, anchors in unused.values():
+        if host(desired, group) not in held:
+            rules |= {rule["RuleArn"]: _delete_rule(rule) for rule in anchors}
+            groups[group.name] = _delete_group(group)
+    return Leftovers(names=frozenset(groups), actions=(*rules.values(), *groups.values()))
 
 
 def _rules(known: Mapping[str, Sequence[Structure]], listeners: Sequence[str]) -> list[Structure] | None:
