@@ -112,6 +112,29 @@ def test_the_groups_of_two_protocol_versions_go_together() -> None:
     assert anchors(universe) == 1
 
 
+def test_a_collection_that_aws_denies_is_told_and_leaves_the_deployment_ready() -> None:
+    """By an Event: a condition would change with each pass; and a hand edit is mended all the same."""
+    universe = of_two_ports()
+    universe.fault("error", operation="DeleteTargetGroup", status=403, code="AccessDenied")
+    universe.cluster.apply(route())
+    universe.cluster.apply(deployment())
+    universe.settle(lambda: both_ready(universe))
+    universe.run(120)
+    version = universe.obj()["metadata"]["resourceVersion"]
+    universe.run(300)
+    assert universe.ready(WEB)
+    assert universe.obj()["metadata"]["resourceVersion"] == version
+    console.update_service(desiredCount=1)(universe)
+    universe.settle(lambda: universe.ready(WEB) and console.service(universe)["desiredCount"] == 2)
+    assert any(
+        "DeleteTargetGroup" in text
+        for _, _, reason, text in universe.operator.recorder.events
+        if reason == "AccessDenied"
+    )
+    universe.heal()
+    universe.settle(lambda: both_ready(universe) and len(universe.target_groups()) == 1, within=600)
+
+
 def test_back_to_the_old_port() -> None:
     """What was collected is made again under its name."""
     universe = tell(BY_NAME["another port"])

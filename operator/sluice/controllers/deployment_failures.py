@@ -126,6 +126,11 @@ class Failures:
         ready = summary.ready_now(record.status, record.generation)
         if failure and failure.passing and _told(record, failure):
             status = _keep_conditions(record, status)
+        elif failure and ready and action.priority is Priority.GARBAGE:
+            # Ready as before: it would say False now and True after the next pass, which plans no collection.
+            status = _keep_conditions(record, status)
+            if not failure.passing:
+                record.note(type_="Warning", reason=failure.reason, message=failure.message)
         elif failure and not (failure.passing and ready):
             verdict = Verdict(ready=False, reason=failure.reason, message=failure.message)
             status["conditions"] = summary.judged(

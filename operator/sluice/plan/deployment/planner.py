@@ -120,7 +120,7 @@ def _run(work: Work) -> None:
     if registration.action:
         work.actions.append(registration.action)
     changed(work, *(f"target group: {text}" for text in targets.repaired), *hung.repaired)
-    work.actions += [*targets.actions, *hung.actions, *spent.actions]
+    work.actions += [*targets.actions, *hung.actions]
     work.spent = spent.names
     work.state = dataclasses.replace(work.state, target_groups=targets.groups, anchors=hung.anchors)
     if registration.arn is None:
@@ -131,6 +131,7 @@ def _run(work: Work) -> None:
         create(work, registration.arn, balancers)
     else:
         update(work, work.service, registration.arn, balancers)
+    work.actions += spent.actions  # last: what AWS does not let us collect keeps nothing else from being done
 
 
 def _wait_for_definition(work: Work, registration: Registration) -> None:
