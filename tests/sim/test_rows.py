@@ -319,6 +319,26 @@ def test_a_status_lost_together_with_a_moved_cluster(then: str) -> None:
     assert [service["clusterArn"].rsplit("/", 1)[1] for service in universe.services()] == ["second"]
 
 
+@pytest.mark.parametrize("then", ["moves", "goes"])
+def test_what_was_given_away_in_the_cluster_before_is_left_alone(then: str) -> None:
+    """Without our tags it is somebody else's, and in nobody's way: neither deleted nor waited for."""
+    universe = tell(BY_NAME["create"])
+    (before,) = universe.services()
+    tags = universe.aws("ecs", "ListTagsForResource", resourceArn=before["serviceArn"])["tags"]
+    keys = [tag["key"] for tag in tags]
+    universe.aws("ecs", "UntagResource", resourceArn=before["serviceArn"], tagKeys=keys)
+    universe.cluster.lose_status(WEB)
+    apply(deployment(ecs={"cluster": "second"}))(universe)
+    if then == "goes":
+        universe.cluster.delete(ROUTE)
+        universe.cluster.delete(WEB)
+    universe.restart()
+    universe.settle(lambda: universe.gone(WEB, ROUTE) if then == "goes" else universe.ready(WEB, ROUTE))
+    universe.run(60)
+    assert before["serviceArn"] in [service["serviceArn"] for service in universe.services()]
+    assert len(universe.services()) == (1 if then == "goes" else 2)
+
+
 def test_a_status_lost_where_the_cluster_is_called_by_its_arn_since() -> None:
     """One service under two names of its cluster is one: it stays, untouched."""
     universe = tell(BY_NAME["create"])

@@ -198,9 +198,9 @@ def _elsewhere(
             ),
             None,
         )
-        if slot is None or service.get("serviceArn") in known:
-            continue
-        ecs.check_ours(desired, service)
+        if slot is None or service.get("serviceArn") in known or not ecs.ours(desired, service):
+            continue  # given to somebody else meanwhile; in another cluster it is in nobody's way
+        ecs.check_driver(service)
         known.add(str(service.get("serviceArn")))
         found.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
     return found
