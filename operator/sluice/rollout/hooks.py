@@ -84,8 +84,16 @@ def _attempt(work: Work, hook: Hook, run: HookRun, *, inform: bool) -> bool | Fa
 
 
 def attempts(rollout: Rollout) -> frozenset[str]:
-    """Return the ids of the attempts whose answer is waited for: the others may be ended."""
-    return frozenset(_id(rollout, run) for run in rollout.hooks if run.state == "Running")
+    """Return the ids of the attempts whose answer is waited for: the others may be ended.
+
+    On the way back that is OnRollback alone: a migration must not go on beside what takes it back.
+    """
+    back = rollout.stage in ("RollingBack", "CleaningUp")
+    return frozenset(
+        _id(rollout, run)
+        for run in rollout.hooks
+        if run.state == "Running" and run.id.startswith("OnRollback/") is back
+    )
 
 
 def _id(rollout: Rollout, run: HookRun) -> str:

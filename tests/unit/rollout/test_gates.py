@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from sluice.model.rollout import MetricRun
+from sluice.model.rollout import HookRun, MetricRun, Stage
 from sluice.model.situation import HookAnswer, Person
 from sluice.model.strategy import (
     Analyse,
@@ -23,6 +23,7 @@ from sluice.model.strategy import (
     RunHook,
     SetWeight,
 )
+from sluice.rollout.hooks import attempts
 from unit.rollout.world import CANARY, World, live
 
 ABOVE = Condition(operator=">", threshold=0.5)
@@ -340,6 +341,22 @@ def test_a_hook_is_tried_again_and_then_turns_it_back(answer: HookAnswer | None,
     assert world.motion.rejected is not None
     assert world.motion.rejected.cause == "Hook"
     assert (answer.message if answer else "no answer in 20 s") in world.motion.rejected.message
+
+
+def test_on_the_way_back_only_what_takes_it_back_is_waited_for() -> None:
+    """The forward hook's task is ended with the decision, not after the drain, beside OnRollback's."""
+    world = hooked(Hook(name="check", stage="PostScaleUp", timeout=900), None)
+    for _ in range(100):
+        if world.decide().hooks:
+            break
+        world.pass_time(2)
+    assert world.motion.rollout
+    assert attempts(world.motion.rollout) == {f"{world.motion.rollout.id}/PostScaleUp/check/0"}
+    runs = (*world.motion.rollout.hooks, HookRun(id="OnRollback/undo", started_at=0.0))
+    stages: tuple[Stage, ...] = ("RollingBack", "CleaningUp")
+    for stage in stages:
+        back = dataclasses.replace(world.motion.rollout, stage=stage, hooks=runs)
+        assert attempts(back) == {f"{back.id}/OnRollback/undo/0"}
 
 
 @pytest.mark.parametrize(("policy", "reason"), [("Pause", "Paused"), ("Ignore", "Available")])
