@@ -105,6 +105,16 @@ def test_a_namespace_that_could_not_be_made_is_tried_again_with_another_request_
     assert world.service is not None
 
 
+def test_a_changed_spec_is_tried_at_once() -> None:
+    """Whoever mends a typo does not wait until the back-off of the old spec is over."""
+    world = World(failures=["CANNOT_CREATE_HOSTED_ZONE: The VPC is in another region"] * 9)
+    world.run(120.0)
+    assert world.plan().actions == ()
+    world.generation += 1
+    (again,) = world.plan().actions
+    assert again.operation == "CreatePrivateDnsNamespace"
+
+
 @pytest.mark.parametrize(
     ("namespace_type", "wish", "expected"),
     [

@@ -139,6 +139,12 @@ class Ledger:
         wait = min(FIRST_RETRY * 2 ** min(count - 1, 10), LAST_RETRY)
         self.failing[target] = (count, self.now + wait)
 
+    def hurry(self) -> None:
+        """Let nothing wait for its next attempt: the spec was changed, maybe to mend what fails."""
+        self.failing = {
+            name: (count, min(self.now, retry_at)) for name, (count, retry_at) in self.failing.items()
+        }
+
     def waits(self, target: str) -> bool:
         """Tell whether a target's next attempt has to wait, and see to it that somebody looks then."""
         retry_at = self.failing.get(target, (0, 0.0))[1]

@@ -81,6 +81,8 @@ def plan_discovery(
         settled=memory.settled and not edited,
     )
     ledger = Ledger.of(memory, now=round(now, 3))
+    if memory.generation != route_generation:
+        ledger.hurry()
     ledger.track(facts.operations, has=effects(facts, now=ledger.now))
     place = _place(case, before, ledger)
     motion = _move(case, place, ledger) if place.usable else None
