@@ -51,6 +51,7 @@ from sluice.rollout.work import steps_of
 
 _COUNTS: Final = ("replicas", "readyReplicas", "updatedReplicas")
 _LOOKS: Final = 4  # times that a pass may look again because the machine asked
+_ASKED_AGE: Final = 15.0  # seconds for which the revision that another member asks for is not made again
 _JUMP: Final = 5.0  # seconds between wall and monotonic time that are a jump of the clock
 
 
@@ -94,10 +95,12 @@ class Progressives:
         self._seen: dict[Key, str] = {}
         self._times: dict[Key, tuple[float, float]] = {}
         self._blocked: dict[Key, str] = {}
+        self._asked_for: dict[Key, tuple[object, float, str | None]] = {}
+        """Of other members: uid and generation, when it was made (epoch seconds), the revision."""
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of an object that is gone."""
-        for memory in (self._seen, self._times, self._blocked):
+        for memory in (self._seen, self._times, self._blocked, self._asked_for):
             memory.pop(key, None)
         self._world.gates.forget(key)
 
@@ -364,11 +367,22 @@ class Progressives:
         )
 
     def _asks(self, key: Key, obj: Object) -> str | None:
-        """Return the revision that another Deployment's spec asks for, None where it cannot be made."""
+        """Return the revision that another Deployment's spec asks for, None where it cannot be made.
+
+        Made again after a while only: every pass of every member asks for each that is not Ready, and a spec
+        with ConfigMaps and Secrets reads them all.
+        """
+        now, metadata = self._world.clock.now(), obj["metadata"]
+        version = (metadata.get("uid"), metadata.get("generation"))
+        known = self._asked_for.get(key)
+        if known and known[0] == version and 0 <= now - known[1] < _ASKED_AGE:
+            return known[2]
         try:
-            return self._wishes.wish(key, obj)[0].wanted
+            wanted: str | None = self._wishes.wish(key, obj)[0].wanted
         except SluiceError:
-            return None
+            wanted = None
+        self._asked_for[key] = (version, now, wanted)
+        return wanted
 
     def _snapshot(self, state: State, work: ProgressiveWork) -> Progressive:
         rollout = motion_of(state).rollout

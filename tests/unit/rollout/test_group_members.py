@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sluice.controllers.groups import group_facts
+from sluice.controllers.progressive import Progressives
+from sluice.model.errors import Refused
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.rollout import Rollout, Stage
 from sluice.model.situation import MemberFacts
@@ -149,3 +152,29 @@ def test_only_members_of_the_same_namespace_and_group_count() -> None:
     }
     store: Any = Store(objects)
     assert group_facts(store, ME, "core", asks=lambda _key, _obj: "r2").members == ()
+
+
+def test_what_a_member_asks_for_is_made_once_in_a_while() -> None:
+    """Fifty members that wait would read each other's ConfigMaps and Secrets with every pass of each."""
+    made: list[Key] = []
+
+    def wish(key: Key, _obj: Any) -> Any:
+        made.append(key)
+        if key == ME:
+            raise Refused("InvalidSpec", "x")
+        return SimpleNamespace(wanted=f"r{len(made)}"), None
+
+    clock = SimpleNamespace(at=100.0)
+    world: Any = SimpleNamespace(
+        clock=SimpleNamespace(now=lambda: clock.at), gates=SimpleNamespace(forget=lambda _: None)
+    )
+    members = Progressives(world, settings=None, wishes=SimpleNamespace(wish=wish))  # type: ignore[arg-type]
+    first = member({}, uid="1")
+    assert [members._asks(OTHER, first) for _ in range(3)] == ["r1"] * 3
+    assert [members._asks(ME, first) for _ in range(3)] == [None] * 3
+    assert members._asks(OTHER, member({}, uid="1", generation=3)) == "r3"
+    assert members._asks(OTHER, member({}, uid="2", generation=3)) == "r4"
+    clock.at += 15
+    assert members._asks(OTHER, member({}, uid="2", generation=3)) == "r5"
+    members.forget(OTHER)
+    assert members._asks(OTHER, member({}, uid="2", generation=3)) == "r6"
