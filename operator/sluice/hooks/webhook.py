@@ -26,7 +26,11 @@ class WebhookRunner:
         self._http = http
 
     def attempt(self, scene: GateScene, request: HookRequest) -> HookAnswer:
-        """Send the attempt; the id makes a repetition after a restart recognisable to the receiver."""
+        """Send the attempt; the key makes a repetition after a restart recognisable to the receiver.
+
+        With the object's uid: Deployments of one name and spec in two namespaces, that were applied together,
+        have the same attempt's id, and a receiver must not take the one for the other's repetition.
+        """
         hook = scene.hooks.get(request.hook)
         if hook is None or hook.webhook is None:
             return HookAnswer(state="Error", message=f"the strategy has no webhook {request.hook}")
@@ -46,7 +50,7 @@ class WebhookRunner:
                 "POST",
                 str(hook.webhook["url"]),
                 headers=hook.webhook.get("headers") or (),
-                more={"Content-Type": "application/json", "Idempotency-Key": request.id},
+                more={"Content-Type": "application/json", "Idempotency-Key": f"{scene.uid}/{request.id}"},
                 body=json.dumps(body, default=str, sort_keys=True).encode(),
                 tls=hook.webhook.get("tls"),
                 timeout=min(request.timeout, LONGEST),

@@ -263,7 +263,7 @@ class HookRequest:
     """See that this attempt of a hook runs; answered in `GateFacts.hooks[id]`."""
 
     id: str
-    """`<rollout id>/<hook run id>/<attempt>`: also the idempotency key."""
+    """`<rollout id>/<hook run id>/<attempt>`: with the uid also the idempotency key."""
     hook: str
     timeout: float
     context: Mapping[str, Any] = field(default_factory=dict)

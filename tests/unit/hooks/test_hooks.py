@@ -36,7 +36,7 @@ def test_a_webhooks_answer(status: int, state: str) -> None:
     assert answer.state == state
     assert str(status) in answer.message
     (got,) = received
-    assert got.headers["Idempotency-Key"] == "r1/Step/smoke/0"
+    assert got.headers["Idempotency-Key"] == "uid-1/r1/Step/smoke/0"
     body = json.loads(got.body)
     assert (body["id"], body["namespace"], body["name"], body["stage"]) == (
         "r1/Step/smoke/0",
