@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         """Use `folder` for its PATH, its cache and what the command leaves."""
         self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
         self.path = folder / "bin"
         self.path.mkdir()
         for tool in ("sh", "sleep"):
@@ -38,7 +40,7 @@ class Machine:
     def start(self, *command: str, names: str = "") -> subprocess.Popen[str]:
         """Run it as the Makefile does: no site-packages at all (-S), nothing of this environment."""
         arguments = ["-S", "-m", "sluice_sandbox.controlplane.beside", *filter(None, [names]), "--", *command]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *arguments],
             env={
                 "PATH": str(self.path),
@@ -50,6 +52,8 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def run(self, *command: str, names: str = "") -> tuple[int, str]:
         """Run it to its end and return its status and what a person reads."""
@@ -63,9 +67,19 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """A machine of its own."""
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine of its own, on which nothing is left running.
+
+    Whoever starts the tests in the background may ignore Ctrl-C, and a process hands that on to those that it
+    starts: a handler of ours is not handed on.
+    """
+    machine = Machine(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield machine
+    signal.signal(signal.SIGINT, before)
+    for process in machine.started:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 def test_both_come_to_their_end(machine: Machine) -> None:
