@@ -117,3 +117,19 @@ def test_published_buckets_are_kept() -> None:
     universe.settle(lambda: universe.ready(*keys), within=600)
     throttled = [call for call in universe.world.calls.find() if "Throttl" in call.outcome]
     assert throttled == []
+
+
+@pytest.mark.parametrize("operation", ["DeregisterTaskDefinition", "UpdateService", "RegisterTaskDefinition"])
+def test_what_was_decided_is_told_and_collected_though_a_write_fails(operation: str) -> None:
+    """Status keeps a decision before the writes, so it is decided once: told then, or never."""
+    universe = Universe()
+    universe.cluster.apply(deployment(revisionHistoryLimit=0))
+    universe.settle(lambda: universe.ready(WEB))
+    universe.fault("throttle", operation=operation, until=universe.clock.now() + 30)
+    for image in ("web:2", "web:3"):
+        universe.cluster.apply(deployment(image=image, revisionHistoryLimit=0))
+        universe.settle(lambda: universe.ready(WEB), within=300)
+    told = [reason for _, _, reason, _ in universe.operator.recorder.events]
+    assert told.count("RolloutCompleted") >= 2
+    assert told.count("RolloutStarted") >= 2
+    assert len(universe.cluster.revisions) == 2  # the live one and the one before

@@ -210,7 +210,8 @@ class DeploymentController:
             rehearsal.rehearse(
                 self._world.executor, first.actions, key=work.record.key, binding=work.context.binding
             )
-        if not (work.fresh and _found_again(work, first)):
+        written = not (work.fresh and _found_again(work, first))
+        if written:
             self._keep(work, first)
             work.record.save(retrying(work.record, first.status))
             self._ask(work, first)
@@ -235,8 +236,10 @@ class DeploymentController:
                 first=first,
                 binding=work.context.binding,
             )
-            # What was done before the failure is not planned again, so it would never be told.
-            self._note(work, first.notes if failed.applied.done else ())
+            # What status has or AWS has taken is not planned again: it would never be told, nor collected after.
+            self._note(work, tuple(n for n in first.notes if failed.applied.done or (written and decided(n))))
+            if first.completed and written:
+                self._collect(work, first.state)
             raise
         observed = absorb(work.observed, first.actions[: applied.done], applied.outputs)
         if applied.superseded:
@@ -345,6 +348,11 @@ class DeploymentController:
 def _tasks(state: State) -> list[tuple[str, int, int]]:
     """Return how many tasks each service has and shall have."""
     return [(slot.service_arn, slot.desired, slot.running) for slot in (*state.slots, *state.retiring)]
+
+
+def decided(note: Note) -> bool:
+    """Tell whether a note is about a decision, which status keeps, not about writes that are still to be done."""
+    return note.reason not in {"ServiceUpdated", "DriftRepaired"}
 
 
 def _found_again(work: _Pass, first: DeploymentPlan) -> bool:
