@@ -205,7 +205,8 @@ def test_who_leads_is_seen(desk: Desk, tmp_path: Path) -> None:
     standby.wait_until_ready()
     leader = desk.world.leader()
     with Scrape(desk.world, tmp_path) as scrape:
-        until(lambda: scrape.now("sum(sluice_leader) == 1"), "one leads")
+        both = "count(sluice_leader) == 2 and sum(sluice_leader) == 1"
+        until(lambda: scrape.now(both), "one of the two leads")
         for operator in desk.world.operators:
             if operator.runs and operator is not standby:
                 assert operator.end() == 0

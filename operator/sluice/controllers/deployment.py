@@ -226,20 +226,7 @@ class DeploymentController:
                 still_current=lambda: self._still_current(work),
             )
         except ApplyFailed as failed:
-            if work.fresh and not failed.applied.done and did_not_happen(failed.cause):
-                self._failures.nothing_sent(work.record)
-            self._failures.partly(
-                work.record,
-                failed,
-                desired=work.desired,
-                observed=work.observed,
-                first=first,
-                binding=work.context.binding,
-            )
-            # What status has or AWS has taken is not planned again: it would never be told, nor collected after.
-            self._note(work, tuple(n for n in first.notes if failed.applied.done or (written and decided(n))))
-            if first.completed and written:
-                self._collect(work, first.state)
+            self._stopped(work, first, failed, written=written)
             raise
         observed = absorb(work.observed, first.actions[: applied.done], applied.outputs)
         if applied.superseded:
@@ -253,6 +240,26 @@ class DeploymentController:
         if second.actions:
             return dataclasses.replace(result, wake_at=self._world.clock.now())
         return result
+
+    def _stopped(self, work: _Pass, first: DeploymentPlan, failed: ApplyFailed, *, written: bool) -> None:
+        """Write and tell what took place before an action failed.
+
+        What AWS has taken, or status has (`written`), is not planned again: told now, or never.
+        """
+        if work.fresh and not failed.applied.done and did_not_happen(failed.cause):
+            self._failures.nothing_sent(work.record)
+        self._failures.partly(
+            work.record,
+            failed,
+            desired=work.desired,
+            observed=work.observed,
+            first=first,
+            binding=work.context.binding,
+        )
+        kept = first.notes if failed.applied.done else filter(_decided, first.notes if written else ())
+        self._note(work, tuple(kept))
+        if first.completed and written:
+            self._collect(work, first.state)
 
     def _plan(self, work: _Pass, state: State, observed: Observed, *, again: bool = False) -> DeploymentPlan:
         with tracing.span("plan") as span:
@@ -350,8 +357,8 @@ def _tasks(state: State) -> list[tuple[str, int, int]]:
     return [(slot.service_arn, slot.desired, slot.running) for slot in (*state.slots, *state.retiring)]
 
 
-def decided(note: Note) -> bool:
-    """Tell whether a note is about a decision, which status keeps, not about writes that are still to be done."""
+def _decided(note: Note) -> bool:
+    """Tell whether a note is about a decision, which status keeps, not about writes still to come."""
     return note.reason not in {"ServiceUpdated", "DriftRepaired"}
 
 
