@@ -156,6 +156,16 @@ class Outsider:
         )["LoadBalancers"][0]
         return made
 
+    def clear(self) -> None:
+        """Delete the rules of the shared balancer, if it was ever made."""
+        if "balancer" not in self.__dict__:
+            return
+        listeners = self.elb.describe_listeners(LoadBalancerArn=self.balancer["LoadBalancerArn"])["Listeners"]
+        for listener in listeners:
+            for rule in self.elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+                if not rule["IsDefault"]:
+                    self.elb.delete_rule(RuleArn=rule["RuleArn"])
+
     @cached_property
     def listener(self) -> str:
         """Make its listener on a port of its own, which answers 404 by default."""
