@@ -46,7 +46,7 @@ def rollbacks(world: World, *, others: int, say: Say) -> Figure:
     for name, (routes, each) in SUBJECTS.items():
         objects += [_deployment(name, world, plan), *_routes(name, world, routes=routes, each=each)]
     world.api.create_all(objects)
-    _ready(world, say)
+    _ready(world, [_TIMED, *SUBJECTS], say)
     timed = _timed(world)
     say(f"a step is {timed['stepLateMs']['max']} ms late at most")
     alone = []
@@ -55,11 +55,11 @@ def rollbacks(world: World, *, others: int, say: Say) -> Figure:
         time.sleep(_REFILL)
         alone.append(_abort(world, name))
         say(f"{name} alone: {alone[-1]['seconds']} s")
-    among = _among(world, others, plan=plan, say=say) if others else []
+    among = _among(world, others, say=say) if others else []
     return {"others": others, "alone": alone, "among": among, **timed}
 
 
-def _among(world: World, others: int, *, plan: Json, say: Say) -> list[Figure]:
+def _among(world: World, others: int, *, say: Say) -> list[Figure]:
     balancers = [_balancer(world, name) for name in _BALANCERS]
     # As many as a strategy may have: long enough to be in motion until the last abort.
     steps = [step for weight in range(1, 32) for step in ({"setWeight": weight}, {"pause": _seconds(3)})]
@@ -71,8 +71,7 @@ def _among(world: World, others: int, *, plan: Json, say: Say) -> list[Figure]:
             *_routes(name, world, routes=1, each=1, balancer=balancers[number % 2]),
         ]
     world.api.create_all(objects)
-    _ready(world, say)
-    del plan
+    _ready(world, names, say)
     _to_its_pause(world, list(SUBJECTS), version=3)
     for name in names:
         _change(world, name, version=2)
@@ -250,14 +249,21 @@ def _to_its_pause(world: World, names: Sequence[str], *, version: int) -> None:
         world.operator.wait(f"{name} at its pause", waits, within=180, every=0.25)
 
 
-def _ready(world: World, say: Say) -> None:
-    world.operator.wait(
-        "everything is Ready",
-        lambda: all(len(set(world.api.ready(plural))) == 1 for plural in (_DEPLOYMENTS, "serviceroutes")),
-        within=600,
-        every=1.0,
-    )
+def _ready(world: World, names: Sequence[str], say: Say) -> None:
+    """Wait until these Deployments and all routes are Ready; what was aborted before is not, on purpose."""
+
+    def all_are() -> bool:
+        if len(set(world.api.ready("serviceroutes"))) != 1:
+            return False
+        return all(_is_ready(_status(world, name)) for name in names)
+
+    world.operator.wait("everything is Ready", all_are, within=600, every=1.0)
     say("everything is Ready")
+
+
+def _is_ready(status: Json) -> bool:
+    found = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    return found.get("Ready") == "True"
 
 
 def _status(world: World, name: str) -> Json:
