@@ -19,6 +19,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+
+def say(text: str) -> None:
+    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
+    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed
+
+
 KINDS: Final = 4
 """Who share the minutes: the schedules rolling, progressive and names, and the mutants."""
 
@@ -53,7 +59,7 @@ class Soak:
 
     kind: str
     test: str
-    say: Callable[[str], None]
+    say: Callable[[str], None] = say
     clock: Callable[[], float] = time.monotonic
 
     @property

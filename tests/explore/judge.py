@@ -40,6 +40,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from explore.mutants import Mutant, mutants, mutated
+from soaking import say
 
 ROOT: Final = Path(__file__).parents[2]
 MEMORY: Final = 4 << 30
@@ -146,7 +147,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         if state.stands(module, mutant) is None
     ]
     todo.sort(key=lambda entry: not entry[1].function)  # those that cost a process of pytest come last
-    _say(f"mutants: {len(todo)} to be judged, in {len(chosen)} modules, by {len(session.items)} tests")
+    say(f"mutants: {len(todo)} to be judged, in {len(chosen)} modules, by {len(session.items)} tests")
     if todo:
         _judge(session, state, todo)
     return True
@@ -160,13 +161,13 @@ def _judge(session: pytest.Session, state: State, todo: Sequence[tuple[Path, Mut
     gc.freeze()  # what a child does not touch is not copied for it
     begun = time.monotonic()
     seen = _watched(session, chosen, functions)
-    _say(f"mutants: the tests took {time.monotonic() - begun:.1f} s unchanged")
+    say(f"mutants: the tests took {time.monotonic() - begun:.1f} s unchanged")
     part, parts = (int(number) for number in os.environ.get("MUTANTS_PART", "0/1").split("/"))
     for number, (module, mutant) in enumerate(todo):
         if number % parts != part:
             continue
         if time.monotonic() > until:
-            _say(f"mutants: time is over, {len(todo) - number} are left")
+            say(f"mutants: time is over, {len(todo) - number} are left")
             return
         begun = time.monotonic()
         if mutant.function:
@@ -176,7 +177,7 @@ def _judge(session: pytest.Session, state: State, todo: Sequence[tuple[Path, Mut
         state.tell(module, mutant, by)
         where = f"{module.relative_to(ROOT)}:{mutant.line}: {mutant.name}"
         took = time.monotonic() - begun
-        _say(f"{number + 1}/{len(todo)} {'noticed ' if by else 'SURVIVES'} {took:.1f} s {where}")
+        say(f"{number + 1}/{len(todo)} {'noticed ' if by else 'SURVIVES'} {took:.1f} s {where}")
 
 
 # -- what each test executes ------------------------------------------------------------------------------
@@ -379,7 +380,3 @@ def _quiet() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the list of survivors is the result

@@ -27,6 +27,7 @@ from sluice.model.rollout import Decision, SlotOrder
 from sluice.model.traffic import Acknowledgement, Traffic
 from sluice.rollout import machine, orders, proof, rollback, scaling
 from soaking import once
+from soaking import say as out
 
 NOTHING = Left(crash=0, answer=0, stale=0)
 VERBS = ("abort", "promote_full", "undo")
@@ -60,11 +61,6 @@ def say(what: str, found: Found) -> None:
         f"explored {what}: {found.states} states, {found.moves} moves, {found.ends} ends,"
         f" {found.depth} moves deep; all promises hold"
     )
-
-
-def out(text: str) -> None:
-    """Print at once: some searches last for hours."""
-    print(text, flush=True)  # noqa: T201
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)

@@ -21,7 +21,7 @@ import pytest
 
 from explore.judge import State, modules
 from explore.mutants import Mutant, mutants, mutated
-from soaking import folder, minutes
+from soaking import folder, minutes, say
 
 ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit"
@@ -112,10 +112,10 @@ def test_mutants_are_noticed(group: Group) -> None:
     }
     noticed = {name for name, (module, mutant) in here.items() if state.stands(module, mutant)}
     alive = {name for name in here if name in state.verdicts and name not in noticed}
-    _say(f"{group.of}: {len(here)} mutants, {len(noticed)} noticed, {len(alive)} alive")
+    say(f"{group.of}: {len(here)} mutants, {len(noticed)} noticed, {len(alive)} alive")
     bad = [f"{module}:{here[module, name][1].line}: {name}" for module, name in alive - set(kept())]
     for line in sorted(bad):
-        _say(f"SURVIVES {line}")
+        say(f"SURVIVES {line}")
     assert not (group.strict and bad), "\n".join(sorted(bad))
     assert not [name for name in kept() if name in noticed], "kept, but noticed: take the line away"
 
@@ -173,7 +173,3 @@ def test_the_judge_tells_what_notices_and_what_survives(tmp_path: Path) -> None:
     noticed = [mutant for mutant in mutants(module.read_text()) if state.stands(module, mutant)]
     assert noticed
     assert {entry["by"].partition("::")[0] for entry in state.verdicts.values()} <= {test, ""}
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the list of survivors is the result

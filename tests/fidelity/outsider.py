@@ -248,6 +248,18 @@ class Outsider:
             ),
         )
 
+    def run(self, **members: Any) -> dict[str, Any]:
+        """Run a Fargate task of the plain definition, and changes (None: without); answer what AWS does."""
+        wish = {
+            "cluster": self.cluster,
+            "taskDefinition": self.plain,
+            "launchType": "FARGATE",
+            "networkConfiguration": self.network,
+        } | members
+        wish = {name: value for name, value in wish.items() if value is not None}
+        answer: dict[str, Any] = self.ecs.run_task(**wish)
+        return answer
+
     def group(self, **members: Any) -> str:
         """Create a target group of addresses with a quick health check; answer its ARN."""
         wish: dict[str, Any] = {

@@ -34,32 +34,20 @@ def test_a_strategy_is_told_with_weight_and_base(aws: Outsider) -> None:
     assert updated["capacityProviderStrategy"] == [given[0] | {"base": 0}]
 
 
-def run(aws: Outsider, **members: Any) -> dict[str, Any]:
-    """Run a Fargate task with these changes."""
-    wish = {
-        "cluster": aws.cluster,
-        "taskDefinition": aws.plain,
-        "launchType": "FARGATE",
-        "networkConfiguration": aws.network,
-    } | members
-    answer: dict[str, Any] = aws.ecs.run_task(**wish)
-    return answer
-
-
 def test_a_run_tasks_token_stands_for_one_request(aws: Outsider) -> None:
     """The same request again answers the same tasks, another one ConflictException with their ARNs."""
     token = fresh("token")
-    first = run(aws, clientToken=token)["tasks"][0]["taskArn"]
-    assert run(aws, clientToken=token)["tasks"][0]["taskArn"] == first
+    first = aws.run(clientToken=token)["tasks"][0]["taskArn"]
+    assert aws.run(clientToken=token)["tasks"][0]["taskArn"] == first
     with pytest.raises(aws.ecs.exceptions.ConflictException) as caught:
-        run(aws, clientToken=token, count=2)
+        aws.run(clientToken=token, count=2)
     assert caught.value.response["resourceIds"] == [first]
     aws.ecs.stop_task(cluster=aws.cluster, task=first)
 
 
 def test_a_tasks_version_begins_at_one(aws: Outsider) -> None:
     """RunTask answers version 1 (AWS CLI, example of run-task); every event after it counts on."""
-    made = run(aws)["tasks"][0]
+    made = aws.run()["tasks"][0]
     assert made["version"] == 1
     stopped = aws.ecs.stop_task(cluster=aws.cluster, task=made["taskArn"])["task"]
     assert stopped["version"] > 1

@@ -14,14 +14,7 @@ UNKNOWN = "0" * 32
 
 def run(aws: Outsider, **members: Any) -> list[dict[str, Any]]:
     """Run a Fargate task."""
-    wish = {
-        "cluster": aws.cluster,
-        "taskDefinition": aws.plain,
-        "launchType": "FARGATE",
-        "networkConfiguration": aws.network,
-    } | members
-    wish = {name: value for name, value in wish.items() if value is not None}
-    answer = aws.ecs.run_task(**wish)
+    answer = aws.run(**members)
     assert answer["failures"] == []
     started: list[dict[str, Any]] = answer["tasks"]
     return started

@@ -141,10 +141,5 @@ def test_random_schedules(seed: int) -> None:
 @pytest.mark.timeout(0)
 def test_soak() -> None:
     """Schedules with new seeds, or those of SEEDS; it goes on where the last soak stopped."""
-    soak = Soak(kind="names", test="tests/sim/test_discovery_random.py::test_soak", say=_say)
+    soak = Soak(kind="names", test="tests/sim/test_discovery_random.py::test_soak")
     assert soak.play(lambda seed: one(seed, steps=STEPS * (1 + seed % 4)))
-
-
-def _say(text: str) -> None:
-    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
-    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed

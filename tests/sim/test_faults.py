@@ -82,8 +82,7 @@ def test_a_throttled_minute() -> None:
     universe = tell(BY_NAME["create"])
     universe.fault("throttle", until=universe.clock.now() + 60)
     universe.cluster.apply(deployment(image="web:2"))
-    seen: set[str] = set()
-    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(WEB, ROUTE), within=300)  # type: ignore[func-returns-value]
+    seen = universe.reasons_until_ready(WEB, ROUTE, within=300)
     assert "WaitingForAWSBudget" in seen
     assert seen <= {"WaitingForAWSBudget", "RollingOut", "Available"}
     assert universe.picture() == tell(BY_NAME["update"]).picture()

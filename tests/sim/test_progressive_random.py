@@ -18,7 +18,7 @@ from sim.stories import apply
 from sim.universe import Universe, route
 from sluice.plan.progressive import publish
 from sluice.rollout import machine, orders, rollback, scaling
-from soaking import Soak
+from soaking import Soak, say
 
 SCHEDULES = 12
 """Of each kind in `make test`."""
@@ -47,7 +47,7 @@ def test_random_schedules(batch: int, calm: bool) -> None:  # noqa: FBT001 - pyt
     """A few schedules; the seeds are fixed, so a failure is a failure again."""
     seeds = range(batch * SCHEDULES // BATCHES, (batch + 1) * SCHEDULES // BATCHES)
     played = [one(seed, calm=calm) for seed in seeds]
-    _say(
+    say(
         f"{'calm' if calm else 'wild'} schedules {seeds.start}-{seeds.stop - 1}:"
         f" {len(seeds) * STEPS} events, {sum(len(chaos.rollouts) for chaos in played)} rollouts,"
         f" {sum(chaos.watcher.writes for chaos in played)} AWS writes,"
@@ -105,15 +105,10 @@ def test_the_observer_sees_tasks_that_go_under_weight(monkeypatch: pytest.Monkey
 @pytest.mark.timeout(0)
 def test_soak() -> None:
     """Each seed calm and wild; it goes on where the last soak stopped."""
-    soak = Soak(kind="progressive", test="tests/sim/test_progressive_random.py::test_soak", say=_say)
+    soak = Soak(kind="progressive", test="tests/sim/test_progressive_random.py::test_soak")
 
     def both(seed: int) -> None:
         for calm in (True, False):
             one(seed, calm=calm, steps=STEPS * (1 + seed % 4))
 
     assert soak.play(both)
-
-
-def _say(text: str) -> None:
-    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
-    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed

@@ -12,7 +12,7 @@ import pytest
 
 from sim.chaos import Chaos
 from sim.verdict import expected, final_specs, litter, picture
-from soaking import Soak
+from soaking import Soak, say
 
 SHORT = 60
 """Schedules in `make test`."""
@@ -46,7 +46,7 @@ def test_random_schedules(batch: int) -> None:
     """A few schedules of each length; the seeds are fixed, so a failure is a failure again."""
     seeds = range(batch * SHORT // BATCHES, (batch + 1) * SHORT // BATCHES)
     writes = sum(one(seed) for seed in seeds)
-    _say(f"schedules {seeds.start}-{seeds.stop - 1}: {len(seeds) * STEPS} steps, {writes} AWS writes")
+    say(f"schedules {seeds.start}-{seeds.stop - 1}: {len(seeds) * STEPS} steps, {writes} AWS writes")
     assert writes > 0
 
 
@@ -54,10 +54,5 @@ def test_random_schedules(batch: int) -> None:
 @pytest.mark.timeout(0)
 def test_soak() -> None:
     """Schedules with new seeds, or those of SEEDS; it goes on where the last soak stopped."""
-    soak = Soak(kind="rolling", test="tests/sim/test_random.py::test_soak", say=_say)
+    soak = Soak(kind="rolling", test="tests/sim/test_random.py::test_soak")
     assert soak.play(lambda seed: one(seed, steps=STEPS * (1 + seed % 4)))
-
-
-def _say(text: str) -> None:
-    """Print for whoever watches (`pytest -s`) and for the report of a failure."""
-    print(text, flush=True)  # noqa: T201 - a seed that nobody sees cannot be replayed

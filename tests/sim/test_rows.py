@@ -70,8 +70,7 @@ def test_pause_stops_the_deadlines_clock() -> None:
     universe.run(600)
     assert universe.reason() == "Paused"
     universe.cluster.edit(WEB, lambda obj: obj["spec"].update(paused=False))
-    seen: set[str] = set()
-    universe.settle(lambda: seen.add(universe.reason()) or universe.ready())  # type: ignore[func-returns-value]
+    seen = universe.reasons_until_ready()
     assert "ProgressDeadlineExceeded" not in seen
 
 
@@ -252,8 +251,7 @@ def test_throttled_for_minutes_is_not_time_against_the_deadline() -> None:
     apply(deployment(image="web:2", progressDeadlineSeconds=60))(universe)
     universe.run(2)
     universe.fault("throttle", until=universe.clock.now() + 300)
-    seen: set[str] = set()
-    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(), within=600)  # type: ignore[func-returns-value]
+    seen = universe.reasons_until_ready(within=600)
     assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
 
 
@@ -264,8 +262,7 @@ def test_reads_that_wait_past_the_deadline_do_not_use_it_up() -> None:
     apply(slow)(universe)
     universe.run(5)
     universe.fault("throttle", until=universe.clock.now() + 300)
-    seen: set[str] = set()
-    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(), within=900)  # type: ignore[func-returns-value]
+    seen = universe.reasons_until_ready(within=900)
     assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
 
 
@@ -274,8 +271,7 @@ def test_a_write_that_waits_for_aws_does_not_use_up_the_deadline() -> None:
     universe = tell(BY_NAME["create"])
     universe.fault("throttle", operation="UpdateService", until=universe.clock.now() + 300)
     apply(deployment(image="web:2", progressDeadlineSeconds=60))(universe)
-    seen: set[str] = set()
-    universe.settle(lambda: seen.add(universe.reason()) or universe.ready(), within=600)  # type: ignore[func-returns-value]
+    seen = universe.reasons_until_ready(within=600)
     assert seen <= {"RollingOut", "WaitingForAWSBudget", "Available"}
     universe.fault("throttle", operation="UpdateService", until=universe.clock.now() + 300)
     began = universe.clock.now()

@@ -229,6 +229,17 @@ class Universe:
         """Return the reason of Ready."""
         return str(self.condition("Ready", key).get("reason", ""))
 
+    def reasons_until_ready(self, *keys: Key, within: float = 900.0) -> set[str]:
+        """Settle until `keys` are Ready; return every reason that WEB's Ready had meanwhile."""
+        seen: set[str] = set()
+
+        def done() -> bool:
+            seen.add(self.reason())
+            return self.ready(*keys)
+
+        self.settle(done, within=within)
+        return seen
+
     def gone(self, *keys: Key) -> bool:
         """Tell whether none of `keys` exists."""
         return not any(key in self.cluster.objects for key in keys)

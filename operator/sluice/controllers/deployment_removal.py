@@ -15,7 +15,7 @@ from sluice.model.conditions import parse_timestamp
 from sluice.model.desired import Adoption
 from sluice.model.errors import AwsFailure, Refused
 from sluice.model.keys import FINALIZER, SERVICE_ROUTE, Key
-from sluice.model.names import family_name, service_name
+from sluice.model.names import family_name
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.plan.deployment import delete, discovery, slots, summary
 from sluice.plan.deployment.state import State
@@ -136,14 +136,8 @@ class Remover:
         where = cluster or (adopted.cluster if adopted else "")
         where = where or self._wishes.tenant(key).rule.default_cluster
         if not places and where:
-            places = [
-                ServiceId(
-                    cluster, service_name(self._settings.installation_id, key, slot=name, ordinal=number)
-                )
-                for cluster in dict.fromkeys((where, *self._wishes.clusters(key)))
-                for name in slots.NAMES
-                for number in range(1, slots.SEARCHED + 1)
-            ]
+            clusters = (where, *self._wishes.clusters(key))
+            places = slots.likely(self._settings.installation_id, key, clusters=clusters)
             places += [ServiceId(where, adopted.name)] if adopted else []
         return {
             place: self._world.facts.service(context, cluster=place.cluster, name=place.name, max_age=0)

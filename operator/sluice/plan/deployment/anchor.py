@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sluice.model import ownership
 from sluice.model.actions import Action, Ref
+from sluice.model.binding import Priority
 from sluice.model.desired import Backend, Desired
 from sluice.model.errors import Refused
 from sluice.model.keys import Key
@@ -245,6 +246,19 @@ def _forwarded(rule: Structure) -> list[str]:
         if not groups and action.get("TargetGroupArn"):
             found.append(action["TargetGroupArn"])
     return found
+
+
+def delete(rule: Structure, *, reason: str, priority: Priority = Priority.ROLLOUT) -> Action:
+    """Return the deletion of an anchor; that it is gone already is fine."""
+    return Action(
+        service="elbv2",
+        operation="DeleteRule",
+        params={"RuleArn": rule["RuleArn"]},
+        subject=f"anchor rule {rule['RuleArn']}",
+        reason=reason,
+        priority=priority,
+        already=frozenset({"RuleNotFound"}),
+    )
 
 
 def referenced(group_arns: frozenset[str], actions: Sequence[Structure]) -> bool:

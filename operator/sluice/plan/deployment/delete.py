@@ -26,7 +26,7 @@ from sluice.model.actions import Action
 from sluice.model.binding import Priority
 from sluice.model.keys import GROUP, Key
 from sluice.model.observed import Observed, ServiceId, Structure
-from sluice.plan.deployment import retire
+from sluice.plan.deployment import anchor, retire, targets
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.anchor import is_anchor, referenced
 from sluice.plan.deployment.register import STALE_READS
@@ -34,6 +34,7 @@ from sluice.plan.deployment.slots import seen
 from sluice.plan.deployment.state import Slot, State, TargetGroup
 from sluice.plan.deployment.summary import Verdict
 
+_REASON: Final = "the Deployment was deleted"
 _DEFINITIONS_A_PASS: Final = 10
 _POLL: Final = 2.0
 _IN_USE_POLL: Final = 5.0
@@ -125,12 +126,12 @@ def remove(remains: Remains, state: State, *, requested_at: float, now: float) -
             ),
             wake_at=now + _IN_USE_POLL,
         )
-    actions = [_delete_rule(rule) for rule in remains.anchors]
+    actions = [anchor.delete(rule, reason=_REASON) for rule in remains.anchors]
     services = remains.services
     for place, service in sorted(services.items()):
         if service.get("status") == "ACTIVE":
             slot = Slot(cluster=place.cluster, service_name=place.name)
-            actions.append(ecs.delete(slot, reason="the Deployment was deleted"))
+            actions.append(ecs.delete(slot, reason=_REASON))
     if services or actions:
         names = ", ".join(place.name for place in sorted(services)) or "none"
         return Removal(
@@ -145,18 +146,11 @@ def remove(remains: Remains, state: State, *, requested_at: float, now: float) -
     if waits_for and now < until:
         return Removal(verdict=_deleting(f"waiting whether {waits_for} comes to light"), wake_at=until)
     actions += [
-        Action(
-            service="elbv2",
-            operation="DeleteTargetGroup",
-            params={"TargetGroupArn": group["TargetGroupArn"]},
-            subject=f"target group {name}",
-            reason="the Deployment was deleted",
-            already=frozenset({"TargetGroupNotFound"}),
-        )
+        targets.delete(name, group["TargetGroupArn"], reason=_REASON)
         for name, group in sorted(remains.groups.items())
     ]
     actions += [
-        retire.deregister(arn, reason="the Deployment was deleted", priority=Priority.ROLLOUT)
+        retire.deregister(arn, reason=_REASON, priority=Priority.ROLLOUT)
         for arn in remains.definitions[:_DEFINITIONS_A_PASS]
     ]
     return Removal(
@@ -283,21 +277,10 @@ def _open_intents(remains: Remains, state: State) -> str:
     for group in state.target_groups:
         if not group.arn and group.name not in remains.groups:
             return f"target group {group.name}"
-    for anchor in state.anchors:
-        if not anchor.rule_arn:
-            return f"an anchor rule on {anchor.listener_arn}"
+    for hung in state.anchors:
+        if not hung.rule_arn:
+            return f"an anchor rule on {hung.listener_arn}"
     return ""
-
-
-def _delete_rule(rule: Structure) -> Action:
-    return Action(
-        service="elbv2",
-        operation="DeleteRule",
-        params={"RuleArn": rule["RuleArn"]},
-        subject=f"anchor rule {rule['RuleArn']}",
-        reason="the Deployment was deleted",
-        already=frozenset({"RuleNotFound"}),
-    )
 
 
 def _untag(arn: str, tags: Mapping[str, Any], subject: str) -> Action:

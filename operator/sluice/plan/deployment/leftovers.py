@@ -16,6 +16,7 @@ from sluice.model.actions import Action
 from sluice.model.binding import Priority
 from sluice.model.desired import Desired
 from sluice.model.observed import Observed, Structure
+from sluice.plan.deployment import anchor, targets
 from sluice.plan.deployment.anchor import host, hosts, is_anchor, referenced
 from sluice.plan.deployment.state import State, TargetGroup
 
@@ -79,8 +80,11 @@ def collect(desired: Desired, state: State, observed: Observed, service: Structu
     groups: dict[str, Action] = {}
     for group, anchors in unused.values():
         if host(desired, group) not in held:
-            rules |= {rule["RuleArn"]: _delete_rule(rule) for rule in anchors}
-            groups[group.name] = _delete_group(group)
+            for rule in anchors:
+                rules[rule["RuleArn"]] = anchor.delete(rule, reason=_REASON, priority=Priority.GARBAGE)
+            groups[group.name] = targets.delete(
+                group.name, group.arn, reason=_REASON, priority=Priority.GARBAGE
+            )
     return Leftovers(names=frozenset(groups), actions=(*rules.values(), *groups.values()))
 
 
@@ -89,27 +93,3 @@ def _rules(known: Mapping[str, Sequence[Structure]], listeners: Sequence[str]) -
     if not all(arn in known for arn in listeners):
         return None
     return [rule for arn in listeners for rule in known[arn]]
-
-
-def _delete_rule(rule: Structure) -> Action:
-    return Action(
-        service="elbv2",
-        operation="DeleteRule",
-        params={"RuleArn": rule["RuleArn"]},
-        subject=f"anchor rule {rule['RuleArn']}",
-        reason=_REASON,
-        priority=Priority.GARBAGE,
-        already=frozenset({"RuleNotFound"}),
-    )
-
-
-def _delete_group(group: TargetGroup) -> Action:
-    return Action(
-        service="elbv2",
-        operation="DeleteTargetGroup",
-        params={"TargetGroupArn": group.arn},
-        subject=f"target group {group.name}",
-        reason=_REASON,
-        priority=Priority.GARBAGE,
-        already=frozenset({"TargetGroupNotFound"}),
-    )

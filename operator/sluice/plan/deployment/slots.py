@@ -15,6 +15,7 @@ from typing import Final
 
 from sluice.model.actions import Note
 from sluice.model.desired import Desired
+from sluice.model.keys import Key
 from sluice.model.names import service_name
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.plan.deployment import adoption
@@ -50,12 +51,7 @@ def candidates(
     """
     known = [ServiceId(slot.cluster, slot.service_name) for slot in (*state.slots, *state.retiring)]
     if lost and not known:
-        known = [
-            ServiceId(cluster, service_name(installation, desired.key, slot=name, ordinal=number))
-            for cluster in dict.fromkeys((desired.cluster, *clusters))
-            for name in NAMES
-            for number in range(1, SEARCHED + 1)
-        ]
+        known = likely(installation, desired.key, clusters=(desired.cluster, *clusters))
     adopted = adoption.place(desired)
     if adopted and state.slot is None and adopted not in known:
         known.append(adopted)
@@ -178,6 +174,16 @@ def find(desired: Desired, observed: Observed, *names: str) -> tuple[Slot, tuple
     return numbered(desired, names[0], free[0] if free else SEARCHED + 1), ()
 
 
+def likely(installation: str, key: Key, *, clusters: Sequence[str]) -> list[ServiceId]:
+    """Return what a Deployment's services may be called in these clusters, for want of a status."""
+    return [
+        ServiceId(cluster, service_name(installation, key, slot=name, ordinal=number))
+        for cluster in dict.fromkeys(clusters)
+        for name in NAMES
+        for number in range(1, SEARCHED + 1)
+    ]
+
+
 def _elsewhere(
     desired: Desired, observed: Observed, names: Sequence[str], *, known: set[str]
 ) -> list[tuple[float, Slot]]:
@@ -189,19 +195,15 @@ def _elsewhere(
     for place, service in sorted(observed.services.items()):
         if place.cluster == desired.cluster or not service or service.get("status") != "ACTIVE":
             continue
-        slot = next(
-            (
-                dataclasses.replace(numbered(desired, name, number), cluster=place.cluster)
-                for name in names
-                for number in range(1, SEARCHED + 1)
-                if numbered(desired, name, number).service_name == place.name
-            ),
-            None,
+        likely_slots = (
+            numbered(desired, name, number) for name in names for number in range(1, SEARCHED + 1)
         )
+        slot = next((slot for slot in likely_slots if slot.service_name == place.name), None)
         if slot is None or service.get("serviceArn") in known or not ecs.ours(desired, service):
             continue  # given to somebody else meanwhile; in another cluster it is in nobody's way
         ecs.check_driver(service)
         known.add(str(service.get("serviceArn")))
+        slot = dataclasses.replace(slot, cluster=place.cluster)
         found.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
     return found
 

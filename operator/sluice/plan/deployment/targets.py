@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sluice.model import ownership
 from sluice.model.actions import Action, Ref
+from sluice.model.binding import Priority
 from sluice.model.desired import Backend, Desired, Port
 from sluice.model.errors import Refused
 from sluice.model.names import target_group_name
@@ -278,6 +279,19 @@ def _prove(desired: Desired, group: TargetGroup, seen: Structure) -> None:
             f"target group {group.name} exists and is not owned by this Deployment ({owner}); "
             "delete it or give it this Deployment's sluice.dev tags",
         )
+
+
+def delete(name: str, arn: str, *, reason: str, priority: Priority = Priority.ROLLOUT) -> Action:
+    """Return the deletion of a target group; that it is gone already is fine."""
+    return Action(
+        service="elbv2",
+        operation="DeleteTargetGroup",
+        params={"TargetGroupArn": arn},
+        subject=f"target group {name}",
+        reason=reason,
+        priority=priority,
+        already=frozenset({"TargetGroupNotFound"}),
+    )
 
 
 def _drift(seen: Structure, port: Port) -> list[Action]:
