@@ -2,7 +2,7 @@
 
 `judge.py` does the work, `GROUPS` says which tests judge which modules. Verdicts are kept in the soak's
 folder (`soaking.py`), so a run that was ended goes on, and a second one judges only what changed. In a
-`strict` group a survivor stands in `kept_mutants.txt` with the reason why no test can or should notice it, or
+`strict` group a survivor stands in `kept_mutants/` with the reason why no test can or should notice it, or
 the soak fails and tells where it is; a line there whose mutant is gone or is noticed now fails, too. The
 survivors of the other groups are told: no person has gone through them yet.
 """
@@ -26,7 +26,7 @@ from soaking import folder, minutes, say
 ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit"
 TOP = ("canonical", "failures", "parents", "permit")
-KEPT = Path(__file__).with_name("kept_mutants.txt")
+KEPT = Path(__file__).with_name("kept_mutants")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ GROUPS = (
 def kept() -> dict[tuple[str, str], str]:
     """Return module and name of each mutant that may survive, with the reason."""
     found = {}
-    for line in KEPT.read_text().splitlines():
+    for line in (line for file in sorted(KEPT.glob("*.txt")) for line in file.read_text().splitlines()):
         if line and not line.startswith("#"):
             module, name, why = (part.strip() for part in line.split(" | "))
             found[f"operator/sluice/{module}", name] = why
