@@ -53,7 +53,7 @@ def garbage(desired: Desired, state: State) -> tuple[Action, ...]:
     own = [
         entry
         for entry in state.definitions
-        if entry[1].rsplit("/", 1)[-1].rpartition(":")[0] == desired.family
+        if entry[1].split("/")[-1].rpartition(":")[0] == desired.family
     ]
     surplus = history.surplus_definitions(own, needed=frozenset(needed), limit=desired.history_limit)
     return tuple(

@@ -338,8 +338,8 @@ def _plain(member: str, seen: object, want: object) -> Difference:
 
 
 def _short(arn: object) -> str:
-    return str(arn).rsplit("/", 1)[-1]
+    return str(arn).split("/")[-1]
 
 
 def _cluster_name(cluster: str) -> str:
-    return cluster.rsplit("/", 1)[-1]
+    return cluster.split("/")[-1]
