@@ -119,7 +119,7 @@ def test_everything_together(verb: str, edit: str) -> None:
     what = left("crash", "answer", "stale", verbs=(verb,), edits=(edit,))
 
     def run() -> str:
-        found = explore(World(), start(what), say=out)
+        found = explore(World(), start(what), limit=50_000_000, say=out)
         say(f"everything, {verb}, {edit}", found)
         assert found.ends
         return f"{found.states} states"
