@@ -32,9 +32,9 @@ def watch(work: Work) -> None:
     foreign = next((route for route in routes if route.foreign), None)
     if rollout.reassert and not foreign and all(route.proven for route in routes):
         work.change(reassert=False)
-    drifted = foreign is not None and work.strategy.on_drift == "Halt" and not rollout.reassert
+    halts = work.strategy.on_drift == "Halt" and not rollout.reassert
     missing = not routes and not rollout.shares and rollout.stage != "Draining"
-    if drifted and foreign is not None:
+    if foreign and halts:
         text = (
             f"route {foreign.name} shows weights that Sluice did not write: {foreign.foreign}; "
             "put them back, or resume to overwrite them"
