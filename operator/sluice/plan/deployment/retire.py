@@ -68,7 +68,7 @@ def deregister(arn: str, *, reason: str, priority: Priority) -> Action:
         service="ecs",
         operation="DeregisterTaskDefinition",
         params={"taskDefinition": arn},
-        subject=f"task definition {arn.rsplit('/', 1)[-1]}",
+        subject=f"task definition {arn.split('/')[-1]}",
         reason=reason,
         priority=priority,
         already=frozenset({"InvalidParameterException"}),
