@@ -228,8 +228,8 @@ def weighted(rule: Structure) -> Mapping[str, int]:
     for action in rule.get("Actions") or ():
         groups = action.get("ForwardConfig", {}).get("TargetGroups") or ()
         for group in groups:
-            if int(group.get("Weight", 1)):
-                found[group["TargetGroupArn"]] = int(group.get("Weight", 1))
+            if weight := int(group.get("Weight", 1)):
+                found[group["TargetGroupArn"]] = weight
         if not groups and action.get("TargetGroupArn"):
             found[action["TargetGroupArn"]] = 1
     return found
@@ -250,7 +250,7 @@ def traffic_facts(state: State, routes: Sequence[Structure], name: str) -> Traff
     found = tuple(sorted(planes, key=lambda entry: (entry.name, entry.plane)))
     if told is None:
         return TrafficFacts(routes=found)
-    total = sum(told.weights.values()) or 1
+    total = sum(told.weights.values())
     return TrafficFacts(
         seq=told.seq,
         weights={slot: parts * 1000 // total for slot, parts in told.weights.items() if parts},
