@@ -162,10 +162,11 @@ def differing(desired: Desired, service: Structure, definition: Structure | None
 
 def _succeeded(desired: Desired, observed: Observed) -> bool:
     """Tell whether a service under a name of ours has taken the adopted one's place already."""
-    for place_, service in observed.services.items():
-        if place_ != place(desired) and service and service.get("status") == "ACTIVE":
-            return ecs.ours(desired, service)
-    return False
+    return any(
+        ecs.ours(desired, service)
+        for where, service in observed.services.items()
+        if where != place(desired) and service and service.get("status") == "ACTIVE"
+    )
 
 
 def _check_owner(desired: Desired, kind: str, name: str, tags: Mapping[str, str]) -> None:
@@ -183,7 +184,7 @@ _OWNER: Final = (ownership.INSTALLATION, ownership.NAMESPACE, ownership.NAME)
 
 def _check_cluster(desired: Desired) -> None:
     adopt = desired.adopt
-    if adopt and adopt.cluster and adopt.cluster != desired.cluster.rsplit("/", 1)[-1]:
+    if adopt and adopt.cluster and adopt.cluster != desired.cluster.rpartition("/")[2]:
         raise Refused(
             "InvalidSpec",
             f"spec.ecs.cluster: is {desired.cluster}, but ECS service {adopt.name} of spec.adopt is in "
