@@ -85,22 +85,20 @@ class Ladder:
     def place(self, rule: Taken) -> int:
         """Take the free number nearest to where `rule` belongs. Raises Refused when full."""
         low, high = self._bounds(rule)
-        first = self._odd_from(max(low + 1, self._low))
-        last = min(high - 1, self._high)
-        slots = (last - first) // 2 + 1 if last >= first else 0
-        if slots > 0:
-            ideal = min(max(self._ideal(rule.precedence), first), first + 2 * (slots - 1))
-            ideal = self._odd_from(ideal)
-            for distance in range(slots):
-                for candidate in (ideal + 2 * distance, ideal - 2 * distance):
-                    if first <= candidate <= last and candidate not in self._taken:
-                        self._taken[candidate] = rule
-                        return candidate
+        numbers = range(self._odd_from(low + 1), high, 2)
+        ideal = self._odd_from(self._ideal(rule.precedence))
+        if numbers:
+            ideal = min(max(ideal, numbers[0]), numbers[-1])
+        for distance in range(len(numbers)):
+            for candidate in (ideal + 2 * distance, ideal - 2 * distance):
+                if candidate in numbers and candidate not in self._taken:
+                    self._taken[candidate] = rule
+                    return candidate
         raise Refused(
             "QuotaExceeded",
-            f"no free priority on listener {self._listener} between {max(low + 1, self._low)} and"
-            f" {min(high - 1, self._high)} (range {self._low}-{self._high}, {len(self._taken)} rules);"
-            " reserve a larger range or set spec.rules[].priority",
+            f"no free priority on listener {self._listener} between {low + 1} and {high - 1} (range"
+            f" {self._low}-{self._high}, {len(self._taken)} rules); reserve a larger range or set"
+            " spec.rules[].priority",
         )
 
     def twin(self, priority: int, rule: Taken) -> int:
@@ -137,28 +135,31 @@ class Ladder:
             default=self._low - 1,
         )
 
-    def _bounds(self, rule: Taken, *, ignoring: int = 0) -> tuple[int, int]:
+    def _bounds(self, rule: Taken, *, ignoring: int | None = None) -> tuple[int, int]:
         """Return the numbers between which `rule` is in order with ours that it can meet.
 
-        Where existing rules contradict each other (explicit priorities), those before it win.
+        What stands outside of the range has no say: it is another tenant's, or about to move into it. Where
+        existing rules contradict each other (explicit priorities), those before it win.
         """
-        low, high = self._low - 1, self._high + 1
         ours = {
             number: other.precedence
             for number, other in self._taken.items()
-            if other.precedence and number != ignoring and overlap(rule.conditions, other.conditions)
+            if self._low <= number <= self._high
+            and other.precedence
+            and number != ignoring
+            and overlap(rule.conditions, other.conditions)
         }
-        low = max((n for n, p in ours.items() if p < rule.precedence and n >= self._low), default=low)
-        high = min((n for n, p in ours.items() if p > rule.precedence and n > low), default=high)
+        low = max((n for n, p in ours.items() if p < rule.precedence), default=self._low - 1)
+        high = min((n for n, p in ours.items() if p > rule.precedence and n > low), default=self._high + 1)
         return low, high
 
     def _ideal(self, precedence: str) -> int:
         """Map precedence to a place in the range: hosts in thirds, paths inside them."""
-        host, path = precedence.split(".", 2)[:2]
+        host, path, *_ = precedence.split(".")
         within = {"0": 0.0, "1": 0.25, "2": 0.8, "3": 0.9}[path[0]]
         spread = {"0": 0.25, "1": 0.55, "2": 0.1, "3": 0.0}[path[0]]
         # Paths are rarely longer than 60 characters; longer ones share the first places.
-        depth = max(0.0, 1 - (999 - int(path[1:] or 0)) / 60) if path[0] != "3" else 0.0
+        depth = max(0.0, 1 - (999 - int(path[1:])) / 60)
         # The top eighth stays for anchors and what sorts after everything.
         span = (self._high - self._low) * 7 // 8
         place = self._low + int(span * (int(host[0]) + within + spread * depth) / 3)
