@@ -26,5 +26,5 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
 def refers_to(text: str, names: Collection[str]) -> str:
     """Return the first of `names` that `text` would expand, '' when there is none."""
-    found = (match[2] for match in _REFERENCE.finditer(text) if match[1] != "$")
+    found = (match[2] for match in _REFERENCE.finditer(text))  # None for `$$`
     return next((name for name in found if name in names), "")

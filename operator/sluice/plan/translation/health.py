@@ -25,7 +25,6 @@ ANY_ANSWER: Final = {
 }
 """For a port without an HTTP probe: whatever answers below 500 is up, as with a TCP probe."""
 _START_PERIOD_MAX: Final = 300
-_GRACE_MAX: Final = 2_147_483_647  # ECS API, healthCheckGracePeriodSeconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +58,9 @@ def container_check(container: Container, path: str, findings: Findings) -> dict
         findings.refuse(f"{here}.exec.command", "needs a command")
     start = max(probe.initial_delay_seconds or 0, _startup_seconds(container))
     if start > _START_PERIOD_MAX:
-        text = f"startPeriod is {_START_PERIOD_MAX} seconds at most; the service's grace period covers the "
-        "rest"
         findings.warn(
-            f"{path}.startupProbe" if container.startup_probe else f"{here}.initialDelaySeconds", text
+            f"{path}.startupProbe" if container.startup_probe else f"{here}.initialDelaySeconds",
+            f"startPeriod is {_START_PERIOD_MAX} seconds at most; the service's grace period covers the rest",
         )
     interval = _within(probe.period_seconds, DEFAULT_PERIOD, _INTERVAL, f"{here}.periodSeconds", findings)
     check: dict[str, Any] = {
@@ -77,13 +75,16 @@ def container_check(container: Container, path: str, findings: Findings) -> dict
 
 
 def grace_period(containers: list[Container]) -> int | None:
-    """Return healthCheckGracePeriodSeconds: the longest time a container says it needs to start."""
+    """Return healthCheckGracePeriodSeconds: the longest time a container says it needs to start.
+
+    What probes may say at most is far below what ECS takes (ECS API: 2,147,483,647).
+    """
     seconds = [0]
     for container in containers:
         seconds.append(_startup_seconds(container))
         probe = container.readiness_probe or container.liveness_probe
         seconds.append((probe.initial_delay_seconds or 0) if probe else 0)
-    return min(max(seconds), _GRACE_MAX) or None
+    return max(seconds) or None
 
 
 def target_check(

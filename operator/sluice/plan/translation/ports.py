@@ -102,7 +102,7 @@ def _refine(port: PortSpec, settings: TargetGroupSettings, path: str, findings: 
         if settings.health_check and settings.health_check.timeout_seconds is not None:
             findings.refuse(f"{path}.healthCheck.timeoutSeconds", "must be less than the interval")
         else:
-            check["HealthCheckTimeoutSeconds"] = max(2, interval - 1)
+            check["HealthCheckTimeoutSeconds"] = interval - 1
     attributes = dict(settings.attributes or {})
     if settings.deregistration_delay_seconds is not None:
         if DEREGISTRATION_DELAY in attributes:

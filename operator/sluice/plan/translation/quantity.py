@@ -25,6 +25,9 @@ _PARTS: Final = re.compile(r"([+-]?[0-9.]+)(.*)")
 MEBIBYTE: Final = 1024**2
 GIBIBYTE: Final = 1024**3
 UNITS_PER_CPU: Final = 1024
+_FURTHEST: Final = 30
+"""The exponent that is still worked out. Kubernetes holds nothing above 2^63 - 1 and nothing finer than
+10^-9; 1e999999999 would keep this process busy for ever."""
 
 
 def quantity(value: int | str) -> Fraction:
@@ -34,9 +37,12 @@ def quantity(value: int | str) -> Fraction:
     if parts is None:
         raise ValueError(f"{text} is not a quantity")
     number, suffix = parts.groups()
-    if suffix[:1] in {"e", "E"} and len(suffix) > 1:
-        return Fraction(number) * Fraction(10) ** int(suffix[1:])
-    return Fraction(number) * _SUFFIXES[suffix]
+    if suffix in _SUFFIXES:
+        return Fraction(number) * _SUFFIXES[suffix]
+    exponent = int(suffix[1:])
+    if abs(exponent) > _FURTHEST:
+        raise ValueError(f"{text} is not a quantity: no size has that many digits")
+    return Fraction(number) * Fraction(10) ** exponent
 
 
 def cpu_units(value: int | str) -> int:

@@ -68,6 +68,9 @@ def share(resources: ResourceRequirements | None, path: str, findings: Findings)
             if not _is_quantity(value):
                 findings.refuse(f"{path}.{kind}[{name}]", "is not a quantity like 500m or 1Gi")
                 del content[name]
+            elif name == GPU and quantity(value).denominator != 1:
+                findings.refuse(f"{path}.{kind}[{name}]", "GPUs are not shared; ask for a whole number")
+                del content[name]
     unrequested = sorted(name for name in limits if name in {"cpu", "memory"} and name not in requests)
     if unrequested:
         text = f"no request for {' and '.join(unrequested)}: the limit counts as the request"
@@ -102,9 +105,8 @@ def requested(pod: PodSpec, shares: Mapping[str, Share], path: str, findings: Fi
     running = [*pod.containers, *(c for c in pod.init_containers or () if is_sidecar(c))]
     ending = [c for c in pod.init_containers or () if not is_sidecar(c)]
     cpu = max([_sum(running, shares, "cpu"), *(shares[c.name].cpu for c in ending)])
-    memory = max([_sum(running, shares, "memory"), *(shares[c.name].memory for c in ending)])
-    most = max((share_.limit for share_ in shares.values()), default=0)
-    return cpu, max(memory, most)
+    memory = [_sum(running, shares, "memory"), *(shares[c.name].memory for c in ending)]
+    return cpu, max([*memory, *(of_one.limit for of_one in shares.values())])
 
 
 def is_sidecar(container: InitContainer) -> bool:

@@ -25,6 +25,7 @@ from sluice.plan.translation.sizes import (
     DEFAULT_MEMORY,
     Share,
     fargate_size,
+    is_sidecar,
     requested,
     share,
 )
@@ -81,7 +82,7 @@ def translate_template(
     sidecars = [
         (container, f"{_POD}.initContainers[{index}]")
         for index, container in enumerate(pod.init_containers or ())
-        if container.restart_policy == "Always"
+        if is_sidecar(container)
     ]
     return Translated(
         body={key: value for key, value in body.items() if value not in (None, "", [], {})},
@@ -125,9 +126,11 @@ def _pod_rules(pod: PodSpec, context: TranslationContext, findings: Findings, *,
                     f"{_POD}.{name}", f"Fargate shares no host; remove {name} or use capacity on EC2"
                 )
         if (pod.termination_grace_period_seconds or 0) > FARGATE_STOP_TIMEOUT:
-            text = f"Fargate waits {FARGATE_STOP_TIMEOUT} seconds at most; set that or less, or use "
-            "capacity on EC2"
-            findings.refuse(f"{_POD}.terminationGracePeriodSeconds", text)
+            findings.refuse(
+                f"{_POD}.terminationGracePeriodSeconds",
+                f"Fargate waits {FARGATE_STOP_TIMEOUT} seconds at most; set that or less, or use capacity on "
+                "EC2",
+            )
     account = pod.service_account_name or pod.service_account
     if account and account != "default" and not context.task_role_arn:
         text = "no AWS role belongs to it: set ecs.taskRoleArn or ask for serviceAccountRoles"

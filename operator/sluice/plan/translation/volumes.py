@@ -15,8 +15,8 @@ from sluice.api.v1alpha1.volume import CsiVolumeSource, EmptyDirVolumeSource
 from sluice.plan.translation.model import Findings
 from sluice.plan.translation.quantity import gibibytes, mebibytes
 
-FREE_STORAGE_GIB: Final = 20  # every Fargate task has it; ECS developer guide, "Fargate task ephemeral "
-"storage"
+FREE_STORAGE_GIB: Final = 20
+"""Every Fargate task has it (ECS developer guide, "Fargate task ephemeral storage")."""
 STORAGE_RANGE_GIB: Final = (21, 200)  # ECS API, EphemeralStorage
 _EFS_ATTRIBUTES: Final = frozenset(
     {"fileSystemId", "rootDirectory", "accessPointId", "encryptInTransit", "iam"}
