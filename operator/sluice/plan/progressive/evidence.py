@@ -39,7 +39,7 @@ def streams(revision: Revision | None, stopped: Sequence[Structure]) -> tuple[Lo
         return ()
     found: list[LogStream] = []
     for task in _newest(stopped)[:_TASKS]:
-        number = str(task.get("taskArn", "")).rsplit("/", 1)[-1]
+        number = str(task.get("taskArn", "")).rpartition("/")[-1]
         for container in revision.definition.get("containerDefinitions") or ():
             logging = container.get("logConfiguration") or {}
             options = logging.get("options") or {}
@@ -77,7 +77,7 @@ def _shorten(parts: list[tuple[str, list[str]]]) -> None:
     """Take a line of the longest part: a hundred rules must not crowd out why the tasks stopped."""
     what, longest = max(parts, key=lambda part: len(part[1]))
     last = longest.pop()
-    more = int(last.split()[1]) if last.startswith("and ") and last.endswith(f" more {what}") else 1
+    more = int(last.split()[1]) if last.startswith("and ") else 1  # each line of a part begins with its kind
     longest[-1] = f"and {more + 1} more {what}"
 
 

@@ -21,8 +21,8 @@ class Heard:
     person: Person
     state: State
     """With every annotation recorded as handled."""
-    notes: tuple[Note, ...] = ()
-    look_now: bool = False
+    notes: tuple[Note, ...]
+    look_now: bool
 
 
 def current_id(state: State) -> str:

@@ -71,7 +71,7 @@ def unpublished(state: State, used: Collection[str]) -> tuple[str, ...]:
 def _chosen(desired: Desired, state: State, seen: Observed, used: Collection[str]) -> list[TargetGroup]:
     """Return one group for each (slot, port, load balancer): the one that the present wish names."""
     told = {target.target_group_arn for target in state.traffic.targets} if state.traffic else set()
-    ports = {port.container_port: port.label for port in desired.revision.ports}
+    ports = {port.container_port for port in desired.revision.ports}
     places: dict[tuple[str, str, str], TargetGroup] = {}
     order = sorted(
         state.target_groups,
