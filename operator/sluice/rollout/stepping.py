@@ -160,10 +160,10 @@ def _start_clock(work: Work) -> float:
 
 def _done(work: Work, at: float) -> bool:
     """Go to the next step, whose clock starts `at`."""
-    following = work.steps[work.rollout.step + 1 : work.rollout.step + 2]
-    if following and isinstance(following[0], Pause) and following[0].seconds is None:
-        where = f"step {work.rollout.step + 2} of {len(work.steps)}"
-        work.note("Paused", f"{where}: weight {percent(work.rollout.weight)}: a person has to promote")
+    match work.steps[work.rollout.step + 1 :]:
+        case (Pause(seconds=None), *_):
+            where = f"step {work.rollout.step + 2} of {len(work.steps)}"
+            work.note("Paused", f"{where}: weight {percent(work.rollout.weight)}: a person has to promote")
     advance(work, at)
     return True
 
