@@ -167,8 +167,7 @@ def _plan_listener(
 ) -> _ListenerPlan:
     plan = _ListenerPlan()
     ladder = Ladder.of_rules(parent.rules, reserved=parent.reserved, listener=parent.name)
-    # Twins after all others: they go by the number of the rule that they stand before.
-    wanted = sorted(desired, key=lambda rule: (rule.role == "header", rule.precedence, rule.name))
+    wanted = sorted(desired, key=lambda rule: (rule.precedence, rule.name))
     wanted = [_remembered(rule, memory) for rule in wanted]
     seen, surplus = _match(wanted, own_rules(parent, installation=installation, key=key))
     surplus = _take_over(wanted, seen, surplus)
@@ -183,6 +182,7 @@ def _plan_listener(
             ladder.free(int(seen[rule.name]["Priority"]))  # two rules may want each other's number
     for rule in (rule for rule in wanted if rule.role != "header"):
         _plan_rule(plan, rule, seen.get(rule.name), _Scene(key, installation, parent, memory, ladder))
+    # Twins after all others: they go by the number of the rule that they stand before.
     for rule in (rule for rule in wanted if rule.role == "header"):
         try:
             _plan_rule(plan, rule, seen.get(rule.name), _Scene(key, installation, parent, memory, ladder))
