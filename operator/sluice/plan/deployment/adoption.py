@@ -58,9 +58,8 @@ def slot(desired: Desired) -> Slot:
 
 
 def group_names(service: Structure) -> tuple[str, ...]:
-    """Return the names of a service's target groups (`arn:…:targetgroup/<name>/<id>`)."""
-    arns = [str(entry.get("targetGroupArn") or "") for entry in service.get("loadBalancers") or ()]
-    return tuple(arn.split("/")[1] for arn in arns if arn.count("/") == 2)
+    """Return the names of a service's target groups."""
+    return tuple(name for name, _ in _attached(service))
 
 
 def claim(desired: Desired, state: State, observed: Observed) -> Claim | None:
@@ -119,7 +118,7 @@ def learn(desired: Desired, state: State, observed: Observed) -> State:
     for service in observed.services.values():
         if not service or service.get("status") != "ACTIVE" or not ecs.ours(desired, service):
             continue
-        for name, entry in zip(group_names(service), _balanced(service), strict=True):
+        for name, entry in _attached(service):
             group, port = observed.target_groups.get(name), _port(desired, entry)
             if name not in found and group and port and _ours(desired, group):
                 found[name] = _taken(name, group, port)
@@ -209,7 +208,7 @@ def _check(desired: Desired, service: Structure, groups: Mapping[str, Structure 
             f"spec.adopt: ECS service {name} is behind a Classic Load Balancer, which Sluice does not "
             "manage; move it to target groups first",
         )
-    for group_name, entry in zip(group_names(service), _balanced(service), strict=True):
+    for group_name, entry in _attached(service):
         _check_group(desired, group_name, groups.get(group_name), entry)
 
 
@@ -238,8 +237,10 @@ def _check_group(desired: Desired, name: str, group: Structure | None, entry: Ma
         )
 
 
-def _balanced(service: Structure) -> list[Mapping[str, Any]]:
-    return [entry for entry in service.get("loadBalancers") or () if entry.get("targetGroupArn")]
+def _attached(service: Structure) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the entries of a service's target groups by name (`arn:…:targetgroup/<name>/<id>`)."""
+    entries = service.get("loadBalancers") or ()
+    return [(arn.split("/")[1], entry) for entry in entries if (arn := entry.get("targetGroupArn"))]
 
 
 def _port(desired: Desired, entry: Mapping[str, Any]) -> Port | None:
