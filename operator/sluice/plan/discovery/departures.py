@@ -33,9 +33,9 @@ from sluice.model.discovery import SeenTask, SlotWish
 class Departures:
     """What a slot gives back to ECS."""
 
-    going: frozenset[str] = frozenset()
+    going: frozenset[str]
     """Ids of tasks that leave (also those that have left and still run)."""
-    yields: bool = False
+    yields: bool
     """Nobody needs to go on answering: the last one leaves, too, before any of them is given back."""
 
 
@@ -78,8 +78,8 @@ def departures(
         free = max(free, min(missing - len(chosen), rest - wish.minimum_healthy))
     waiting = [task for task in pool if task.id not in leaving]
     chosen = sorted(chosen, key=lambda task: task.id not in released)  # what ECS may end cannot come back
-    back = 0 if shared else min(free, 0)
-    most = max(len(chosen) + back, sum(task.id in released for task in chosen))
+    back = 0 if shared else max(0, -free)
+    most = max(len(chosen) - back, sum(task.id in released for task in chosen))
     return Departures(
         going=frozenset(task.id for task in (*chosen[:most], *waiting[: max(0, free)])),
         yields=wish.minimum_healthy == 0 and (wish.desired == 0 or missing > 0),

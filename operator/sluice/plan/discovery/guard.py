@@ -24,7 +24,7 @@ class Guard:
     """Healthy answers that stay while others are only moved: those that are wanted in the end."""
     awaited: bool
     """A healthy task is wanted, so the name must not become empty."""
-    off: bool = False
+    off: bool
     """Everything goes: the route or its backend is being deleted."""
 
     def may_hide(self, instance: str, *, floor: int) -> bool:

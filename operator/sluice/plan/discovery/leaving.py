@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sluice.plan.discovery.entries import is_alias
 from sluice.plan.discovery.memory import short
 from sluice.plan.discovery.motion import EXIT_PATIENCE, GONE_PATIENCE, Motion
 from sluice.plan.discovery.parting import has_left
@@ -33,7 +32,6 @@ def is_fresh(motion: Motion, instance: str) -> bool:
 
 def begin_to_leave(motion: Motion, instance: str) -> None:
     """Let a healthy answer go, if enough others stay."""
-    motion.moving = True
     departing = instance in motion.wanted.departing
     floor = 1 if departing or motion.urgent else motion.guard.floor
     if _goes_with_all(motion, instance):
@@ -47,7 +45,7 @@ def begin_to_leave(motion: Motion, instance: str) -> None:
         motion.soon()
         return
     reason = "ECS is to end its task" if departing else "the route no longer sends to it"
-    if motion.has_custom_health() and not is_alias(motion.answering.ours[instance]):
+    if motion.can_be_hidden(instance):
         motion.hide(instance, reason=reason)
     else:
         motion.remove(instance, reason=reason)
@@ -71,11 +69,13 @@ def leave(motion: Motion, instance: str) -> None:
         motion.remove(instance, reason="asked for before, without an answer")
     elif not motion.is_live(instance) and _died(motion, instance):
         motion.remove(instance, reason="its task has ended", rescue=True)
-    elif motion.has_custom_health():
+    elif motion.can_be_hidden(instance):
         _fade(motion, instance)
-    elif ledger.stage(name) is None and _is_gone(motion, instance):
+    elif motion.is_live(instance):
+        begin_to_leave(motion, instance)  # its removal failed; who else answers may have changed since
+    elif motion.task(instance) is None:
         ledger.put(name, "marking")
-        motion.soon(ledger.now + GONE_PATIENCE)
+        motion.soon(ledger.since(name) + GONE_PATIENCE)
     else:
         motion.remove(instance, reason=_ON_ITS_WAY, rescue=True)
 
@@ -121,15 +121,11 @@ def _comes_back(motion: Motion, instance: str) -> bool:
     return True
 
 
-def _is_gone(motion: Motion, instance: str) -> bool:
-    return motion.tasks is not None and motion.task(instance) is None
-
-
 def _died(motion: Motion, instance: str) -> bool:
     """Tell whether a task has certainly ended: seen to stop, or not found for a while."""
     task = motion.task(instance)
-    if task is not None or motion.tasks is None:
-        return task is not None and not task.running
+    if task is not None:
+        return not task.running
     name = short(instance)
     return (
         motion.ledger.stage(name) is not None

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -47,8 +47,8 @@ class Motion:
     answering: Answering
     wanted: Wanted
     discovered: Mapping[str, Health]
-    tasks: Mapping[str, SeenTask] | None
-    """By instance id; None while they are not known."""
+    tasks: Mapping[str, SeenTask]
+    """By instance id. Where they were not read there are load balancers alone, and none on its way."""
     ledger: Ledger
     guard: Guard
     wait: float
@@ -58,7 +58,7 @@ class Motion:
     urgent: bool
     """A rollback."""
     keep_protected: bool
-    gives_up: bool = False
+    gives_up: bool
     """The spec has no discovery any more: tasks do not wait for ever for an AWS that refuses."""
     actions: dict[Phase, list[Action]] = field(default_factory=lambda: {phase: [] for phase in PHASES})
     held: int = 0
@@ -67,8 +67,8 @@ class Motion:
     """What somebody else changed, for people."""
     given_up: set[str] = field(default_factory=set)
     """Instances whose tasks are given back although they are listed."""
-    parted: list[str] = field(default_factory=list)
-    """Instances that are in no answer any more."""
+    parted: dict[str, SeenTask] = field(default_factory=dict)
+    """Instances that are in no answer any more, and whose tasks run."""
     freed: dict[str, list[SeenTask]] = field(default_factory=dict)
     """Tasks that are given back to ECS, by reason."""
     moving: bool = False
@@ -79,8 +79,8 @@ class Motion:
     """Changes of custom health in this plan."""
 
     def task(self, instance: str) -> SeenTask | None:
-        """Return the task behind an instance; None, too, while tasks are not known."""
-        return self.tasks.get(instance) if self.tasks is not None else None
+        """Return the task behind an instance."""
+        return self.tasks.get(instance)
 
     def is_live(self, instance: str) -> bool:
         """Tell whether an instance points to something that works."""
@@ -91,6 +91,10 @@ class Motion:
     def has_custom_health(self) -> bool:
         """Tell whether clients can be told of an entry's health."""
         return self.service is not None and self.service.custom_health
+
+    def can_be_hidden(self, instance: str) -> bool:
+        """Tell whether an entry can be said to be UNHEALTHY; a load balancer's health is its own."""
+        return self.has_custom_health() and not is_alias(self.answering.ours[instance])
 
     def soon(self, at: float | None = None) -> None:
         """Say that something is not as wanted yet, and look again at a time or soon."""
@@ -140,7 +144,7 @@ class Motion:
             return
         if not self.guard.may_remove(instance):
             self.held += 1
-            if self.has_custom_health() and not is_alias(self.answering.ours[instance]):
+            if self.can_be_hidden(instance):
                 self.hide(instance, reason=reason, rescue=rescue)
             return
         if self.ledger.stage(name) is None:
@@ -158,6 +162,6 @@ class Motion:
             self.freed.setdefault(reason, []).append(task)
 
 
-def task_instances(tasks: tuple[SeenTask, ...] | None) -> dict[str, SeenTask] | None:
+def task_instances(tasks: Iterable[SeenTask]) -> dict[str, SeenTask]:
     """Return tasks by their instance id."""
-    return None if tasks is None else {instance_id(task.id): task for task in tasks}
+    return {instance_id(task.id): task for task in tasks}

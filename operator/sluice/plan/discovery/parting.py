@@ -27,8 +27,8 @@ def has_left(motion: Motion, instance: str) -> None:
     stage = ledger.stage(name)
     waited = stage == "hidden" and ledger.now >= ledger.since(name) + motion.wait
     hidden = waited and bool(motion.answering.visible)  # with no healthy answer all are answers
-    ended = motion.tasks is not None and ((task := motion.task(instance)) is None or not task.running)
-    if stage is None or ended:
+    task = motion.task(instance)
+    if stage is None or task is None or not task.running:
         ledger.stages.pop(name, None)
         return
     if stage != "released":
@@ -39,7 +39,7 @@ def has_left(motion: Motion, instance: str) -> None:
             motion.soon(due)
             return
         ledger.put(name, "released")
-    motion.parted.append(instance)
+    motion.parted[instance] = task
 
 
 def is_kept_in_vain(motion: Motion, instance: str) -> bool:
@@ -59,12 +59,9 @@ def is_kept_in_vain(motion: Motion, instance: str) -> bool:
     )
 
 
-def release(motion: Motion, instance: str) -> None:
+def release(motion: Motion, instance: str, task: SeenTask) -> None:
     """Give the task of an instance back that is in no answer, unless somebody else still needs it."""
-    task = motion.task(instance)
-    if task is None:
-        motion.soon()
-    elif task.held == "answering" and instance not in motion.wanted.departing:
+    if task.held == "answering" and instance not in motion.wanted.departing:
         del motion.ledger.stages[short(instance)]  # it is the other name's, which gives it back
     elif task.protected_until > motion.ledger.now and not motion.keep_protected:
         motion.soon()
@@ -88,14 +85,9 @@ def _waits_for_others(motion: Motion, instance: str) -> bool:
     """Tell whether a task ends together with others that are not ready: nothing new starts beside old."""
     if instance not in motion.wanted.yielding:
         return False
-    slot = _slot(motion, instance)
+    slot = motion.tasks[instance].slot
     return any(
         motion.ledger.stage(short(other)) not in ("released", None) or other in motion.answering.ours
         for other in motion.wanted.yielding
-        if _slot(motion, other) == slot
+        if motion.tasks[other].slot == slot
     )
-
-
-def _slot(motion: Motion, instance: str) -> str:
-    task = motion.task(instance)
-    return task.slot if task else ""

@@ -133,7 +133,7 @@ def _move(case: Case, place: Place, ledger: Ledger) -> Motion | None:
         answering=answering,
         wanted=chosen,
         discovered=discovered,
-        tasks=task_instances(facts.tasks),
+        tasks=task_instances(facts.tasks or ()),
         ledger=ledger,
         guard=Guard(
             visible=set(answering.visible),

@@ -65,7 +65,7 @@ def _shows(traffic: Traffic, motion: Motion) -> bool:
             return False
     return not any(
         motion.ledger.stage(short(name)) == "out" and _slot(name, motion) not in weighted
-        for name in motion.tasks or ()
+        for name in motion.tasks
     )
 
 
@@ -87,5 +87,5 @@ def _is_out(name: str, motion: Motion) -> bool:
 
 def _slot(name: str, motion: Motion) -> str:
     """Return the slot that an instance's task belongs to; '' for one that is nobody's (any more)."""
-    task = (motion.tasks or {}).get(name)
+    task = motion.task(name)
     return task.slot if task is not None and not task.backend else ""

@@ -30,8 +30,8 @@ def run(motion: Motion) -> None:
     # Departing ones wait for nobody: their number was chosen so that enough others answer.
     for name in sorted(fresh, key=lambda name: (name not in motion.wanted.departing, name)):
         begin_to_leave(motion, name)
-    for name in motion.parted:
-        release(motion, name)
+    for name, task in motion.parted.items():
+        release(motion, name, task)
     _forget_failures(motion)
     for reason, tasks in sorted(motion.freed.items()):
         motion.actions["release"] += writes.protect(tasks, enabled=False, reason=reason)
@@ -39,7 +39,7 @@ def run(motion: Motion) -> None:
 
 def _known(motion: Motion) -> set[str]:
     """Return the instances that are listed, or that the memory names and something can be said of."""
-    names = {short(name): name for name in (motion.tasks or {})}
+    names = {short(name): name for name in motion.tasks}
     seen = (name for name in motion.discovered if name not in motion.answering.foreign)
     names |= {short(name): name for name in seen if is_named_by_us(name)}
     remembered = motion.ledger.stages.keys() | motion.ledger.operations.keys()
