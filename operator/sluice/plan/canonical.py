@@ -301,4 +301,5 @@ def _sort_key(items: list[Any]) -> Callable[[Any], str]:
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return a tidy value as JSON: its keys are sorted already."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -86,7 +86,7 @@ VALUES = {
         _resources("requests.cpu", with_field(f"{CONTAINER}.resources.limits", {"cpu": "2"})),
         "2",
     ),
-    "a divisor of 0 is 1": (_resources("limits.cpu", ONE_CPU, divisor="0"), "1"),
+    "a divisor of 0 is 1": (_resources("limits.memory", divisor="0"), str(512 * 2**20)),
     "storage that nobody limits": (_resources("limits.ephemeral-storage"), "0"),
     "storage that nobody requests": (_resources("requests.ephemeral-storage"), "0"),
     "CPU of a task on EC2 without a size": (_silent("limits.cpu"), "0"),
