@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from unit.discovery.steps import NOW, WAIT, State, motion, outcome, run, step
+from sluice.plan.discovery.steps import run
+from unit.discovery.steps import NOW, WAIT, State, motion, outcome, step
 
 
 def others(count: int) -> dict[str, tuple[Any, str, float]]:
