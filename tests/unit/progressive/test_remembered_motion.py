@@ -57,11 +57,12 @@ def test_the_live_definition_is_that_of_the_live_slot() -> None:
     assert with_motion(State(slot=A, live=LIVE), Motion(), wake_at=None).live is None
 
 
-def test_a_standby_without_tasks_is_remembered() -> None:
-    """Its count of 0 is absent in status, as Kubernetes writes it."""
-    standby = Standby(slot="b", revision="web-0", until=9.5, count=0)
+@pytest.mark.parametrize(("count", "kept"), [(0, {}), (1, {"count": 1})])
+def test_a_standby_is_remembered_with_its_count(count: int, kept: dict[str, int]) -> None:
+    """A count of 0 is absent in status, as Kubernetes writes it."""
+    standby = Standby(slot="b", revision="web-0", until=9.5, count=count)
     state = with_motion(State(), Motion(standby=standby), wake_at=None)
-    assert state.progressive == {"standby": {"slot": "b", "revision": "web-0", "until": 9.5}}
+    assert state.progressive == {"standby": {"slot": "b", "revision": "web-0", "until": 9.5} | kept}
     assert motion_of(state).standby == standby
 
 

@@ -26,7 +26,8 @@ from sluice.model.rollout import (
 from sluice.plan.deployment.state import Live, Rejected, State
 
 _T = TypeVar("_T")
-_EMPTY: Final[tuple[Any, ...]] = (None, "", False, 0, 0.0, (), [], {})
+_EMPTY: Final[tuple[Any, ...]] = (None, "", 0, (), [], {})
+"""What status leaves out; False and 0.0 are 0."""
 
 
 def motion_of(state: State) -> Motion:

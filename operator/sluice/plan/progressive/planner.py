@@ -27,6 +27,7 @@ from sluice.plan.deployment import slots as services
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.planner import DeploymentPlan
 from sluice.plan.deployment.register import register
+from sluice.plan.deployment.state import Rollout as Moving
 from sluice.plan.deployment.state import Slot, State
 from sluice.plan.deployment.summary import Verdict
 from sluice.plan.deployment.targets import Targets, attached, target_groups
@@ -110,13 +111,13 @@ def _examine(work: _Work, name: str, order: SlotOrder | None, retiring: tuple[Sl
     """Find the slot's service; return what is retiring."""
     known = work.slots.get(name)
     revision = _revision(work, name, order)
-    if known is None and (order is None or order.revision is None or revision is None):
-        return retiring
+    if known is None and revision is None:
+        return retiring  # nothing is ordered of it
     wish = work.wish(name, revision or work.desired.revision)
     if known is None:
         known, replaced = services.find(wish, work.look.observed, name)
         retiring = (*retiring, *replaced)
-    if known.service_arn and known.cluster != wish.cluster:
+    if known.service_arn:
         wish = dataclasses.replace(wish, cluster=known.cluster)
     seen = services.examine(wish, known, retiring, work.look.observed)
     work.slots[name], work.found[name] = seen.slot, seen.service
@@ -140,7 +141,7 @@ def _run(work: _Work, orders: Mapping[str, SlotOrder]) -> None:
     wishes = {
         name: work.wish(name, revision)
         for name in services.NAMES
-        if name in work.slots and (revision := _revision(work, name, orders.get(name))) is not None
+        if (revision := _revision(work, name, orders.get(name))) is not None
     }
     arns = _definitions(work, {**wishes, **_ahead(work)})
     targets = _targets(work, wishes)
@@ -159,7 +160,7 @@ def _run(work: _Work, orders: Mapping[str, SlotOrder]) -> None:
         _serve(work, wish, order, arn, attached(wish, targets, slot=name))
     for name, order in orders.items():
         service = work.found.get(name)
-        if name not in wishes and name in work.slots and service:
+        if service and name not in wishes:
             done = slot_plan.only_count(work.slots[name], service, order)
             work.actions += done.actions
     work.state = _with_slots(work)
@@ -181,8 +182,6 @@ def _definitions(work: _Work, wishes: Mapping[str, Desired]) -> dict[str, str | 
     for name, wish in wishes.items():
         done = register(wish, work.state, work.look.observed, now=work.now)
         if done.action and acted:
-            continue
-        if done.arn is None and done.registering is None:
             continue
         registering = done.registering
         if registering is None and work.state.registering is not None:
@@ -220,7 +219,7 @@ def _serve(
     name = order.slot
     slot, service = work.slots[name], work.found.get(name)
     if service is None:
-        if not order.count and order.count is not None:
+        if order.count == 0:
             return  # a service is made when it gets tasks
         rollout = work.decision.motion.rollout
         live = work.decision.motion.live
@@ -259,8 +258,8 @@ def _tell(work: _Work, *texts: str) -> None:
 def _with_slots(work: _Work) -> State:
     live = work.decision.motion.live
     ordered = [_with_health(work, work.slots[name]) for name in sorted(work.slots)]
-    main = next((slot for slot in ordered if live and slot.name == live.slot), None)
-    main = main or (ordered[0] if ordered else None)
+    first = ordered[0] if ordered else None
+    main = next((slot for slot in ordered if live and slot.name == live.slot), first)
     return dataclasses.replace(
         work.state, slot=main, others=tuple(slot for slot in ordered if slot is not main)
     )
@@ -337,7 +336,7 @@ def _as_moving(state: State, work: _Work) -> State:
     rollout = work.decision.motion.rollout
     if rollout is None:
         return state
-    moving = history.begin(state, candidate=rollout.candidate, deadline=0.0, now=rollout.stage_since)
+    moving = Moving(id=rollout.id, candidate=rollout.candidate, started_at=rollout.stage_since)
     return dataclasses.replace(state, rollout=moving)
 
 
