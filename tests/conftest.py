@@ -14,12 +14,19 @@ from hypothesis import HealthCheck, settings
 
 from controlplane_fixture import control_plane, namespace
 from dealing import dealt
+from explored import told
 
 # How fast inputs come says how busy the machine is, and nothing about the law.
 settings.register_profile("sluice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sluice")
 
-__all__ = ["control_plane", "namespace", "pytest_collection_modifyitems", "pytest_runtest_setup"]
+__all__ = [
+    "control_plane",
+    "namespace",
+    "pytest_collection_modifyitems",
+    "pytest_runtest_setup",
+    "pytest_terminal_summary",
+]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,6 +44,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     beside = hasattr(item.config, "workerinput")
     if beside and item.get_closest_marker("e2e") is None and not os.nice(0):
         os.nice(_NICE)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what the explorations went through."""
+    lines = told(terminalreporter.stats.get("passed", ()))
+    if lines:
+        terminalreporter.section("explored", sep="-")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 _NICE = 4

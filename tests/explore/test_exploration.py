@@ -58,8 +58,8 @@ def left(*names: str, **members: Any) -> Left:
 def say(what: str, found: Found) -> None:
     """Print what was gone through: the number is the evidence."""
     out(
-        f"explored {what}: {found.states} states, {found.moves} moves, {found.ends} ends,"
-        f" {found.depth} moves deep; all promises hold"
+        f"explored {what}: {found.states} states, {found.moves} moves, {found.ends} ends;"
+        f" {found.depth} moves deep, all promises hold"
     )
 
 

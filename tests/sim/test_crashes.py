@@ -15,6 +15,7 @@ import pytest
 from sim.deaths import Mortal, every_death
 from sim.stories import STORIES, Story, tell
 from sim.universe import ROUTE, WEB, Universe
+from soaking import say
 
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
 
@@ -30,10 +31,11 @@ def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
         tell(story, universe=universe)
         return universe.crashes, universe.picture()
 
-    (_, expected), deaths, _ = every_death(live)
+    (_, expected), deaths, calls = every_death(live)
     assert deaths, "a story without writes proves nothing"
     for death in deaths:
         assert death.verdict == (1, expected), str(death)
+    say(f"explored {story.name}: {len(deaths)} deaths, {len(calls)} calls")
 
 
 @pytest.mark.parametrize("story", CASES)

@@ -17,6 +17,7 @@ from sim.discovery_stories import HANDED, STAYS, STORIES, TTL, litter, picture, 
 from sim.names import Name
 from sim.stories import Story
 from sim.universe import Universe
+from soaking import say
 
 STRIDE = 8
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
@@ -57,7 +58,7 @@ def survive(story: Story, *, first: int = 0, stride: int = 1) -> None:
     assert deaths, "a story without writes proves nothing"
     for death in deaths:
         assert death.verdict == (1, [], expected, []), str(death)
-    print(f"{story.name}: {len(deaths)} deaths at {len(calls)} calls")  # noqa: T201 - the evidence
+    say(f"explored {story.name}: {len(deaths)} deaths, {len(calls)} calls")
 
 
 @pytest.mark.parametrize(("number", "story"), list(enumerate(STORIES)), ids=[s.name for s in STORIES])

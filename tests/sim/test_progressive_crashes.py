@@ -16,6 +16,7 @@ from sim.stories import Story, delete_both
 from sim.universe import ROUTE, WEB, Crashes, Universe
 from sim.verdict import litter
 from sim.visitors import Visitors
+from soaking import say
 
 CASES = [pytest.param(story, id=story.name) for story in STORIES]
 
@@ -43,7 +44,7 @@ def test_same_end_whatever_call_it_dies_at(story: Story) -> None:
     assert left == []
     for death in deaths:
         assert death.verdict == (1, expected, []), str(death)
-    print(f"{story.name}: {len(deaths)} deaths at {len(calls)} calls")  # noqa: T201 - the count is the evidence
+    say(f"explored {story.name}: {len(deaths)} deaths, {len(calls)} calls")
 
 
 @pytest.mark.parametrize("story", CASES)

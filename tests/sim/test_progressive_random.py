@@ -48,10 +48,10 @@ def test_random_schedules(batch: int, calm: bool) -> None:  # noqa: FBT001 - pyt
     seeds = range(batch * SCHEDULES // BATCHES, (batch + 1) * SCHEDULES // BATCHES)
     played = [one(seed, calm=calm) for seed in seeds]
     say(
-        f"{'calm' if calm else 'wild'} schedules {seeds.start}-{seeds.stop - 1}:"
+        f"explored {'calm' if calm else 'wild'} {seeds}: {len(seeds)} schedules,"
         f" {len(seeds) * STEPS} events, {sum(len(chaos.rollouts) for chaos in played)} rollouts,"
         f" {sum(chaos.watcher.writes for chaos in played)} AWS writes,"
-        f" {sum(chaos.watcher.raised for chaos in played)} raised weights and"
+        f" {sum(chaos.watcher.raised for chaos in played)} raised weights judged,"
         f" {sum(chaos.watcher.shrunk for chaos in played)} services with fewer or other tasks judged,"
         f" {sum(chaos.visitors.answers.total() for chaos in played)} requests"
     )

@@ -46,7 +46,7 @@ def test_random_schedules(batch: int) -> None:
     """A few schedules of each length; the seeds are fixed, so a failure is a failure again."""
     seeds = range(batch * SHORT // BATCHES, (batch + 1) * SHORT // BATCHES)
     writes = sum(one(seed) for seed in seeds)
-    say(f"schedules {seeds.start}-{seeds.stop - 1}: {len(seeds) * STEPS} steps, {writes} AWS writes")
+    say(f"explored {seeds}: {len(seeds)} schedules, {len(seeds) * STEPS} events, {writes} AWS writes")
     assert writes > 0
 
 
