@@ -24,18 +24,19 @@ def path(*values: str) -> dict[str, Any]:
 
 def wanted(name: str = "main/1", *values: str, order: int = 5, **members: Any) -> DesiredRule:
     """Return a rule to `A` alone; `order` sorts it among those that it can meet."""
-    return DesiredRule(
-        **{
-            "name": name,
-            "listener_arn": LISTENER,
-            "conditions": (path(*values or ("/a",)),),
-            "precedence": f"2999.3000.1.99.99.1.2027/shop/{order}.0",
-            "backends": ("web",),
-            "weights": {A: 1},
-            "field": "spec.rules[main].priority",
-        }
-        | members
-    )
+    plain: dict[str, Any] = {
+        "name": name,
+        "listener_arn": LISTENER,
+        "conditions": (path(*values or ("/a",)),),
+        "precedence": f"2999.3000.1.99.99.1.2027/shop/{order}.0",
+        "backends": ("web",),
+        "weights": {A: 1},
+        "field": "spec.rules[main].priority",
+        "may_begin": True,
+        "reassert": True,
+        "rollback": False,
+    }
+    return DesiredRule(**plain | members)
 
 
 def forward(sticky: int = 0, **weights: int) -> list[dict[str, Any]]:

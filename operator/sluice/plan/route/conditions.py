@@ -75,7 +75,7 @@ def _by_class(hostnames: Sequence[str]) -> list[tuple[HostClass, tuple[str, ...]
         return [("none", ())]
     ordered = sorted(set(hostnames), key=lambda host: (host_class(host), -len(host), host))
     # Wildcards of different length differ in precedence; exact names do not overlap.
-    groups = itertools.groupby(ordered, key=lambda host: (host_class(host), len(host) if "*" in host else 0))
+    groups = itertools.groupby(ordered, key=lambda host: (host_class(host), "*" in host and len(host)))
     return [(kind, tuple(group)) for (kind, _), group in groups]
 
 

@@ -76,16 +76,16 @@ class DesiredRule:
     """What the spec asks for."""
     field: str = ""
     """Where the spec says so."""
-    may_begin: bool = True
+    may_begin: bool
     """False while a backend is going: a rule that is there is kept up, none is made."""
     role: Role = "production"
     twin: str = ""
     """Name of the production rule that a header rule stands before."""
     sticky: int | None = None
     """Seconds of session persistence, 0 for none, None to leave what is there."""
-    reassert: bool = True
+    reassert: bool
     """Whether weights that nobody of us wrote are overwritten."""
-    rollback: bool = False
+    rollback: bool
     """Its weights end a failed rollout."""
 
 

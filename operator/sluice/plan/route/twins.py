@@ -49,13 +49,13 @@ def _header_rules(
     """
     made: list[DesiredRule] = []
     problems: list[Problem] = []
-    for header, names in _headers(rule, backends).items():
+    for header, slots in _headers(rule, backends).items():
         condition = {
             "Field": "http-header",
             "HttpHeaderConfig": {"HttpHeaderName": header.name, "Values": [header.value]},
         }
         conditions = (*production.conditions, condition)
-        weights, problem = _weights(rule, names, parent=parent, backends=backends)
+        weights, problem = _weights(rule, slots, parent=parent, backends=backends)
         present = values_in(production.conditions)
         if present >= VALUES_PER_RULE:
             text = (
@@ -70,7 +70,7 @@ def _header_rules(
                 production,
                 name=f"{rule.name}/{conditions_digest(conditions)}",
                 conditions=conditions,
-                backends=names,
+                backends=tuple(slots),
                 weights=weights,
                 priority=None,
                 role="header",
@@ -81,14 +81,14 @@ def _header_rules(
     return made, problems
 
 
-def _headers(rule: RuleIntent, backends: Mapping[str, BackendFacts]) -> dict[HeaderRoute, tuple[str, ...]]:
-    """Return each header (its slot aside) with the backends that publish it."""
-    found: dict[HeaderRoute, tuple[str, ...]] = {}
+def _headers(rule: RuleIntent, backends: Mapping[str, BackendFacts]) -> dict[HeaderRoute, dict[str, str]]:
+    """Return each header (its slot aside) with the backends that publish it and the slot of each."""
+    found: dict[HeaderRoute, dict[str, str]] = {}
     for backend in rule.backends:
         traffic = backends[backend.name].traffic
         if traffic and traffic.header and backend.weight:
             header = replace(traffic.header, name=traffic.header.name.lower(), slot="")
-            found[header] = tuple(dict.fromkeys((*found.get(header, ()), backend.name)))
+            found.setdefault(header, {})[backend.name] = traffic.header.slot
     return found
 
 
@@ -97,13 +97,12 @@ def _only(slot: str) -> Callable[[str], int]:
 
 
 def _weights(
-    rule: RuleIntent, names: Sequence[str], *, parent: Parent, backends: Mapping[str, BackendFacts]
+    rule: RuleIntent, slots: Mapping[str, str], *, parent: Parent, backends: Mapping[str, BackendFacts]
 ) -> tuple[dict[str, int] | None, Problem | None]:
     shares: list[tuple[int, Mapping[str, int]]] = []
-    for backend in (backend for backend in rule.backends if backend.name in names):
+    for backend in (backend for backend in rule.backends if backend.name in slots):
         traffic = backends[backend.name].traffic
-        slot = traffic.header.slot if traffic and traffic.header else ""
-        parts = parts_of(traffic, backend.port, parent=parent, share=_only(slot))
+        parts = parts_of(traffic, backend.port, parent=parent, share=_only(slots[backend.name]))
         if not any(parts.values()):
             text = f"the candidate of {backend.name} has no target group on {parent.name} yet"
             return None, Problem(reason="WaitingForTargets", message=text)
