@@ -224,7 +224,7 @@ def retain(remains: Remains) -> Removal:
     for place, service in sorted(remains.services.items()):
         actions.append(_untag(service["serviceArn"], ecs.tags_of(service), f"ECS service {place.name}"))
     actions += [
-        _untag(arn, dict.fromkeys(_definition_tags(), ""), f"task definition {arn.rsplit('/', 1)[-1]}")
+        _untag(arn, dict.fromkeys(_definition_tags(), ""), f"task definition {arn.rpartition('/')[2]}")
         for arn in remains.definitions[:_DEFINITIONS_A_PASS]
     ]
     balanced = [
