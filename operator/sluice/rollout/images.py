@@ -32,7 +32,7 @@ def watch(work: Work) -> None:
     if rollout.kind != "Rollout" or rollout.stage not in WATCHED or slot.revision != rollout.candidate:
         return
     new = tuple(image for image in slot.images if image not in rollout.images)
-    if not new or len(rollout.images) >= _KEPT:
+    if not new:
         return
     known = (*rollout.images, *new)[:_KEPT]
     answered = rollout.moved_tags  # a person has promoted these, or is asked about them
