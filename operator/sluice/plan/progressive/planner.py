@@ -176,23 +176,24 @@ def _ahead(work: _Work) -> dict[str, Desired]:
 
 
 def _definitions(work: _Work, wishes: Mapping[str, Desired]) -> dict[str, str | Ref]:
-    """Return the definition of each slot's revision; at most one is registered in a pass."""
+    """Return the definition of each slot's revision; at most one is registered in a pass.
+
+    Status has room for one intent: what may have been registered is settled before anything else is.
+    """
     found: dict[str, str | Ref] = {}
-    acted = False
-    for name, wish in wishes.items():
+    pending = work.state.registering
+    meant = pending.definition_hash if pending else ""
+    taken = False
+    for name, wish in sorted(wishes.items(), key=lambda entry: entry[1].revision.definition_hash != meant):
         done = register(wish, work.state, work.look.observed, now=work.now)
-        if done.action and acted:
-            continue
-        registering = done.registering
-        if registering is None and work.state.registering is not None:
-            digests = {other.revision.definition_hash for other in wishes.values()}
-            pending = work.state.registering
-            known = pending.definition_hash in dict(done.definitions)
-            registering = pending if pending.definition_hash in digests and not known else None
+        if done.registering is not None:
+            if taken:
+                continue
+            taken = True
+        registering = done.registering or (work.state.registering if taken else None)
         work.state = dataclasses.replace(work.state, definitions=done.definitions, registering=registering)
         if done.action:
             work.actions.append(done.action)
-            acted = True
         if done.wait_until is not None:
             work.wakes.append(done.wait_until)
         if done.arn is not None:
