@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -98,37 +99,35 @@ def test_a_status_is_written_as_it_was_read(status: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("read", "expected"),
     [
-        pytest.param(Slot.read({"name": "b"}), Slot(name="b", ordinal=1, desired=0, running=0), id="slot"),
+        pytest.param(lambda: Slot.read({"name": "b"}), Slot(name="b", ordinal=1, desired=0), id="slot"),
         pytest.param(
-            TargetGroup.read({"name": "group"}),
-            TargetGroup(name="group", slot="a", container_port=0),
-            id="group",
+            lambda: TargetGroup.read({"name": "g"}), TargetGroup(name="g", container_port=0), id="group"
         ),
         pytest.param(
-            Anchor.read({"listenerArn": "l"}),
+            lambda: Anchor.read({"listenerArn": "l"}),
             Anchor(listener_arn="l", load_balancer_arn="", container_port=0, priority=0),
             id="anchor",
         ),
         pytest.param(
-            Rollout.read({"id": "r", "candidate": "c", "startedAt": AT}),
-            Rollout(id="r", candidate="c", started_at=SECONDS, deadline_at=None, paused=False, replicas=None),
+            lambda: Rollout.read({"id": "r", "candidate": "c", "startedAt": AT}),
+            Rollout(id="r", candidate="c", started_at=SECONDS),
             id="rollout",
         ),
         pytest.param(
-            State.read({"live": {"revision": "web-1", "since": AT}}).live,
-            Live(slot="a", revision="web-1", task_definition="", since=SECONDS),
+            lambda: State.read({"live": {"revision": "web-1", "since": AT}}).live,
+            Live(revision="web-1", task_definition="", since=SECONDS),
             id="live",
         ),
         pytest.param(
-            State.read({"rejectedRevision": {"revision": "web-1"}}).rejected,
-            Rejected(revision="web-1", reason="", fallback="", message="", cause=""),
+            lambda: State.read({"rejectedRevision": {"revision": "web-1"}}).rejected,
+            Rejected(revision="web-1", reason=""),
             id="rejected",
         ),
     ],
 )
-def test_what_is_absent_is_the_default(read: object, expected: object) -> None:
+def test_what_is_absent_is_the_default(read: Callable[[], object], expected: object) -> None:
     """Kubernetes leaves out what is not set, and so may an older version of the operator."""
-    assert read == expected
+    assert read() == expected
 
 
 @pytest.mark.parametrize(

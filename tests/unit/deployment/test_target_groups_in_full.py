@@ -269,6 +269,13 @@ CODES = dataclasses.replace(HTTP, health_check={"Matcher": {"HttpCode": "200"}, 
             "Matcher 404 → 200",
             id="codes",
         ),
+        pytest.param(
+            dataclasses.replace(CODES, health_check={"Matcher": {"HttpCode": "200", "GrpcCode": "0"}}),
+            {"Matcher": {"HttpCode": "200", "GrpcCode": "12"}},
+            {"Matcher": {"HttpCode": "200", "GrpcCode": "0"}},
+            "Matcher 200 12 → 200 0",
+            id="one code of two",
+        ),
         pytest.param(CODES, {}, {"Matcher": {"HttpCode": "200"}}, "Matcher None → 200", id="codes, not told"),
     ],
 )

@@ -158,14 +158,14 @@ def find(desired: Desired, observed: Observed, *names: str) -> tuple[Slot, tuple
                 free += [number] if name == names[0] else []
             elif service.get("status") == "ACTIVE":
                 ecs.check_ours(desired, service)
-                active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+                active.append((_made(service), seen(slot, service)))
     active += _elsewhere(desired, observed, names, known={slot.service_arn for _, slot in active})
     adopted = adoption.place(desired) if NAMES[0] in names else None
     service = observed.services.get(adopted) if adopted else None
     if service and service.get("status") == "ACTIVE" and adopted not in {_place(slot) for _, slot in active}:
         ecs.check_ours(desired, service)
         slot = adoption.slot(desired)
-        active.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+        active.append((_made(service), seen(slot, service)))
     if active:
         ordered = [
             slot for _, slot in sorted(active, key=lambda entry: (entry[0], entry[1].name, entry[1].ordinal))
@@ -204,8 +204,12 @@ def _elsewhere(
         ecs.check_driver(service)
         known.add(str(service.get("serviceArn")))
         slot = dataclasses.replace(slot, cluster=place.cluster)
-        found.append((epoch(service.get("createdAt")) or 0.0, seen(slot, service)))
+        found.append((_made(service), seen(slot, service)))
     return found
+
+
+def _made(service: Structure) -> float:
+    return epoch(service.get("createdAt")) or 0.0
 
 
 def _place(slot: Slot) -> ServiceId:
