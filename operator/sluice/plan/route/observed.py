@@ -41,9 +41,9 @@ def with_observed(
     for entry in entries:
         plain = without_observed(entry)
         traffic = backends[plain["name"]].traffic
-        proved = plain.get("seq") == traffic.seq if traffic else False
         counts = None
-        if traffic and proved and _split(traffic) and not plain.get("foreign"):
+        proved = traffic and plain.get("seq") == traffic.seq and not plain.get("foreign")
+        if traffic and proved and _split(traffic):
             counts = counted(plain["name"], float(plain.get("verifiedAt", 0)))
         if traffic and counts:
             seen = observed_share(counts, traffic.weights)
