@@ -47,8 +47,8 @@ def parse(schedule: str) -> Cron:
     if len(fields) != 5:
         raise ValueError(f"schedule {schedule!r} has {len(fields)} fields, not 5")
     minute, hour, day, month, weekday = fields
-    days, months = _field(day, 1, 31), _field(month, 1, 12, names=_MONTHS, first=1)
-    weekdays = _field(weekday, 0, 7, names=_DAYS, first=0)
+    days, months = _field(day, 1, 31), _field(month, 1, 12, names=_MONTHS)
+    weekdays = _field(weekday, 0, 7, names=_DAYS)
     either_day = not day.startswith("*") and not weekday.startswith("*")
     longest = max(calendar.monthrange(_LEAP_YEAR, number)[1] for number in months)
     if not either_day and min(days) > longest:
@@ -63,7 +63,8 @@ def parse(schedule: str) -> Cron:
     )
 
 
-def _field(text: str, low: int, high: int, *, names: tuple[str, ...] = (), first: int = 0) -> frozenset[int]:
+def _field(text: str, low: int, high: int, *, names: tuple[str, ...] = ()) -> frozenset[int]:
+    """Return the numbers of a field; the first of `names` is `low`."""
     found: set[int] = set()
     for part in text.lower().split(","):
         span, slash, step_text = part.partition("/")
@@ -74,8 +75,8 @@ def _field(text: str, low: int, high: int, *, names: tuple[str, ...] = (), first
             begin, end = low, high
         else:
             begin_text, dash, end_text = span.partition("-")
-            begin = _number(begin_text, names, first, text)
-            end = _number(end_text, names, first, text) if dash else (high if slash else begin)
+            begin = _number(begin_text, names, low, text)
+            end = _number(end_text, names, low, text) if dash else (high if slash else begin)
             if end_text == "sun":
                 end = high
         if begin > end:
