@@ -133,9 +133,13 @@ class Ledger:
         self.attempt(target)
         self.failure = error[:LONGEST]
 
+    def failures(self, target: str) -> int:
+        """Return how often a target failed in a row."""
+        return self.failing[target][0] if target in self.failing else 0
+
     def attempt(self, target: str) -> None:
         """Let a target's next attempt wait longer than the one before, until something succeeds."""
-        count = self.failing.get(target, (0, 0.0))[0] + 1
+        count = self.failures(target) + 1
         wait = min(FIRST_RETRY * 2 ** min(count - 1, 10), LAST_RETRY)
         self.failing[target] = (count, self.now + wait)
 
@@ -147,11 +151,10 @@ class Ledger:
 
     def waits(self, target: str) -> bool:
         """Tell whether a target's next attempt has to wait, and see to it that somebody looks then."""
-        retry_at = self.failing.get(target, (0, 0.0))[1]
-        if retry_at > self.now:
-            self.wakes.append(retry_at)
-            return True
-        return False
+        if target not in self.failing or self.failing[target][1] <= self.now:
+            return False
+        self.wakes.append(self.failing[target][1])
+        return True
 
     def mean(self, kind: OperationKind, target: str) -> Pending:
         """Return the entry of an operation that is about to be asked for (the same one when sent again)."""

@@ -294,8 +294,7 @@ def _remove_namespace(place: Place, facts: DiscoveryFacts, *, installation: str,
     if namespace is None or not is_our_namespace(namespace, installation) or namespace.services != 0:
         place.finished = True
         return
-    count = ledger.failing.get("namespace", (0, 0.0))[0]
-    if count >= ATTEMPTS:
+    if ledger.failures("namespace") >= ATTEMPTS:
         what = f"namespace {namespace.name} could not be deleted and stays"
         text = f"{what}: {ledger.failure}; delete {namespace.arn}"
         place.notes.append(Note(type="Warning", reason="NamespaceLeft", message=text))

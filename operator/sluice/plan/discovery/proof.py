@@ -75,14 +75,14 @@ def _answers(seen: Health | None, motion: Motion) -> bool:
 
 
 def _is_out(name: str, motion: Motion) -> bool:
-    """Tell whether nobody uses an entry any more."""
+    """Tell whether nobody uses an entry any more that is still listed or answered with."""
     ledger, key = motion.ledger, short(name)
     stage = ledger.stage(key)
     if stage == "hidden":
         # Where nobody is healthy, everybody is an answer.
         waited = bool(motion.wanted.entries) and ledger.now >= ledger.since(key) + motion.wait
         return waited and motion.discovered.get(name) != "HEALTHY"
-    return stage == "released" or (name not in motion.discovered and name not in motion.answering.ours)
+    return stage == "released"
 
 
 def _slot(name: str, motion: Motion) -> str:

@@ -9,6 +9,7 @@ less, it does not pull the live slot's capacity down with it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ def shares(
     known, or 0: as many as there are).
     """
     slots = sorted(weights)
-    have = {slot: healthy.get(slot, 0) for slot in slots}
+    have = {slot: healthy[slot] for slot in slots}
     if len(slots) == 1:
         (slot,) = slots
         least = max(have[slot], desired.get(slot) or 0)
@@ -54,17 +55,19 @@ def _split(weights: Mapping[str, int], have: Mapping[str, int], *, at_least: int
     one, two = present
     floor = min(at_least, have[one] + have[two])
     part, whole = weights[one], weights[one] + weights[two]
-    best: tuple[float, int, int] | None = None
-    for first in range(1, have[one] + 1):
-        ideal = first * (whole - part) / part
-        for second in {
-            min(max(count, 1, floor - first), have[two]) for count in (int(ideal), int(ideal) + 1)
-        }:
-            total = first + second
-            if total < floor:
-                continue
-            rank = (round(abs(first / total - part / whole), 12), -total, first)
-            best = rank if best is None or rank < best else best
-    if best is None:  # not reached: taking all of both is always allowed
-        return dict(have)
-    return {**have, one: best[2], two: -best[1] - best[2]}
+    possible = (
+        (first, min(max(count, 1, floor - first), have[two]))
+        for first in range(1, have[one] + 1)
+        for count in _around(first * (whole - part) / part)
+    )
+    # Of those that are as near, the one with the most entries; taking all of both is always possible.
+    _, entries, first = min(
+        (round(abs(first / (first + second) - part / whole), 12), -first - second, first)
+        for first, second in possible
+        if first + second >= floor
+    )
+    return {**have, one: first, two: -entries - first}
+
+
+def _around(count: float) -> tuple[int, int]:
+    return math.floor(count), math.ceil(count)
