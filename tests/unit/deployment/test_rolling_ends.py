@@ -79,8 +79,9 @@ def back(state: State, wish: Desired, **members: Any) -> dict[str, Any]:
 
 
 def test_the_end_of_a_rollout_is_told_once() -> None:
-    """Old ControllerRevisions may go when a rollout ended well, not at rest."""
+    """Old ControllerRevisions may go when a rollout ended well, not before it and not at rest."""
     state, _, after = begun(NEXT)
+    assert plan(NEXT, after, state, now=NOW + 5).completed is False
     done = plan(NEXT, primary(after, running=2, rolloutState="COMPLETED"), state, now=NOW + 9)
     assert (done.completed, ready(done)[:2]) == (True, ("True", "Available"))
     assert [note.reason for note in done.notes] == ["RolloutCompleted"]

@@ -27,7 +27,7 @@ def make(
 ) -> Revision:
     """Return the revision of a task-definition body and the service settings that belong to it."""
     digest = definition_hash(definition)
-    settings = json.dumps(canonical_service(service), sort_keys=True, separators=(",", ":"), default=str)
+    settings = json.dumps(canonical_service(service), separators=(",", ":"), default=str)  # sorted already
     return Revision(
         name=f"{deployment}-{short_hash(digest, settings, restarted_at)}",
         definition_hash=digest,
