@@ -98,14 +98,7 @@ def build(
             *(f"{warning.path}: {warning.text}" for warning in translated.warnings),
             *(f"{finding.path}: {finding.text}" for finding in progressive_rules.warnings(spec)),
         ),
-        task_size={
-            "cpu": str(size.cpu),
-            "memory": str(size.memory),
-            "requestedCpu": str(size.requested_cpu),
-            "requestedMemory": str(size.requested_memory),
-        }
-        if size
-        else {},
+        task_size=size.to_status() if size else {},
     )
 
 
