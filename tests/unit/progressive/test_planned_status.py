@@ -255,6 +255,8 @@ def test_the_live_slot_stands_first(motion: Motion, names: list[str]) -> None:
     """`kubectl get` shows the first one's counts."""
     done = half_way(decision(dataclasses.replace(A, revision=None), LEFT, motion=motion))
     assert [entry["name"] for entry in done.status["slots"]] == names
+    assert [slot.name for slot in (done.state.slot, *done.state.others) if slot] == names
+    assert done.state.slot is not None
     assert done.status["readyReplicas"] == {"a": 2, "b": 1}.get(motion.live.slot if motion.live else "", 0)
 
 
