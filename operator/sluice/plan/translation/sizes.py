@@ -26,14 +26,21 @@ UNSAID_MEMORY: Final = (
 GPU: Final = "nvidia.com/gpu"
 _KNOWN: Final = frozenset({"cpu", "memory", "ephemeral-storage", GPU})
 _GIB: Final = 1024
+_OFFERED: Final = (
+    (512, 1, 4, 1),
+    (1024, 2, 8, 1),
+    (2048, 4, 16, 1),
+    (4096, 8, 30, 1),
+    (8192, 16, 60, 4),
+    (16384, 32, 120, 8),
+)
+"""CPU units, the least and the most GiB that go with them, and the step between."""
 FARGATE_SIZES: Final[Mapping[int, tuple[int, ...]]] = {
     256: (512, 1 * _GIB, 2 * _GIB),
-    512: tuple(range(1 * _GIB, 4 * _GIB + 1, _GIB)),
-    1024: tuple(range(2 * _GIB, 8 * _GIB + 1, _GIB)),
-    2048: tuple(range(4 * _GIB, 16 * _GIB + 1, _GIB)),
-    4096: tuple(range(8 * _GIB, 30 * _GIB + 1, _GIB)),
-    8192: tuple(range(16 * _GIB, 60 * _GIB + 1, 4 * _GIB)),
-    16384: tuple(range(32 * _GIB, 120 * _GIB + 1, 8 * _GIB)),
+    **{
+        cpu: tuple(gib * _GIB for gib in range(least, most + step, step))
+        for cpu, least, most, step in _OFFERED
+    },
 }
 """CPU units → MiB that go with them."""
 LEAST_WINDOWS_CPU: Final = 1024  # ECS API, RegisterTaskDefinition.memory
