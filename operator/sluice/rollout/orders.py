@@ -7,7 +7,7 @@ weight"; §7 point 3).
 
 from __future__ import annotations
 
-from sluice.model.rollout import SlotOrder
+from sluice.model.rollout import LiveRevision, SlotOrder
 from sluice.rollout import scaling
 from sluice.rollout.work import SLOTS, Work, facts, other
 
@@ -18,22 +18,13 @@ def slots(work: Work) -> tuple[SlotOrder, ...]:
     """Return the order of each slot, a first."""
     rollout, live = work.motion.rollout, work.motion.live
     if rollout is None or rollout.stage in ("Starting", "PreScaleUp"):
-        found = {name: _idle(work, name) for name in SLOTS}
-        if live:
-            found[live.slot] = _live(work)
-    else:
-        found = {
-            rollout.slot: _candidate(work),
-            other(rollout.slot): _source(work) if live else _idle(work, other(rollout.slot)),
-        }
-        if rollout.kind == "First":
-            found[other(rollout.slot)] = _idle(work, other(rollout.slot))
-    return tuple(found[name] for name in SLOTS)
+        return tuple(_live(work, live) if live and live.slot == name else _idle(work, name) for name in SLOTS)
+    rest = _source(work, live) if live and rollout.kind != "First" else _idle(work, other(rollout.slot))
+    return tuple(_candidate(work) if name == rollout.slot else rest for name in SLOTS)
 
 
-def _live(work: Work) -> SlotOrder:
-    live, rollout = work.motion.live, work.motion.rollout
-    assert live is not None  # noqa: S101 - the only caller looked
+def _live(work: Work, live: LiveRevision) -> SlotOrder:
+    rollout = work.motion.rollout
     count, held = work.situation.replicas, False
     if rollout is not None and rollout.stage != "Starting":
         count = None if count is None else max(count, rollout.live_floor)
@@ -73,11 +64,10 @@ def _candidate(work: Work) -> SlotOrder:
     )
 
 
-def _source(work: Work) -> SlotOrder:
-    live = work.motion.live
+def _source(work: Work, live: LiveRevision) -> SlotOrder:
     return SlotOrder(
         slot=other(work.rollout.slot),
-        revision=live.revision if live else None,
+        revision=live.revision,
         count=scaling.source_size(work),
         reason="live until the drain is over",
         hold_scale_in=True,
