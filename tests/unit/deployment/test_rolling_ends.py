@@ -8,65 +8,15 @@ from typing import Any
 
 import pytest
 
-from sluice.model import ownership
 from sluice.model.desired import Desired, Hold, Registry, Strategy
-from sluice.model.observed import Observed
-from sluice.plan.deployment.planner import DeploymentPlan, plan
-from sluice.plan.deployment.state import Live, Rejected, Slot, State
+from sluice.plan.deployment.planner import plan
+from sluice.plan.deployment.state import Live, State
+from unit.deployment.rolling import EMPTY, NEW, NEXT, OLD, begun, edited, primary, ready, sent, settled
 from unit.deployment.test_discovery import DENIED, known, route
-from unit.deployment.wishes import BACKEND, LISTENER, NOW, PLACE, carry_out, converge, desired
+from unit.deployment.wishes import BACKEND, NOW, PLACE, carry_out, converge, desired
 
-EMPTY = Observed(rules={LISTENER: ()})
 ARN = "arn:aws:servicediscovery:eu-west-1:111122223333:service/srv-1"
 REGISTRY = Registry(arn=ARN)
-OLD, NEW = desired().revision.name, desired(image="web:2").revision.name
-NEXT = desired(image="web:2", generation=2)
-
-
-def settled(**changes: Any) -> tuple[State, Observed]:
-    """Return status and facts of a Deployment that is at rest."""
-    done, seen = converge(desired(**changes), seen=EMPTY)
-    return State.read(done.status), seen
-
-
-def edited(seen: Observed, **members: Any) -> Observed:
-    """Return what is seen after the service changed."""
-    found = seen.services[PLACE]
-    assert found is not None
-    return dataclasses.replace(seen, services={PLACE: {**found, **members}})
-
-
-def primary(seen: Observed, *, running: int = 1, **members: Any) -> Observed:
-    """Return what is seen while the PRIMARY deployment is like this."""
-    found = seen.services[PLACE]
-    assert found is not None
-    deployment = {**found["deployments"][0], "runningCount": running, **members}
-    return edited(seen, deployments=[deployment], runningCount=running)
-
-
-def ready(done: DeploymentPlan) -> tuple[str, str, str]:
-    """Return status, reason and message of Ready."""
-    found = done.status["conditions"][0]
-    return found["status"], found["reason"], found["message"]
-
-
-def sent(done: DeploymentPlan) -> dict[str, Any] | None:
-    """Return what the one UpdateService sends, None without one."""
-    found = [dict(action.params) for action in done.actions if action.operation == "UpdateService"]
-    assert len(found) <= 1
-    return {k: v for k, v in found[0].items() if k not in ("cluster", "service")} if found else None
-
-
-def begun(wish: Desired, *, now: float = NOW, **rest: Any) -> tuple[State, Observed, Observed]:
-    """Return status while a rollout to `wish` goes on, what was seen before and what is seen then."""
-    state, seen = settled(**rest)
-    done = plan(wish, seen, state, now=now)
-    assert done.state.rollout is not None
-    carried = carry_out(seen, done.actions)
-    known_ones = dict(done.state.definitions) | dict(carried.definitions)
-    after = primary(carried, rolloutState="IN_PROGRESS", id="ecs-svc/new")
-    state = dataclasses.replace(done.state, definitions=tuple(known_ones.items()), registering=None)
-    return state, seen, after
 
 
 def back(state: State, wish: Desired, **members: Any) -> dict[str, Any]:
@@ -269,138 +219,6 @@ def test_a_rollout_that_goes_on_attaches() -> None:
     wish = dataclasses.replace(NEXT, registry=REGISTRY)
     done = plan(wish, dataclasses.replace(after, deployments=(DETACHED,)), given.state, now=NOW + 6)
     assert sent(done) == {"serviceRegistries": [{"registryArn": ARN}]}
-
-
-# Paused, rejected.
-
-EXEC = {"enableExecuteCommand": True}
-FIRST_FAILED = Rejected(revision=OLD, reason="FirstRolloutFailed", message="it failed")
-
-
-@pytest.mark.parametrize(
-    ("wish", "rejected", "update"),
-    [
-        pytest.param(desired(), None, {"enableExecuteCommand": False}, id="at rest"),
-        pytest.param(desired(paused=True), None, {"enableExecuteCommand": False}, id="paused at rest"),
-        pytest.param(
-            desired(paused=True, registry=REGISTRY),
-            None,
-            {"enableExecuteCommand": False},
-            id="paused, a route",
-        ),
-        pytest.param(desired(image="web:2", paused=True), None, None, id="paused before another revision"),
-        pytest.param(desired(), FIRST_FAILED, None, id="rejected"),
-        pytest.param(
-            desired(replicas=3), FIRST_FAILED, {"desiredCount": 3}, id="rejected, the count goes on"
-        ),
-        pytest.param(desired(paused=True), FIRST_FAILED, None, id="rejected and paused"),
-        pytest.param(
-            desired(),
-            dataclasses.replace(FIRST_FAILED, revision="web-other"),
-            {"enableExecuteCommand": False},
-            id="another one is rejected",
-        ),
-    ],
-)
-def test_what_is_repaired_while_nothing_may_start(
-    wish: Desired, rejected: Rejected | None, update: dict[str, Any] | None
-) -> None:
-    """Paused: hand edits of what runs are undone. Rejected: left as it is, but for the count."""
-    state, seen = settled()
-    done = plan(wish, edited(seen, **EXEC), dataclasses.replace(state, rejected=rejected), now=NOW)
-    assert sent(done) == update
-
-
-def test_a_pause_in_the_middle_of_a_rollout_sends_nothing_of_the_revision() -> None:
-    """Where ECS is half way it stays; the service has the revision, but the rollout goes on."""
-    state, _, after = begun(NEXT)
-    given = plan(NEXT, after, state, now=NOW + 5)
-    assert given.state.slot is not None
-    assert given.state.slot.revision == NEW
-    held = dataclasses.replace(NEXT, paused=True)
-    assert plan(held, edited(after, platformVersion="1.3.0"), given.state, now=NOW + 6).actions == ()
-
-
-@pytest.mark.parametrize(
-    ("wish", "slot", "rejected", "told"),
-    [
-        pytest.param(
-            desired(image="web:2", paused=True),
-            None,
-            None,
-            ("False", "Paused", f"revision {NEW} waits until the pause ends"),
-            id="paused",
-        ),
-        pytest.param(
-            desired(image="web:2"),
-            None,
-            None,
-            ("False", "RollingOut", f"revision {NEW} is rolled out"),
-            id="moving",
-        ),
-        pytest.param(
-            desired(image="web:2", spec_revision=NEW),
-            Slot(cluster="main", service_name=PLACE.name),
-            Rejected(revision=NEW, reason="FirstRolloutFailed", message="it failed"),
-            (
-                "False",
-                "FirstRolloutFailed",
-                f"it failed; fix the spec, or annotate sluice.dev/retry to try {NEW} again",
-            ),
-            id="rejected before the service had it",
-        ),
-    ],
-)
-def test_what_is_told_while_the_service_has_another_revision(
-    wish: Desired, slot: Slot | None, rejected: Rejected | None, told: tuple[str, str, str]
-) -> None:
-    """Why it is not there yet."""
-    state, seen = settled()
-    state = dataclasses.replace(state, rejected=rejected, slot=slot or state.slot)
-    assert ready(plan(wish, seen, state, now=NOW)) == told
-
-
-# Tags.
-
-
-def tags(seen: Observed, changes: dict[str, str]) -> Observed:
-    """Return what is seen with other tags on the service."""
-    found = seen.services[PLACE]
-    assert found is not None
-    return edited(seen, tags=ownership.to_ecs(ownership.from_ecs(found["tags"]) | changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        pytest.param({"app": "other"}, ["tags app"], id="a person's tag"),
-        pytest.param(
-            {ownership.REVISION: "web-9"}, ["tags sluice.dev/revision"], id="a revision that never was"
-        ),
-        pytest.param({ownership.REVISION: "web-0"}, [], id="one that stayed behind when ECS rolled back"),
-        pytest.param(
-            {ownership.REVISION: "web-0", "app": "x"}, ["tags app, sluice.dev/revision"], id="and a person's"
-        ),
-    ],
-)
-def test_tags_that_are_put_back_are_told(changes: dict[str, str], told: list[str]) -> None:
-    """But for the revision's, which ECS leaves behind."""
-    state, seen = settled()
-    state = dataclasses.replace(state, history=(*state.history, {"id": "r0", "revision": "web-0"}))
-    done = plan(desired(), tags(seen, changes), state, now=NOW)
-    assert [action.operation for action in done.actions] == ["TagResource"]
-    assert [(note.reason, note.message) for note in done.notes] == [("DriftRepaired", text) for text in told]
-
-
-def test_a_new_revisions_tag_is_no_news() -> None:
-    """The rollout tells itself."""
-    state, seen = settled()
-    held = dataclasses.replace(state, rejected=Rejected(revision=NEW, reason="RolledBack", fallback=""))
-    done = plan(desired(image="web:2", spec_revision=NEW), seen, held, now=NOW)
-    assert [action.operation for action in done.actions if action.operation == "TagResource"] == [
-        "TagResource"
-    ]
-    assert done.notes == ()
 
 
 # Failed.

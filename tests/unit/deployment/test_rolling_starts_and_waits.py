@@ -10,52 +10,13 @@ import pytest
 from sluice.model.desired import Adoption, Desired, Hold, Registry, Strategy
 from sluice.model.observed import Observed
 from sluice.plan.deployment import history
-from sluice.plan.deployment.planner import DeploymentPlan, plan
+from sluice.plan.deployment.planner import plan
 from sluice.plan.deployment.state import Live, State
+from unit.deployment.rolling import EMPTY, edited, notes, primary, ready, sent, settled
 from unit.deployment.test_discovery import known, route
-from unit.deployment.wishes import BACKEND, LISTENER, NOW, PLACE, carry_out, converge, desired
+from unit.deployment.wishes import BACKEND, NOW, PLACE, carry_out, converge, desired
 
-EMPTY = Observed(rules={LISTENER: ()})
 REGISTRY = Registry(arn="arn:aws:servicediscovery:eu-west-1:111122223333:service/srv-1")
-
-
-def settled(**changes: Any) -> tuple[State, Observed]:
-    """Return status and facts of a Deployment that is at rest."""
-    done, seen = converge(desired(**changes), seen=EMPTY)
-    return State.read(done.status), seen
-
-
-def edited(seen: Observed, **members: Any) -> Observed:
-    """Return what is seen after somebody changed the service."""
-    found = seen.services[PLACE]
-    assert found is not None
-    return dataclasses.replace(seen, services={PLACE: {**found, **members}})
-
-
-def moving(seen: Observed, **members: Any) -> Observed:
-    """Return what is seen while the PRIMARY deployment has one of its tasks."""
-    found = seen.services[PLACE]
-    assert found is not None
-    primary = {**found["deployments"][0], "rolloutState": "IN_PROGRESS", "runningCount": 1}
-    return edited(seen, deployments=[primary], runningCount=1, **members)
-
-
-def sent(done: DeploymentPlan) -> dict[str, Any] | None:
-    """Return what the one UpdateService sends, None without one."""
-    found = [dict(action.params) for action in done.actions if action.operation == "UpdateService"]
-    assert len(found) <= 1
-    return {k: v for k, v in found[0].items() if k not in ("cluster", "service")} if found else None
-
-
-def ready(done: DeploymentPlan) -> tuple[str, str, str]:
-    """Return status, reason and message of Ready."""
-    found = done.status["conditions"][0]
-    return found["status"], found["reason"], found["message"]
-
-
-def notes(done: DeploymentPlan) -> list[tuple[str, str]]:
-    """Return the Events of a plan."""
-    return [(note.reason, note.message) for note in done.notes]
 
 
 # How it begins.
@@ -72,10 +33,14 @@ def test_the_first_rollout_starts_in_silence_and_each_later_one_is_told_once() -
     assert rollout is not None
     old, new = desired().revision.name, wish.revision.name
     assert notes(begun) == [("RolloutStarted", f"rollout {rollout.id} to revision {new} from {old}")]
-    again = plan(wish, moving(carry_out(seen, begun.actions)), begun.state, now=NOW + 6)
+    again = plan(
+        wish, primary(carry_out(seen, begun.actions), rolloutState="IN_PROGRESS"), begun.state, now=NOW + 6
+    )
     assert (again.state.rollout, notes(again)) == (rollout, [])
     third = desired(image="web:3", generation=3)
-    instead = plan(third, moving(carry_out(seen, begun.actions)), again.state, now=NOW + 7)
+    instead = plan(
+        third, primary(carry_out(seen, begun.actions), rolloutState="IN_PROGRESS"), again.state, now=NOW + 7
+    )
     assert instead.state.rollout is not None
     assert instead.state.rollout.candidate == third.revision.name
     assert [reason for reason, _ in notes(instead)] == ["RolloutStarted"]
@@ -150,7 +115,9 @@ def test_a_service_that_a_pass_made_which_died(
 def test_its_rollout_replaces_nothing_by_force() -> None:
     """The deployment that CreateService began is the one that is waited for."""
     _, seen = settled()
-    done = plan(desired(), moving(forgotten(seen, created=NOW - 10)), State(), now=NOW)
+    done = plan(
+        desired(), primary(forgotten(seen, created=NOW - 10), rolloutState="IN_PROGRESS"), State(), now=NOW
+    )
     assert done.actions == ()
     assert done.state.rollout is not None
     assert done.state.rollout.supersedes == ""

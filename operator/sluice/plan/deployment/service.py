@@ -338,8 +338,8 @@ def _plain(member: str, seen: object, want: object) -> Difference:
 
 
 def _short(arn: object) -> str:
-    return str(arn).split("/")[-1]
+    return str(arn).rpartition("/")[2]
 
 
 def _cluster_name(cluster: str) -> str:
-    return cluster.split("/")[-1]
+    return cluster.rpartition("/")[2]
