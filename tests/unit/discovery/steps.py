@@ -6,6 +6,8 @@ in words, so that a table can say the whole of it. Times are seconds before now 
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +20,14 @@ from sluice.model.discovery import (
     DnsRecord,
     Health,
     Instance,
+    NamespaceFacts,
     NamespaceIntent,
     SeenTask,
     ServiceFacts,
+    SlotWish,
 )
 from sluice.model.keys import SERVICE_ROUTE, Key
+from sluice.model.ownership import owner_tags
 from sluice.plan.discovery.entries import Entry, alias_entry, instance_id, task_entry
 from sluice.plan.discovery.guard import Guard
 from sluice.plan.discovery.ledger import Ledger
@@ -44,17 +49,18 @@ INTENT = DiscoveryIntent(
     port="http",
     records=(DnsRecord(type="A", ttl=10),),
 )
+NAMESPACE = NamespaceFacts(id="ns-1", name="corp.local", arn="arn:ns-1", type="DNS_PRIVATE", tags={})
 SERVICE = ServiceFacts(
     id="srv-1",
     arn="arn:srv-1",
     name="web",
     namespace_id="ns-1",
-    tags={},
+    tags=owner_tags(INSTALLATION, KEY, role="discovery-service"),
     records=INTENT.records,
     routing="MULTIVALUE",
     custom_health=True,
 )
-BARE = ServiceFacts(id="srv-1", arn="arn:srv-1", name="web", namespace_id="ns-1", tags={})
+BARE = dataclasses.replace(SERVICE, custom_health=False)
 """One without custom health."""
 
 
@@ -107,31 +113,36 @@ class State:
     gives_up: bool = False
 
 
-def motion(state: State) -> Motion:
-    """Return the state of a step."""
-    names = [
-        name for name in f"{state.listed} {state.wants} {state.keeps}".split() if not name.startswith("lb-")
-    ]
-    given: dict[str, Mapping[str, Any] | None] = {**{name: {} for name in names}, **state.tasks}
-    tasks = tuple(seen_task(name, **special) for name, special in given.items() if special is not None)
-    by_name = {task.id: task for task in tasks}
-    registered = {
-        instance_id(name): Instance(
-            id=instance_id(name),
-            attributes={
-                **_entry(name, by_name).attributes,
-                **({"AWS_INSTANCE_IPV4": "10.9.9.9"} if name in state.altered.split() else {}),
-            },
-        )
-        for name in state.listed.split()
-    }
+def facts(state: State, **changes: Any) -> DiscoveryFacts:
+    """Return what is seen; of each slot as many tasks are wanted as run."""
+    names = f"{state.listed} {state.wants} {state.keeps}".split()
+    given: dict[str, Mapping[str, Any] | None] = {name: {} for name in names if not name.startswith("lb-")}
+    given |= state.tasks
+    tasks = {name: seen_task(name, **special) for name, special in given.items() if special is not None}
+    registered = {instance_id(name): _instance(name, tasks, state) for name in state.listed.split()}
     registered |= {name: Instance(id=name, attributes={}) for name in state.foreign.split()}
-    seen = {
+    seen: dict[str, Health | None] = {
         **dict.fromkeys(registered, "HEALTHY"),
         **{instance_id(name): health for name, health in state.seen.items()},
     }
-    discovered: dict[str, Any] = {name: health for name, health in seen.items() if health is not None}
-    ledger = Ledger(
+    running = Counter(task.slot for task in tasks.values() if task.running)
+    found = DiscoveryFacts(
+        namespace=NAMESPACE,
+        service=state.service,
+        registered=registered,
+        discovered={name: health for name, health in seen.items() if health is not None},
+        tasks=tuple(tasks.values()),
+        slots=tuple(
+            SlotWish(slot=slot, desired=count, revision="new", minimum_healthy=count, maximum=2 * count)
+            for slot, count in running.items()
+        ),
+    )
+    return dataclasses.replace(found, **changes)
+
+
+def remembered(state: State) -> Ledger:
+    """Return the memory as it is while a plan is made."""
+    return Ledger(
         now=NOW,
         stages={name: (stage, NOW - age) for name, (stage, age) in state.stages.items()},
         operations={
@@ -140,10 +151,18 @@ def motion(state: State) -> Motion:
         },
         failing={name: (1, NOW + until) for name, until in state.failing.items()},
     )
-    facts = DiscoveryFacts(service=state.service, tasks=tasks)
-    answering = look(facts, registered, discovered, installation=INSTALLATION, key=KEY, ledger=ledger)
-    entries = {entry.id: entry for entry in (_entry(name, by_name) for name in state.wants.split())}
-    kept = {entry.id: entry for entry in (_entry(name, by_name) for name in state.keeps.split())}
+
+
+def motion(state: State) -> Motion:
+    """Return the state of a step."""
+    there, ledger = facts(state), remembered(state)
+    tasks = {task.id: task for task in there.tasks or ()}
+    discovered = there.discovered or {}
+    answering = look(
+        there, there.registered or {}, discovered, installation=INSTALLATION, key=KEY, ledger=ledger
+    )
+    entries = {entry.id: entry for entry in (_entry(name, tasks) for name in state.wants.split())}
+    kept = {entry.id: entry for entry in (_entry(name, tasks) for name in state.keeps.split())}
     return Motion(
         service=state.service,
         answering=answering,
@@ -154,7 +173,7 @@ def motion(state: State) -> Motion:
             yielding=frozenset(map(instance_id, state.yielding.split())),
         ),
         discovered=discovered,
-        tasks=task_instances(tasks),
+        tasks=task_instances(tasks.values()),
         ledger=ledger,
         guard=Guard(
             visible=set(answering.visible),
@@ -169,6 +188,12 @@ def motion(state: State) -> Motion:
         keep_protected=state.keep_protected,
         gives_up=state.gives_up,
     )
+
+
+def _instance(name: str, tasks: Mapping[str, SeenTask], state: State) -> Instance:
+    entry = _entry(name, tasks)
+    other = {"AWS_INSTANCE_IPV4": "10.9.9.9"} if name in state.altered.split() else {}
+    return Instance(id=entry.id, attributes={**entry.attributes, **other})
 
 
 def _entry(name: str, tasks: Mapping[str, SeenTask]) -> Entry:
