@@ -1,4 +1,4 @@
-"""How a rolling rollout ends: complete, rolled back, failed, held; what a pause and a rejection keep."""
+"""How a rolling rollout ends: complete, rolled back by ECS, failed, held back; and how its time is counted."""
 
 from __future__ import annotations
 
