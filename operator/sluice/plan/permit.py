@@ -98,7 +98,7 @@ def permit_revision(rule: TenancyRule, *, definition: Mapping[str, Any], service
         _permit_roles(rule, "", role)
     connect = service.get("serviceConnectConfiguration") or {}
     if connect.get("enabled") and (namespace := str(connect.get("namespace") or "")):
-        id_ = namespace.rsplit("/", 1)[-1] if namespace.startswith("arn:") else ""
+        id_ = namespace.rpartition("/")[2] if namespace.startswith("arn:") else ""
         permit_namespace(rule, name=namespace, namespace_id=id_)
 
 
@@ -251,7 +251,7 @@ def _permit_cluster(rule: TenancyRule, cluster: str) -> None:
         )
     if wanted == rule.default_cluster:
         return
-    name = wanted.rsplit("/", 1)[-1]
+    name = wanted.rpartition("/")[2]
     allowed = any(
         matches(pattern, wanted if pattern.startswith("arn:") else name) for pattern in rule.clusters
     )
