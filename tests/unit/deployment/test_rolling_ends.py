@@ -1,4 +1,4 @@
-"""How a rolling rollout ends: complete, rolled back by ECS, failed, held back; and how its time is counted."""
+"""How a rolling rollout ends: complete, rolled back by ECS, failed, held back; how its time is counted."""
 
 from __future__ import annotations
 
