@@ -448,10 +448,12 @@ def test_a_rollout_is_over_once() -> None:
 
 # -- what goes ----------------------------------------------------------------------------------------
 
-OLDER = tuple((f"hash-{number}", f"{wishes.ARN}:task-definition/web:{number}") for number in range(3))
+OLDER = tuple(
+    (f"hash-{number}", f"{wishes.ARN}:task-definition/{OLD.family}:{number}") for number in range(3)
+)
 GARBAGE: dict[str, tuple[Decision, dict[str, Any], int, list[str]]] = {
     # decision, wish, history limit → definitions that go
-    "beyond the limit, one in a pass": (decision(A), {}, 1, ["web:0"]),
+    "beyond the limit, one in a pass": (decision(A), {}, 1, [f"{OLD.family}:0"]),
     "within the limit": (decision(A), {}, 3, []),
     "while a call is made": (decision(MORE), {}, 1, ["UpdateService"]),
     "while it is not ready": (baking(A), {}, 1, []),
@@ -471,6 +473,13 @@ def test_old_definitions_go_when_nothing_else_is_to_do(
         for action in done.actions
     ]
     assert found == expected
+
+
+def test_a_definition_that_came_with_an_adopted_service_stays() -> None:
+    """It is of somebody else's family; the strategy became Progressive after the service was taken over."""
+    adopted = ("hash", f"{wishes.ARN}:task-definition/theirs:7")
+    state = dataclasses.replace(REST, definitions=(adopted, *REST.definitions))
+    assert calls(at_rest(decision(A), state=state, wish=dataclasses.replace(OLD, history_limit=0))) == []
 
 
 STANDBY = Standby(slot="b", revision=R2, until=NOW + 900, count=1)

@@ -7,6 +7,8 @@ alone is no proof).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sluice.model.actions import Action
 from sluice.model.binding import Priority
 from sluice.model.desired import Desired
@@ -49,13 +51,18 @@ def garbage(desired: Desired, state: State) -> tuple[Action, ...]:
             needed.add(slot.task_definition)
     if state.live:
         needed.add(state.live.task_definition)
-    # One that came with an adopted service is of somebody else's family, and stays.
-    own = [
-        entry
-        for entry in state.definitions
-        if entry[1].split("/")[-1].rpartition(":")[0] == desired.family
-    ]
-    surplus = history.surplus_definitions(own, needed=frozenset(needed), limit=desired.history_limit)
+    return beyond_limit(desired, state.definitions, needed=frozenset(needed))
+
+
+def beyond_limit(
+    desired: Desired, definitions: Sequence[tuple[str, str]], *, needed: frozenset[str]
+) -> tuple[Action, ...]:
+    """Return DeregisterTaskDefinition for the oldest definition beyond the limit; `needed` as in history.
+
+    One that came with an adopted service is of somebody else's family, and stays.
+    """
+    own = [entry for entry in definitions if entry[1].rpartition("/")[2].rpartition(":")[0] == desired.family]
+    surplus = history.surplus_definitions(own, needed=needed, limit=desired.history_limit)
     return tuple(
         deregister(arn, reason="beyond spec.revisionHistoryLimit", priority=Priority.GARBAGE)
         for arn in surplus[:1]
@@ -68,7 +75,7 @@ def deregister(arn: str, *, reason: str, priority: Priority) -> Action:
         service="ecs",
         operation="DeregisterTaskDefinition",
         params={"taskDefinition": arn},
-        subject=f"task definition {arn.split('/')[-1]}",
+        subject=f"task definition {arn.rpartition('/')[2]}",
         reason=reason,
         priority=priority,
         already=frozenset({"InvalidParameterException"}),

@@ -367,13 +367,7 @@ def _garbage(work: _Work, state: State) -> tuple[Action, ...]:
         if revision := work.look.revisions.get(name):
             needed.add(revision.definition_hash)
     needed |= {slot.task_definition for slot in state.slots}
-    surplus = history.surplus_definitions(
-        state.definitions, needed=frozenset(needed), limit=work.desired.history_limit
-    )
-    return tuple(
-        retire.deregister(arn, reason="beyond spec.revisionHistoryLimit", priority=Priority.GARBAGE)
-        for arn in surplus[:1]
-    )
+    return retire.beyond_limit(work.desired, state.definitions, needed=frozenset(needed))
 
 
 def _entry(done: Finished) -> dict[str, Any]:
