@@ -77,7 +77,7 @@ def _field(text: str, low: int, high: int, *, names: tuple[str, ...] = ()) -> fr
             begin_text, dash, end_text = span.partition("-")
             begin = _number(begin_text, names, low, text)
             end = _number(end_text, names, low, text) if dash else (high if slash else begin)
-            if end_text == "sun":
+            if end_text == "sun" and begin > low:  # 7; but SUN-SUN is one day, as MON-MON is
                 end = high
         if begin > end:
             raise ValueError(f"range {part!r} in {text!r} runs backwards; write it as two, with a comma")

@@ -43,6 +43,8 @@ READ: dict[str, tuple[str, dict[str, list[int]]]] = {
     "a range of one": ("10-10 * * * *", {"minutes": [10]}),
     "a range of names": ("* * * feb-apr mon-wed", {"months": [2, 3, 4], "weekdays": [1, 2, 3]}),
     "Sunday ends a range": ("* * * * fri-sun", {"weekdays": [0, 5, 6]}),
+    "Sunday alone, as a range": ("* * * * sun-sun", {"weekdays": [0]}),
+    "Monday to Sunday": ("* * * * mon-sun", {}),
     "Sunday is 7 at the end of a range": ("* * * * 5-7", {"weekdays": [0, 5, 6]}),
     "steps": ("*/20 */12 * * *", {"minutes": [0, 20, 40], "hours": [0, 12]}),
     "steps of one": ("*/1 * * * *", {}),

@@ -147,6 +147,10 @@ NO_MEMORY = {
         _in_memory("a lot"),
         "spec.template.spec.volumes[0].emptyDir.sizeLimit: is not a quantity like 64Mi",
     ),
+    "less than nothing": (
+        _in_memory("-1Mi"),
+        "spec.template.spec.volumes[0].emptyDir.sizeLimit: is not a quantity like 64Mi",
+    ),
     "shared by two": (
         _in_memory("1Mi", "a", "b"),
         (
@@ -184,6 +188,14 @@ def test_storage_of_a_fargate_task(sizes: list[str], gib: int | None) -> None:
     """20 GiB without being asked, else 21 to 200 (ECS API, EphemeralStorage)."""
     body = _translate(_disks(sizes)).body
     assert body.get("ephemeralStorage") == (None if gib is None else {"sizeInGiB": gib})
+
+
+@pytest.mark.parametrize("size", ["-1Gi", "a lot"])
+def test_a_size_that_is_none(size: str) -> None:
+    """It would make room for another volume's size."""
+    with pytest.raises(Refused) as refusal:
+        _translate(_disks(["30Gi", size]))
+    assert refusal.value.message == "spec.template.spec.volumes: a size is not a quantity like 30Gi"
 
 
 def test_more_storage_than_fargate_has() -> None:

@@ -47,14 +47,22 @@ def quantity(value: int | str) -> Fraction:
 
 def cpu_units(value: int | str) -> int:
     """Return CPU units (1024 a core), rounded up."""
-    return math.ceil(quantity(value) * UNITS_PER_CPU)
+    return math.ceil(_amount(value) * UNITS_PER_CPU)
 
 
 def mebibytes(value: int | str) -> int:
     """Return MiB, rounded up."""
-    return math.ceil(quantity(value) / MEBIBYTE)
+    return math.ceil(_amount(value) / MEBIBYTE)
 
 
 def gibibytes(value: int | str) -> Fraction:
     """Return GiB, exact."""
-    return quantity(value) / GIBIBYTE
+    return _amount(value) / GIBIBYTE
+
+
+def _amount(value: int | str) -> Fraction:
+    """Return what something may be as large as; raises ValueError below nothing."""
+    number = quantity(value)
+    if number < 0:
+        raise ValueError(f"{value} is less than nothing")
+    return number
