@@ -60,6 +60,7 @@ Asked = tuple[
     tuple[Ack, ...],
     tuple[Service, Service],
     tuple[Weights, ...],
+    tuple[int | None, ...],
     str,
     str,
     bool,
@@ -87,6 +88,7 @@ class Controllers:
             tuple(route.ack for route in state.routes),
             slots,
             rules,
+            tuple(slot.sure for slot in state.slots),
             state.wanted,
             state.person,
             state.resumed,
@@ -124,6 +126,7 @@ class Controllers:
             motion=keep(motion),
             traffic=keep(traffic),
             acts=acts,
+            leaves=tuple(self.leaves(act, slots) for act in acts),
             last=last,
             previous=next((name for name in succeeded if name), state.previous),
             heard=bool(state.person),
@@ -141,8 +144,8 @@ class Controllers:
                 snapshot=self.strategy if state.motion.value.rollout else None,
                 replicas=REPLICAS,
                 slots={
-                    name: self._facts(name, service, rules, looked)
-                    for name, service in zip(SLOTS, slots, strict=True)
+                    name: self._facts(name, service, rules, looked, fewest=slot.sure)
+                    for name, service, slot in zip(SLOTS, slots, state.slots, strict=True)
                 },
                 traffic=traffic,
                 person=_person(state.person),
@@ -159,7 +162,13 @@ class Controllers:
             looked |= decision.needs
 
     def _facts(
-        self, name: str, service: Service, rules: tuple[Weights, ...], looked: frozenset[str]
+        self,
+        name: str,
+        service: Service,
+        rules: tuple[Weights, ...],
+        looked: frozenset[str],
+        *,
+        fewest: int | None,
     ) -> SlotFacts:
         return SlotFacts(
             name=name,
@@ -171,6 +180,8 @@ class Controllers:
             healthy=service.healthy if "health" in looked else None,
             carries_weight=any(rule.get(name) for rule in rules) if "proof" in looked else None,
             drain_seconds=self.drain,
+            fewest=fewest,
+            settles_at=NOW + 1,
         )
 
     def acts(self, decision: Decision, slots: tuple[Service, Service]) -> tuple[Act, ...]:
@@ -188,6 +199,13 @@ class Controllers:
             elif order.count is not None and service.revision and order.count != service.count:
                 found.append(Act(slot=order.slot, count=order.count))
         return tuple(found)
+
+    def leaves(self, act: Act, slots: tuple[Service, Service]) -> int | None:
+        """Return what a write leaves its slot as `plan.progressive.unanswered` says; None: all it has."""
+        seen = slots[SLOTS.index(act.slot)]
+        if act.revision is not None and act.revision != seen.revision:
+            return 0
+        return act.count if act.count < seen.count else None
 
     # Guards of the route's side, each a method so that a test can take it away.
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
 from sluice.model.rollout import Motion, Rollout
 from sluice.model.traffic import Traffic
+from sluice.rollout.work import SETTLING
 
 NOW = 1_000_000.0
 HORIZON = 40.0
@@ -81,6 +82,31 @@ class Slot(NamedTuple):
     service: Service = Service()
     before: Service | None = None
     flying: Act | None = None
+    fewest: int | None = None
+    """In status: what a write that was not answered yet may leave it."""
+    settles: float = 0.0
+    """In the process's memory: when a write that it gave up is over; 0: it gave none up."""
+
+    @property
+    def sure(self) -> int | None:
+        """Return what a pass that begins now reads of it in status; what is over is no more."""
+        return self.fewest if self.settles > NOW else None
+
+
+def opened(slot: Slot, left: int | None) -> Slot:
+    """Return the slot as the intent of a write says it that leaves it so many tasks; None takes none away."""
+    known = [count for count in (slot.sure, left) if count is not None]
+    return slot._replace(fewest=min(known, default=None))
+
+
+def closed(slot: Slot) -> Slot:
+    """Return the slot when an answer came: what was open before that write still is."""
+    return slot if slot.settles > NOW else slot._replace(fewest=None, settles=0.0)
+
+
+def given_up(slot: Slot) -> Slot:
+    """Return the slot when an answer did not come, or the process that waited for it died."""
+    return slot if slot.fewest is None else slot._replace(settles=NOW + SETTLING)
 
 
 class Ack(NamedTuple):
@@ -119,6 +145,8 @@ class DeploymentPass(NamedTuple):
     motion: Kept[Motion]
     traffic: Kept[Traffic]
     acts: tuple[Act, ...]
+    leaves: tuple[int | None, ...]
+    """Of each act: the tasks that it leaves its slot, None where it takes none away."""
     last: str
     previous: str
     heard: bool
@@ -259,7 +287,7 @@ def later(state: State, seconds: float) -> State:
         motion=aged(state.motion),
         traffic=told(state.traffic),
         routes=routes,
-        slots=(_rested(state.slots[0]), _rested(state.slots[1])),
+        slots=(_rested(state.slots[0], seconds), _rested(state.slots[1], seconds)),
         doing=doing._replace(motion=aged(doing.motion), traffic=told(doing.traffic)) if doing else None,
     )
 
@@ -267,8 +295,11 @@ def later(state: State, seconds: float) -> State:
 _ROLLOUT = ("stage_since", "verify_after", "decided_at", "verified_at")
 
 
-def _rested(slot: Slot) -> Slot:
-    return slot._replace(before=None, service=slot.service._replace(young=False))
+def _rested(slot: Slot, seconds: float) -> Slot:
+    rested = slot._replace(before=None, service=slot.service._replace(young=False))
+    if not slot.settles:
+        return rested
+    return closed(rested._replace(settles=slot.settles - seconds))
 
 
 def _times(state: State) -> set[float]:

@@ -4,7 +4,7 @@
 |---|---|
 | D looks | the Deployment controller reads and decides; fresh, or with one stale read |
 | D writes status | its intent; conflicts when a person changed the object meanwhile |
-| D acts | one ECS write: done; done and the answer lost; with `late_services` late: lands in ten seconds |
+| D acts | one ECS write: done; done and the answer lost; late: lands in ten seconds |
 | R looks, writes, proves, tells | the same of a route; what it proves it reads back |
 | lands | a late write takes place |
 | healthy | targets of a slot pass their health check |
@@ -31,8 +31,11 @@ from explore.state import (
     Slot,
     State,
     Weights,
+    closed,
+    given_up,
     keep,
     later,
+    opened,
 )
 from sluice.model.rollout import LiveRevision, Motion
 from sluice.model.traffic import SlotTarget, Traffic
@@ -71,8 +74,6 @@ class World:
     """The moves of a world whose controllers are `controllers`."""
 
     controllers: Controllers = field(default_factory=Controllers)
-    late_services: bool = False
-    """Whether an UpdateService may take place after its caller gave it up (rule writes always may)."""
 
     def moves(self, state: State) -> Iterator[Move]:
         """Return every move and the state it leads to; raises BrokenPromiseError for a forbidden one."""
@@ -136,6 +137,9 @@ class World:
             route._replace(shown=route.rule == doing.traffic.value.weights) if news else route
             for route in state.routes
         )
+        for act, left in zip(doing.acts, doing.leaves, strict=True):
+            number = SLOTS.index(act.slot)
+            state = _slot(state, number, opened(state.slots[number], left))
         return "D writes status", state._replace(
             motion=doing.motion,
             traffic=doing.traffic,
@@ -149,14 +153,15 @@ class World:
     def _act(self, state: State, act: Act, rest: tuple[Act, ...]) -> Iterator[Move]:
         label = f"D: slot {act.slot} → {act.revision or ''} x{act.count}"
         self._check_way_back(state, label)
+        number = SLOTS.index(act.slot)
         doing = state.doing._replace(acts=rest) if state.doing and rest else None
         done = self._done(state, act, label)
-        yield label, done._replace(doing=doing)
+        answered = _slot(done, number, closed(done.slots[number]))
+        yield label, answered._replace(doing=doing)
         if state.left.answer:
-            yield f"{label}, answer lost", _spend(done, answer=0)._replace(doing=None)
-        if state.left.answer and self.late_services:
-            number = SLOTS.index(act.slot)
-            late = _slot(state, number, state.slots[number]._replace(flying=act))
+            lost = _slot(done, number, given_up(done.slots[number]))
+            yield f"{label}, answer lost", _spend(lost, answer=0)._replace(doing=None)
+            late = _slot(state, number, given_up(state.slots[number]._replace(flying=act)))
             yield f"{label}, late", _spend(late, answer=0)._replace(doing=None)
 
     def _done(self, state: State, act: Act, label: str) -> State:
@@ -174,7 +179,7 @@ class World:
             healthy=min(old.healthy, kept),
             young=old.young or act.count > kept,
         )
-        return _slot(state, number, Slot(service=new, before=old))
+        return _slot(state, number, slot._replace(service=new, before=old))
 
     # The routes' controller.
 
@@ -240,10 +245,11 @@ class World:
                 label = f"the late write lands: {dict(route.flying)}"
                 done = self._ruled(state, number, route.flying, label)
                 yield label, _route(done, number, done.routes[number]._replace(flying=None))
-        for slot in state.slots:
+        for number, slot in enumerate(state.slots):
             if slot.flying is not None:
                 label = f"the late write lands: slot {slot.flying.slot} x{slot.flying.count}"
-                yield label, self._done(state, slot.flying, label)
+                done = self._done(state, slot.flying, label)
+                yield label, _slot(done, number, done.slots[number]._replace(flying=None))
 
     def _healths(self, state: State) -> Iterator[Move]:
         for number, slot in enumerate(state.slots):
@@ -265,7 +271,12 @@ class World:
         if state.left.crash:
             routes = tuple(route._replace(doing=None) for route in state.routes)
             dead = state._replace(
-                doing=None, routes=routes, resumed=True, epoch=state.epoch + 1, changed=False
+                doing=None,
+                routes=routes,
+                slots=(given_up(state.slots[0]), given_up(state.slots[1])),
+                resumed=True,
+                epoch=state.epoch + 1,
+                changed=False,
             )
             yield "the process dies", _spend(dead, crash=state.left.crash - 1)
 

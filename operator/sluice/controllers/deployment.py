@@ -36,6 +36,7 @@ from sluice.plan.deployment.planner import DeploymentPlan, plan
 from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.state import State
 from sluice.plan.permit import permit_adoption, permit_place
+from sluice.plan.progressive import unanswered
 from sluice.ports import Result, World
 from sluice.telemetry import tracing
 
@@ -124,6 +125,7 @@ class DeploymentController:
         progressive = wish.progressive is not None or bool(state.moving)
         handled = verbs.Handled(state=state)
         if not progressive:
+            state = unanswered.over(state)  # one service: what comes late is drift, and repaired
             handled = self._verbs(record, state, wish, now=now)
         state = self._lost.granted(key, handled.state, now=now)
         rest = summary.ready_now(record.status, record.generation) and not state.retiring
@@ -210,10 +212,11 @@ class DeploymentController:
             rehearsal.rehearse(
                 self._world.executor, first.actions, key=work.record.key, binding=work.context.binding
             )
+        intent = unanswered.sending(first) if work.progressive else first
         written = not (work.fresh and _found_again(work, first))
         if written:
             self._keep(work, first)
-            work.record.save(retrying(work.record, first.status))
+            work.record.save(retrying(work.record, intent.status))
             self._ask(work, first)
         self._failures.touch(work.record.key)
         for note in first.notes:
@@ -226,7 +229,7 @@ class DeploymentController:
                 still_current=lambda: self._still_current(work),
             )
         except ApplyFailed as failed:
-            self._stopped(work, first, failed, written=written)
+            self._stopped(work, intent, failed, written=written)
             raise
         observed = absorb(work.observed, first.actions[: applied.done], applied.outputs)
         if applied.superseded:
@@ -246,7 +249,10 @@ class DeploymentController:
 
         What AWS has taken, or status has (`written`), is not planned again: told now, or never.
         """
-        if work.fresh and not failed.applied.done and did_not_happen(failed.cause):
+        if not did_not_happen(failed.cause):
+            if unanswered.takes_tasks(first.actions[failed.applied.done], first.state):
+                self._progressives.unanswered(work.record.key)
+        elif work.fresh and not failed.applied.done:
             self._failures.nothing_sent(work.record)
         self._failures.partly(
             work.record,

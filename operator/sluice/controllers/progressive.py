@@ -37,7 +37,7 @@ from sluice.plan.deployment.planner import DeploymentPlan
 from sluice.plan.deployment.register import STALE_READS
 from sluice.plan.deployment.state import State
 from sluice.plan.deployment.summary import Verdict
-from sluice.plan.progressive import facts, planner
+from sluice.plan.progressive import facts, planner, unanswered
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import motion_of
 from sluice.plan.progressive.persons import person_of
@@ -47,7 +47,7 @@ from sluice.plan.progressive.steps import describe
 from sluice.plan.progressive.urgency import urgent
 from sluice.ports import Object, World
 from sluice.rollout.machine import decide
-from sluice.rollout.work import steps_of
+from sluice.rollout.work import SETTLING, steps_of
 
 _COUNTS: Final = ("replicas", "readyReplicas", "updatedReplicas")
 _LOOKS: Final = 4  # times that a pass may look again because the machine asked
@@ -70,6 +70,8 @@ class ProgressiveWork:
     looks: ProgressiveLooks
     person: Person
     moment: Moment
+    settles_at: float
+    """When calls without an answer are over, epoch seconds."""
     notes: tuple[Note, ...] = ()
     unseen: AwsFailure | Deferred | None = None
     """Why nothing but target health could be looked at; such a pass only ever goes back."""
@@ -95,18 +97,32 @@ class Progressives:
         self._seen: dict[Key, str] = {}
         self._times: dict[Key, tuple[float, float]] = {}
         self._blocked: dict[Key, str] = {}
+        self._waited: dict[Key, tuple[int, float]] = {}
+        """The leader's epoch, and since when it waits for no answer of a call that takes tasks away, by the
+        monotonic clock: its first look at the object, or the last such call that it gave up."""
         self._asked_for: dict[Key, tuple[object, float, str | None]] = {}
         """Of other members: uid and generation, when it was made (epoch seconds), the revision."""
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of an object that is gone."""
-        for memory in (self._seen, self._times, self._blocked, self._asked_for):
+        for memory in (self._seen, self._times, self._blocked, self._waited, self._asked_for):
             memory.pop(key, None)
         self._world.gates.forget(key)
 
     def blocked(self, key: Key, why: str) -> None:
         """Remember that a pass could not ask AWS: its time is not the rollout's."""
         self._blocked[key] = why
+
+    def unanswered(self, key: Key) -> None:
+        """Remember that a call which takes tasks away was given up without an answer."""
+        self._waited[key] = (self._world.leader_epoch(), self._world.clock.monotonic())
+
+    def _settles_at(self, key: Key) -> float:
+        """Return when no such call of a pass before can take place any more, epoch seconds."""
+        clock = self._world.clock
+        if key not in self._waited or self._waited[key][0] != self._world.leader_epoch():
+            self.unanswered(key)
+        return clock.now() + max(0.0, SETTLING - (clock.monotonic() - self._waited[key][1]))
 
     # Looking.
 
@@ -127,7 +143,11 @@ class Progressives:
         heard = person_of(record.obj["metadata"].get("annotations") or {}, state)
         if wish.desired.suspended:
             heard = dataclasses.replace(heard, state=state, notes=())  # said, and not done: it is heard later
-        state = heard.state
+        state, settles_at = heard.state, self._settles_at(key)
+        if settles_at <= self._world.clock.now():
+            state = unanswered.over(state)
+        elif unanswered.waits(state):
+            mood = dataclasses.replace(mood, resting=False)
         begun = rollout.stage_since if (rollout := motion_of(state).rollout) else float("-inf")
         just_begun = self._world.clock.now() < begun + STALE_READS
         mood = dataclasses.replace(mood, look_now=heard.look_now, just_begun=just_begun)
@@ -149,7 +169,7 @@ class Progressives:
             look = looks.first(desired, state, moving=moving)
             if mood.lost:
                 look = looks.more(desired, state, look, frozenset({"proof", "health"}))
-                state = recovered(desired, state, look, now=self._world.clock.now())
+                state = unanswered.doubted(recovered(desired, state, look, now=now))
             if moving and self._failing(state, look):
                 look = looks.more(desired, state, look, frozenset({"tasks"}))
         except (AwsFailure, Deferred) as error:
@@ -171,6 +191,7 @@ class Progressives:
             looks=looks,
             person=heard.person,
             moment=self._moment(key, state),
+            settles_at=settles_at,
             notes=heard.notes,
             unseen=unseen,
         )
@@ -309,9 +330,11 @@ class Progressives:
         rollout = decision.motion.rollout
         kind = rollout.kind if rollout else "Rollout"
         steps = tuple(describe(step) for step in steps_of(kind, self._snapshot(state, work)))
-        return decision, planner.plan(
-            work.desired, look, state, decision, now=now, routes=routes, steps=steps
-        )
+        done = planner.plan(work.desired, look, state, decision, now=now, routes=routes, steps=steps)
+        if unanswered.waits(done.state):
+            wakes = (work.settles_at, *(() if done.wake_at is None else (done.wake_at,)))
+            done = dataclasses.replace(done, wake_at=min(wakes))
+        return decision, done
 
     def _decide(
         self, work: ProgressiveWork, state: State, look: Look, *, person: Person, moment: Moment
@@ -349,7 +372,7 @@ class Progressives:
             strategy=work.strategy,
             snapshot=snapshot,
             replicas=desired.replicas,
-            slots=facts.slot_facts(desired, state, look, routes),
+            slots=facts.slot_facts(desired, state, look, routes, settles_at=work.settles_at),
             traffic=facts.traffic_facts(state, routes, key.name),
             gates=self._world.gates.answers(key),
             group=group_facts(self._world.store, key, group, asks=self._asks) if group else None,

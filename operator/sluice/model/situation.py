@@ -45,6 +45,10 @@ class SlotFacts:
     Like weight, it keeps tasks from going."""
     drain_seconds: float = 0.0
     """Deregistration delay, plus the cookie's duration where a route keeps sessions."""
+    fewest: int | None = None
+    """desiredCount that a write whose answer never came may still give it (decision 27); None: none may."""
+    settles_at: float = 0.0
+    """When that write has taken place or never will, and shows; epoch seconds."""
 
     @property
     def free(self) -> bool:

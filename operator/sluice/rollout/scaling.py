@@ -11,13 +11,16 @@ R is the spec's replicas (or what the live slot has, where somebody else owns th
 than the live slot had since the start: scale-in waits for the end (rollout.md §6). w is the largest of
 the weight that is ordered, the last that every route proved (§7 point 5), and the one to come. A slot
 that has the candidate's tasks never loses some before the rollout is over: a weight that was lowered
-still drains.
+still drains. Tasks that a write without an answer may still take from a slot are not counted on while more
+is sent to it.
 """
 
 from __future__ import annotations
 
 import math
 
+from sluice.model.conditions import timestamp
+from sluice.model.situation import SlotFacts
 from sluice.model.strategy import FULL, SetWeight
 from sluice.rollout.work import Work, facts, other, percent, place
 
@@ -110,6 +113,8 @@ def candidate_ready(work: Work, permille: int) -> bool:
     healthy = min(slot.healthy, slot.desired)  # what is more is about to stop: an undo after a scale-in
     if healthy < need:
         return _unready(work, "WaitingForTargets", f"{where}: {healthy} of {need} targets healthy")
+    if open_write := unsettled(work, slot, need):
+        return work.wait("WaitingForTargets", f"{where}: {open_write}", counts=True)
     wait = work.strategy.min_ready
     if rollout.healthy_since is None:
         work.change(healthy_since=work.now)
@@ -154,11 +159,27 @@ def source_carries(work: Work, permille: int) -> bool:
         work.needs.add("health")
         return work.wait("WaitingForTargets", f"live slot {slot.name}: target health could not be read yet")
     if slot.healthy >= need:
-        return True
+        open_write = unsettled(work, slot, need)
+        return not open_write or work.wait("WaitingForTargets", f"live slot {slot.name}: {open_write}")
     return work.wait(
         "WaitingForTargets",
         f"live slot {slot.name}: {slot.healthy} of {need} targets healthy, no step forward meanwhile; "
         "abort, or promote-full if the candidate is the cure",
+    )
+
+
+def unsettled(work: Work, slot: SlotFacts, need: int) -> str:
+    """Return why `need` healthy tasks of a slot may not stay, '' when they do (decision 27).
+
+    A write that takes tasks away and was never answered may still take place: until then only what it
+    leaves is counted on.
+    """
+    if slot.fewest is None or slot.fewest >= need:
+        return ""
+    work.wakes.append(slot.settles_at)
+    return (
+        f"a change to {slot.fewest} tasks was sent to ECS and never answered; it may still take place, "
+        f"and is waited for until {timestamp(slot.settles_at)}"
     )
 
 
@@ -167,6 +188,7 @@ def source_takes_back(work: Work) -> bool | None:
 
     Enough is half of what it needs for everything, or no fewer than the candidate has: then the return
     can only help. At least one, and one in each zone. Else both are unhealthy and the weights are held.
+    What may still be taken from it counts as gone, unless nobody answers for the candidate any more.
     """
     slot, size = work.source, full_size(work)
     if size == 0 or work.shares:
@@ -174,11 +196,23 @@ def source_takes_back(work: Work) -> bool | None:
     if slot.healthy is None:
         work.needs.add("health")
         return None
-    if slot.healthy < max(1, slot.zones):
+    enough = _take_back(work, slot.healthy)
+    if not enough or slot.fewest is None or work.candidate.healthy == 0:
+        return enough
+    if _take_back(work, min(slot.healthy, slot.fewest)):
+        return True
+    text = unsettled(work, slot, slot.fewest + 1)
+    work.wait("WaitingForTargets", f"rollback ({work.rollout.reason}): slot {slot.name}: {text}", counts=True)
+    return None
+
+
+def _take_back(work: Work, healthy: int) -> bool | None:
+    """Tell whether so many healthy targets of the source are enough."""
+    if healthy < max(1, work.source.zones):
         return False
-    if 2 * slot.healthy >= size:
+    if 2 * healthy >= full_size(work):
         return True
     if work.candidate.healthy is None:
         work.needs.add("health")
         return None
-    return slot.healthy >= work.candidate.healthy
+    return healthy >= work.candidate.healthy

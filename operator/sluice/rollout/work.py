@@ -31,6 +31,9 @@ SLOTS = ("a", "b")
 CALL_BUDGET: Final = 10.0
 """Seconds that a call may still be under way after nobody waits for its answer: of the leader before
 (rollout.md §7 point 6), or a rule write of our own whose answer never came."""
+SETTLING: Final = CALL_BUDGET + 5.0
+"""Seconds after which a write to a service that nobody waits for any more has taken place or never will, and
+shows: in what ECS tells (`observe.source.FactsSettings.consistency`) and in its targets' health."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

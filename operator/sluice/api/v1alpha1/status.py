@@ -83,6 +83,9 @@ class SlotStatus(Typed):
     """The ECS deployment that is under way or was last."""
     launch_type: str | None = None
     """Launch type or capacity providers."""
+    may_shrink_to: int | None = None
+    """desiredCount of a call that ECS has not answered: it may still take place, so these tasks are all
+    that is counted on. Absent when every call was answered."""
 
 
 class Registering(Typed):

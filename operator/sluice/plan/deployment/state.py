@@ -47,6 +47,9 @@ class Slot:
     healthy: int | None = None
     deployment_id: str = ""
     launch_type: str = ""
+    may_shrink_to: int | None = None
+    """desiredCount of an UpdateService that was about to be sent and whose answer is not known: it may
+    still take place, for a while (decision 27)."""
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> Slot:
@@ -64,6 +67,7 @@ class Slot:
             healthy=entry.get("healthy"),
             deployment_id=entry.get("deploymentId", ""),
             launch_type=entry.get("launchType", ""),
+            may_shrink_to=entry.get("mayShrinkTo"),
         )
 
     def write(self) -> dict[str, Any]:
@@ -82,6 +86,7 @@ class Slot:
                 "healthy": self.healthy,
                 "deploymentId": self.deployment_id,
                 "launchType": self.launch_type,
+                "mayShrinkTo": self.may_shrink_to,
             }
         )
 

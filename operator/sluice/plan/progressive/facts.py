@@ -37,15 +37,25 @@ _CRASH_CODES: Final = frozenset({"EssentialContainerExited", "TaskFailedToStart"
 
 
 def slot_facts(
-    desired: Desired, state: State, look: Look, routes: Sequence[Structure] = ()
+    desired: Desired,
+    state: State,
+    look: Look,
+    routes: Sequence[Structure] = (),
+    *,
+    settles_at: float = 0.0,
 ) -> Mapping[str, SlotFacts]:
-    """Return what is known of both slots; `routes` are the raw ones that refer to the Deployment."""
+    """Return what is known of both slots; `routes` are the raw ones that refer to the Deployment.
+
+    `settles_at` (epoch seconds) is when calls without an answer are over.
+    """
     known = {slot.name: slot for slot in state.slots}
     listings = discovery.listings(routes, desired.key.name)
     return {
         name: dataclasses.replace(
             _slot(desired, state, look, name, known.get(name)),
             listed="; ".join(discovery.holders(listings, state.traffic, slot=name)),
+            fewest=known[name].may_shrink_to if name in known else None,
+            settles_at=settles_at,
         )
         for name in NAMES
     }
