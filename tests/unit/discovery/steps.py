@@ -32,8 +32,9 @@ from sluice.plan.discovery.entries import Entry, alias_entry, instance_id, task_
 from sluice.plan.discovery.guard import Guard
 from sluice.plan.discovery.ledger import Ledger
 from sluice.plan.discovery.look import is_being_removed, look
-from sluice.plan.discovery.memory import Pending, short
+from sluice.plan.discovery.memory import Memory, Pending, short
 from sluice.plan.discovery.motion import Motion, task_instances
+from sluice.plan.discovery.planner import DiscoveryPlan, plan_discovery
 from sluice.plan.discovery.steps import run
 from sluice.plan.discovery.wanted import Wanted
 
@@ -203,6 +204,47 @@ def _entry(name: str, tasks: Mapping[str, SeenTask]) -> Entry:
     return task_entry(tasks.get(name) or seen_task(name), INTENT, installation=INSTALLATION, key=KEY)
 
 
+HERE = Memory(
+    mode="Tasks",
+    namespace="corp.local",
+    namespace_id="ns-1",
+    namespace_arn="arn:ns-1",
+    service="web",
+    service_id="srv-1",
+    backend="web",
+    port="http",
+    generation=1,
+    settled=True,
+)
+"""What is remembered of a name at rest."""
+
+
+def planned(
+    state: State,
+    *,
+    intent: DiscoveryIntent | None = INTENT,
+    memory: Memory = HERE,
+    generation: int = 1,
+    **changes: Any,
+) -> DiscoveryPlan:
+    """Return the plan of a state; `changes` are those of the facts."""
+    return plan_discovery(
+        KEY,
+        installation=INSTALLATION,
+        intent=intent,
+        former=None,
+        facts=facts(state, **changes),
+        memory=remembered(state).close(memory),
+        route_generation=generation,
+        now=NOW,
+    )
+
+
+def calls(plan: DiscoveryPlan) -> list[str]:
+    """Return what a plan asks of AWS, in order."""
+    return [_told("", action).removeprefix(": ") for action in plan.actions]
+
+
 def outcome(taken: Motion) -> dict[str, Any]:
     """Return what a step came to; what is empty is absent."""
     found = {
@@ -230,7 +272,10 @@ def step(state: State) -> dict[str, Any]:
 def _told(phase: str, action: Action) -> str:
     params = action.params
     if action.operation == "UpdateTaskProtection":
-        return f"{phase}: give back " + " ".join(arn.rpartition("/")[2] for arn in params["tasks"])
+        verb = "protect" if params["protectionEnabled"] else "give back"
+        return f"{phase}: {verb} " + " ".join(arn.rpartition("/")[2] for arn in params["tasks"])
+    if "InstanceId" not in params:
+        return f"{phase}: {action.operation}"
     verbs = {"RegisterInstance": "register", "DeregisterInstance": "deregister"}
     verb = verbs.get(action.operation) or params["Status"]
     return f"{phase}: {verb} {short(params['InstanceId'])}"
