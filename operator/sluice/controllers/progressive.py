@@ -144,10 +144,10 @@ class Progressives:
         if wish.desired.suspended:
             heard = dataclasses.replace(heard, state=state, notes=())  # said, and not done: it is heard later
         state, settles_at = heard.state, self._settles_at(key)
-        if settles_at <= self._world.clock.now():
-            state = unanswered.over(state)
-        elif unanswered.waits(state):
+        if unanswered.waits(state):  # what was read before may be older than what took place
             mood = dataclasses.replace(mood, resting=False)
+            over = settles_at <= self._world.clock.now()
+            state = unanswered.over(state) if over else state
         begun = rollout.stage_since if (rollout := motion_of(state).rollout) else float("-inf")
         just_begun = self._world.clock.now() < begun + STALE_READS
         mood = dataclasses.replace(mood, look_now=heard.look_now, just_begun=just_begun)
