@@ -84,25 +84,24 @@ def decide(situation: Situation, motion: Motion, *, now: float) -> Decision:
     for _ in range(_LIMIT):
         before = work.motion
         work.fresh()
+        _move(work)
         # What waits may have taken note of something first: what is told is told of the memory after it.
-        if not _move(work) and work.motion == before:
+        if work.motion == before:
             break
     return _decision(work)
 
 
-def _move(work: Work) -> bool:
-    """Do one move; False when everything waits."""
+def _move(work: Work) -> None:
+    """Do one move; the motion stays as it is when everything waits."""
     if work.motion.rollout is None:
-        return begin.at_rest(work)
+        begin.at_rest(work)
+        return
     if work.rollout.stage != "Starting":
         scaling.keep_floor(work)
     holds.watch(work)
     images.watch(work)
-    if _turns_back(work):
-        return True
-    if _STAGES[work.rollout.stage](work):
-        return True
-    return clocks.deadline(work)
+    if not _turns_back(work) and not _STAGES[work.rollout.stage](work):
+        clocks.deadline(work)
 
 
 def _turns_back(work: Work) -> bool:
