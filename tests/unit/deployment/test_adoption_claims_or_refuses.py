@@ -1,4 +1,4 @@
-"""What is tagged, told, refused and learnt when an ECS service is taken over; nothing else happens to it."""
+"""What is tagged, told and refused when an ECS service is taken over; nothing else happens to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sluice.model.desired import Adoption, Desired
 from sluice.model.errors import Refused
 from sluice.model.observed import Observed, ServiceId
 from sluice.plan.deployment import adoption
-from sluice.plan.deployment.state import Slot, State, TargetGroup
+from sluice.plan.deployment.state import Slot, State
 from unit.deployment.wishes import ARN, BALANCER, ELB, HTTP, OTHER, PLACE, desired, tagged
 
 LEGACY = ServiceId("main", "legacy")
@@ -288,73 +288,3 @@ def test_the_cluster_is_the_one_of_the_arn(cluster: str, arn: str) -> None:
     wish = with_cluster(cluster, arn)
     now = Observed(services={ServiceId(cluster, "legacy"): service()}, target_groups={"legacy-http": group()})
     assert claimed(now, wish=wish) == (TAG_SERVICE, TAG_GROUP)
-
-
-LEARNT = TargetGroup(
-    port="http",
-    container_port=8080,
-    load_balancer_arn=BALANCER,
-    name="legacy-http",
-    arn=GROUP_ARN,
-    protocol_version="HTTP1",
-)
-OURS = group(Tags=tagged())
-KNOWN = dataclasses.replace(LEARNT, port="known")
-ADMIN = desired(adopt=WISH.adopt, ports=(dataclasses.replace(HTTP, container_port=9090),))
-
-
-@pytest.mark.parametrize(
-    ("wish", "state", "now", "groups"),
-    [
-        pytest.param(WISH, State(), seen(service(tags=OWN), OURS), (LEARNT,), id="claimed"),
-        pytest.param(
-            WISH,
-            State(),
-            seen(service(tags=OWN), OURS | {"LoadBalancerArns": [], "ProtocolVersion": "GRPC"}),
-            (dataclasses.replace(LEARNT, load_balancer_arn="", protocol_version="GRPC"),),
-            id="no load balancer uses it",
-        ),
-        pytest.param(
-            WISH,
-            State(),
-            seen(service(tags=OWN), OURS | {"ProtocolVersion": None}),
-            (LEARNT,),
-            id="HTTP1 unsaid",
-        ),
-        pytest.param(
-            WISH, State(target_groups=(KNOWN,)), seen(service(tags=OWN), OURS), (KNOWN,), id="known already"
-        ),
-        pytest.param(WISH, State(), seen(service(tags=OWN), GONE), (), id="the group is gone"),
-        pytest.param(WISH, State(), seen(service(tags=OWN), group()), (), id="the group is not ours"),
-        pytest.param(ADMIN, State(), seen(service(tags=OWN), OURS), (), id="the spec lacks the port"),
-        pytest.param(WISH, State(), seen(service(), OURS), (), id="the service is not ours"),
-        pytest.param(
-            WISH, State(), seen(service(tags=OWN, status="DRAINING"), OURS), (), id="the service goes"
-        ),
-        pytest.param(WISH, State(), seen(GONE, OURS), (), id="the service is gone"),
-        pytest.param(
-            WISH, State(slot=Slot(service_name="x")), seen(service(tags=OWN), OURS), (), id="a known slot"
-        ),
-        pytest.param(desired(), State(), seen(service(tags=OWN), OURS), (), id="nothing is to be adopted"),
-    ],
-)
-def test_the_groups_of_a_claimed_service_are_learnt(
-    wish: Desired, state: State, now: Observed, groups: tuple[TargetGroup, ...]
-) -> None:
-    """As its successor needs them; their names tell nothing, so only what AWS shows counts."""
-    assert adoption.learn(wish, state, now) == dataclasses.replace(state, target_groups=groups)
-
-
-@pytest.mark.parametrize(
-    ("wish", "state", "warns"),
-    [
-        pytest.param(desired(), State(slot=Slot(service_name="own")), False, id="no adoption"),
-        pytest.param(WISH, State(), False, id="not taken over yet"),
-        pytest.param(WISH, State(slot=Slot(service_name="legacy")), False, id="taken over"),
-        pytest.param(WISH, State(slot=Slot(service_name="own")), True, id="has a service of its own"),
-    ],
-)
-def test_an_adoption_without_effect_is_warned_of(wish: Desired, state: State, *, warns: bool) -> None:
-    """Both services are named."""
-    text = adoption.reminder(wish, state)
-    assert ("legacy" in text, "own" in text) == (warns, warns)
