@@ -27,6 +27,7 @@ from sluice.model.discovery import DiscoveryFacts, DiscoveryIntent, DnsRecord, N
 from sluice.model.keys import Key
 from sluice.model.ownership import INSTALLATION, NAME, NAMESPACE, ROLE, ownership
 from sluice.plan.discovery import writes
+from sluice.plan.discovery.entries import ECS_SERVICE
 from sluice.plan.discovery.ledger import Ledger
 from sluice.plan.discovery.memory import Memory
 from sluice.plan.discovery.problem import Problem
@@ -268,12 +269,12 @@ def _remove_service(place: Place, facts: DiscoveryFacts, ledger: Ledger) -> None
         _wait(place, ledger)
         ledger.mean("service-deletion", "service")
         place.actions.append(writes.delete_service(facts.service))
-    elif any("ECS_SERVICE_NAME" in instance.attributes for instance in registered.values()):
+    elif by_ecs := sum(ECS_SERVICE in instance.attributes for instance in registered.values()):
         place.moving = True
         ledger.wakes.append(ledger.now + LOOK_AGAIN)
         place.problem = Problem(
             reason="InUse",
-            message=f"Cloud Map service {facts.service.name} still has {len(registered)} entries of ECS; "
+            message=f"Cloud Map service {facts.service.name} still has {by_ecs} entries of ECS; "
             "it is deleted when the ECS service no longer registers in it",
         )
     else:

@@ -119,7 +119,7 @@ def _move(case: Case, place: Place, ledger: Ledger) -> Motion | None:
         intent=case.intent,
         facts=facts,
         records=service.records if service else (),
-        custom_health=service.custom_health if service else False,
+        custom_health=service is not None and service.custom_health,
         answering=answering,
     )
     chosen = wanted(scene) if facts.deleting or _is_possible(case) else keep(scene)
@@ -223,5 +223,5 @@ def _refused(memory: Memory, plan: DiscoveryPlan, outputs: Mapping[str, Any]) ->
         return memory
     ledger = Ledger.of(memory, now=plan.now)
     for arn in arns:
-        ledger.attempt(PROTECTION + short(instance_id(arn.rsplit("/", 1)[-1])))
+        ledger.attempt(PROTECTION + short(instance_id(arn.rpartition("/")[2])))
     return ledger.close(memory)

@@ -110,15 +110,14 @@ def wanted(scene: Scene) -> Wanted | None:
 
 
 def keep(scene: Scene) -> Wanted | None:
-    """Return that what answers goes on answering, as long as its task runs; None while that is not known."""
-    tasks, facts = {instance_id(task.id): task for task in scene.facts.tasks or ()}, scene.facts
-    ours = scene.answering.ours
-    if facts.suspended_until_seen or (facts.tasks is None and not all(map(is_alias, ours.values()))):
+    """Return that what answers goes on answering, as long as its task runs; None just after the start."""
+    if scene.facts.suspended_until_seen:
         return None
+    tasks = {instance_id(task.id): task for task in scene.facts.tasks or ()}
     return Wanted(
         kept={
             name: _as_is(instance, tasks.get(name))
-            for name, instance in ours.items()
+            for name, instance in scene.answering.ours.items()
             if name not in scene.answering.leaving
             and (is_alias(instance) or (name in tasks and tasks[name].running))
         },
@@ -127,7 +126,7 @@ def keep(scene: Scene) -> Wanted | None:
 
 
 def _as_is(instance: Instance, task: SeenTask | None) -> Entry:
-    healthy = task is None or (task.running and task.healthy)
+    healthy = task is None or task.healthy
     return Entry(id=instance.id, attributes=instance.attributes, healthy=healthy, task=task)
 
 
