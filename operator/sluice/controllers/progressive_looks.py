@@ -5,6 +5,7 @@
 | nothing in particular | both services; at rest at most the drift interval old, in motion now |
 | `health` (and whenever something moves) | target health of every group of a slot with tasks |
 | | where names alone lead to a slot: what its containers' checks say |
+| a service of the serving slot was replaced | the addresses of its successor's tasks, now |
 | once the candidate is up | its running tasks, in each stage and once a minute: what images they run |
 | `proof` | every rule of every listener of the load balancers, now (rollout.md §7 point 3) |
 | `tasks` | stopped tasks of the slots |
@@ -18,7 +19,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sluice.controllers.deployment_looks import Looks, Mood
+from sluice.controllers.deployment_looks import Looks, Mood, addresses
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import CallContext, Priority
 from sluice.model.desired import Desired, Revision
@@ -33,6 +34,7 @@ from sluice.plan.progressive import evidence, facts
 from sluice.plan.progressive.facts import groups_of, weighted
 from sluice.plan.progressive.look import Look
 from sluice.plan.progressive.memory import motion_of
+from sluice.plan.progressive.replaced import serving, still_run
 from sluice.ports import Facts
 from sluice.rollout import images
 
@@ -74,6 +76,7 @@ class ProgressiveLooks(Looks):
         for name in services.NAMES:
             wish = dataclasses.replace(desired, revision=self._revision_of(desired, state, name))
             seen = self._balancing(wish, state, seen, slot=name)
+        seen = self._successor(state, seen)
         checked = frozenset(slot.name for slot in state.slots if self._is_checked(desired, state, slot.name))
         look = Look(observed=seen, revisions=self._revisions, checked=checked)
         return self._with_images(state, self._with_health(state, look)) if moving else look
@@ -104,6 +107,16 @@ class ProgressiveLooks(Looks):
         if "evidence" in needs:
             look = dataclasses.replace(look, evidence=self._evidence(desired, state, look))
         return look
+
+    def _successor(self, state: State, seen: Observed) -> Observed:
+        """Return what is seen with the addresses of the tasks that take the place of a retiring service's."""
+        slot = next((entry for entry in state.slots if entry.name == serving(state)), None)
+        if slot is None or not still_run(state, seen):
+            return seen
+        tasks = self._facts.tasks(
+            self._context, cluster=slot.cluster, service=slot.service_name, status="RUNNING", max_age=0
+        )
+        return dataclasses.replace(seen, addresses=addresses(tasks))
 
     # Which revisions matter.
 

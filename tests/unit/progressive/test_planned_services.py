@@ -197,22 +197,31 @@ def test_a_service_that_is_found_in_another_cluster_stays_there() -> None:
     assert done.state.retiring == ()
 
 
-def test_an_older_service_of_a_slot_is_retired() -> None:
-    """Two are found after a lost status: the newest serves, and the other goes in the same pass."""
+@pytest.mark.parametrize("healthy", [True, False])
+def test_an_older_service_of_the_serving_slot_goes_once_its_successor_serves(*, healthy: bool) -> None:
+    """Two are found after a lost status: the newest is the slot's, the other one may be all that serves."""
     place = service_of(REST, "a")
     old = dataclasses.replace(place, name=slots.numbered(OLD, "a", 2).service_name)
     services = {
         place: {**(REST_SEEN.services[place] or {}), "createdAt": 2.0},
         old: {**(REST_SEEN.services[place] or {}), "serviceName": old.name, "createdAt": 1.0},
     }
-    done = planned(
-        dataclasses.replace(REST_SEEN, services=services),
-        dataclasses.replace(REST, slot=None),
-        decision(),
+    seen = dataclasses.replace(
+        REST_SEEN,
+        services=services,
+        addresses=frozenset({"10.0.0.1", "10.0.0.2" if healthy else "10.0.0.3"}),
     )
-    assert calls(done) == ["DeleteService"]
-    assert call(done, "DeleteService").params["service"] == old.name
-    assert call(done, "DeleteService").reason == "the other slot's service has replaced it"
+    done = planned(seen, dataclasses.replace(REST, slot=None), decision())
+    assert [slot.service_name for slot in done.state.retiring] == [old.name]
+    ready = done.status["conditions"][0]
+    if healthy:
+        assert calls(done) == ["DeleteService"]
+        assert call(done, "DeleteService").params["service"] == old.name
+    else:
+        assert calls(done) == []
+        text = f"replaced ECS service {old.name} stays until the new tasks are healthy targets"
+        assert (ready["status"], ready["reason"], ready["message"]) == ("False", "RollingOut", text)
+        assert done.wake_at == NOW + 2
 
 
 # -- what comes first --------------------------------------------------------------------------------

@@ -141,6 +141,24 @@ def test_one_slot_alone_is_live() -> None:
     assert [group.slot for group in found.target_groups] == ["a", "b"]
 
 
+def test_the_older_of_two_services_of_a_slot_is_on_its_way_out() -> None:
+    """A create-only setting was changed just before the status was lost: nobody else would ever delete it."""
+    newer = dataclasses.replace(place("a"), name=slots.numbered(WISH, "a", 2).service_name)
+    found = look()
+    services = {
+        **found.observed.services,
+        place("a"): service("a", 2) | {"createdAt": 1.0},
+        newer: service("a", 1) | {"serviceName": newer.name, "serviceArn": "arn-newer", "createdAt": 2.0},
+    }
+    both = dataclasses.replace(found, observed=dataclasses.replace(found.observed, services=services))
+    state = recovered(WISH, State(), both, now=1.0)
+    assert state.slot == slot_of("b", 2), "more tasks run there"
+    assert [slot.service_name for slot in state.others] == [newer.name]
+    assert [(slot.name, slot.service_name, slot.running) for slot in state.retiring] == [
+        ("a", place("a").name, 2)
+    ]
+
+
 def test_groups_that_are_not_there_are_not_remembered() -> None:
     """They will be made when they are needed."""
     assert recovered(WISH, State(), look(groups="b"), now=1.0).target_groups == (group_of("b"),)

@@ -22,7 +22,7 @@ from sluice.model.conditions import RECONCILING_REASONS, timestamp
 from sluice.model.desired import Desired, Revision
 from sluice.model.observed import ServiceId, Structure
 from sluice.model.rollout import Decision, Finished, Rollout, SlotOrder
-from sluice.plan.deployment import history, publish, retire, summary
+from sluice.plan.deployment import discovery, history, publish, retire, summary
 from sluice.plan.deployment import slots as services
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.planner import DeploymentPlan
@@ -31,6 +31,7 @@ from sluice.plan.deployment.state import Rollout as Moving
 from sluice.plan.deployment.state import Slot, State
 from sluice.plan.deployment.summary import Verdict
 from sluice.plan.deployment.targets import Targets, attached, target_groups
+from sluice.plan.progressive import replaced
 from sluice.plan.progressive import slot as slot_plan
 from sluice.plan.progressive.facts import groups_of, healthy
 from sluice.plan.progressive.look import Look
@@ -96,9 +97,21 @@ def plan(
             _remember(work)
         else:
             _run(work, orders)
-            work.actions += retire.retire(retiring, look.observed, successor="the other slot's service")
+            _retire(work, routes)
     _publish(work, routes)
     return _conclude(work, steps=steps, before=state)
+
+
+def _retire(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
+    """Delete services that were replaced, but for those that requests may still need."""
+    listings = discovery.listings(routes, work.desired.key.name)
+    needed = replaced.needed(work.look, work.state, work.found, listings)
+    going = tuple(slot for slot in work.state.retiring if slot not in needed)
+    work.actions += retire.retire(going, work.look.observed, successor="the other slot's service")
+    for slot in needed:
+        work.messages.append(
+            f"replaced ECS service {slot.service_name} stays until the new tasks are healthy targets"
+        )
 
 
 def _rules_first(decision: Decision) -> bool:
@@ -115,8 +128,8 @@ def _examine(work: _Work, name: str, order: SlotOrder | None, retiring: tuple[Sl
         return retiring  # nothing is ordered of it
     wish = work.wish(name, revision or work.desired.revision)
     if known is None:
-        known, replaced = services.find(wish, work.look.observed, name)
-        retiring = (*retiring, *replaced)
+        known, older = services.find(wish, work.look.observed, name)
+        retiring = (*retiring, *older)
     if known.service_arn:
         wish = dataclasses.replace(wish, cluster=known.cluster)
     seen = services.examine(wish, known, retiring, work.look.observed)

@@ -26,8 +26,10 @@ def recovered(desired: Desired, state: State, look: Look, *, now: float) -> Stat
     """Return the state with what AWS itself shows of a Deployment whose status is lost."""
     found: list[Slot] = []
     groups: list[TargetGroup] = []
+    retiring: list[Slot] = []
     for name in services.NAMES:
-        slot, _ = services.find(desired, look.observed, name)
+        slot, older = services.find(desired, look.observed, name)
+        retiring += older
         service = look.observed.services.get(ServiceId(slot.cluster, slot.service_name))
         if service:
             revision = ecs.tags_of(service).get(REVISION, "")
@@ -48,6 +50,7 @@ def recovered(desired: Desired, state: State, look: Look, *, now: float) -> Stat
         state,
         slot=live,
         others=rest,
+        retiring=tuple(retiring),
         live=known if live.revision else None,
         target_groups=tuple(groups),
         # The list is newest first, the state oldest first.
