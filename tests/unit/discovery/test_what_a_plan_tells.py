@@ -55,6 +55,18 @@ def wishes(**desired: int) -> tuple[SlotWish, ...]:
             1_800.0,
             id="the former backend's are not counted",
         ),
+        pytest.param(
+            State(listed="t1 t2", operations={"t9": ("register", "op-1", 5.0)}),
+            {},
+            2.0,
+            id="a registration under way of a task that has ended: it would be a dead answer",
+        ),
+        pytest.param(
+            State(listed="t1 t2", operations={"t9": ("register", "", 5.0)}),
+            {},
+            1_800.0,
+            id="a registration of a task that has ended, without an answer",
+        ),
         pytest.param(REST, {"registered": None}, 5.0, id="instances were not read"),
         pytest.param(REST, {"discovered": None}, 5.0, id="answers were not read"),
         pytest.param(REST, {"tasks": None}, 5.0, id="tasks were not read"),

@@ -76,7 +76,8 @@ def outcome(case: Case, place: Place, motion: Motion | None, ledger: Ledger) -> 
         actions += motion.actions[phase] if motion else ()
     changes = protection.fresh or len(actions) > len(protection.actions)
     unread = place.usable and motion is None
-    if motion is not None and _is_scaling(facts, motion):
+    under_way = any(pending.id for pending in ledger.operations.values())
+    if under_way or (motion is not None and _is_scaling(facts, motion)):
         ledger.wakes.append(ledger.now + LOOK_AGAIN)
     if unread:
         ledger.wakes.append(ledger.now + READ_AGAIN)
