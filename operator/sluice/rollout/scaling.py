@@ -136,7 +136,7 @@ def _unready(work: Work, reason: str, text: str) -> bool:
 def _busy(work: Work) -> str:
     """Return what still leads to the candidate's slot, '' when nothing is known to."""
     slot = work.candidate
-    if slot.carries_weight is None and slot.revision != work.rollout.candidate:
+    if slot.carries_weight is None:
         work.needs.add("proof")
     if slot.carries_weight:
         return "a rule still gives weight to it"
