@@ -54,7 +54,7 @@ CASES: dict[str, tuple[State, dict[str, Any], dict[str, Any], dict[str, Any], tu
         STATE,
         {},
         {"desiredCount": None, "runningCount": None},
-        {"addresses": frozenset(), "healthy": {HTTP: INSTANCES, ADMIN: INSTANCES}},
+        {"addresses": frozenset(), "healthy": dict.fromkeys((HTTP, ADMIN), frozenset({"i-1:1001"}))},
         (),
         False,
     ),
