@@ -25,7 +25,7 @@ from soaking import folder, minutes, say
 
 ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit"
-TOP = ("canonical", "failures", "parents", "permit")
+TOP = ("parents", "permit")
 KEPT = Path(__file__).with_name("kept_mutants")
 
 
@@ -52,7 +52,12 @@ GROUPS = (
     ),
     Group("operator/sluice/rollout", ROLLOUT, ("tests/explore/test_exploration.py",)),
     Group("operator/sluice/plan/progressive", (f"{UNIT}/progressive", f"{UNIT}/rollout")),
-    Group("operator/sluice/plan/translation", (f"{UNIT}/translation",)),
+    Group("operator/sluice/plan/translation", (f"{UNIT}/translation",), strict=True),
+    Group(
+        "operator/sluice/plan/canonical.py,operator/sluice/plan/failures.py",
+        (f"{UNIT}/canonical", f"{UNIT}/deployment/test_words_of_failures.py"),
+        strict=True,
+    ),
     Group("operator/sluice/plan/route", (f"{UNIT}/route",)),
     Group("operator/sluice/plan/discovery", (f"{UNIT}/discovery",)),
     Group("operator/sluice/plan/deployment", (f"{UNIT}/deployment", f"{UNIT}/progressive")),
