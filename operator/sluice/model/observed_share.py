@@ -60,12 +60,14 @@ def observed_share(counts: Mapping[str, int], expected: Mapping[str, int]) -> Ob
 
 
 def interval(hits: int, total: int, *, z: float = Z) -> tuple[float, float]:
-    """Return Wilson's score interval of `hits` among `total`, within 0 and 1; all of it for none."""
+    """Return Wilson's score interval of `hits` among `total`, within 0 and 1; all of it for none.
+
+    Counts of requests, up to many thousand millions: floats tell such bounds from 0 and 1.
+    """
     if not total:
         return 0.0, 1.0
     share, square = hits / total, z * z / total
     middle = (share + square / 2) / (1 + square)
     half = z * math.sqrt(share * (1 - share) / total + square / (4 * total)) / (1 + square)
-    # At the ends the bound is exactly 0 or 1; floats would leave it a hair inside.
-    low = 0.0 if not hits else max(0.0, middle - half)
-    return low, 1.0 if hits == total else min(1.0, middle + half)
+    # At the ends a bound is exactly 0 or 1, and floats would leave it a hair inside; else it lies between.
+    return middle - half if hits else 0.0, 1.0 if hits == total else middle + half

@@ -64,6 +64,9 @@ def test_what_is_shown_of_the_counts() -> None:
         consistent=False,
         detail="a has 100.0% of 100 requests instead of 50.0%; b has 0.0% of 100 requests instead of 50.0%",
     )
+    assert observed_share({"a": 999, "b": 1}, {"a": 1000}).detail == (
+        "a has 99.9% of 1000 requests instead of 100.0%; b has 0.1% of 1000 requests instead of 0.0%"
+    )
     assert observed_share({}, EVEN) == Observation(
         counts={"a": 0, "b": 0},
         requests=0,

@@ -89,8 +89,11 @@ def test_tags_as_each_service_spells_them() -> None:
     assert from_ecs([{"key": "a"}]) == from_elb([{"Key": "a"}]) == {"a": ""}
 
 
-def test_who_gets_a_budget_token_first() -> None:
+def test_a_call_says_where_and_how_urgent_it_is() -> None:
     """A rollback before all, garbage after all; the numbers are places in the queue, without a gap."""
+    assert str(Binding(account="1234", region="eu-west-1")) == "1234/eu-west-1"
+    assert str(Binding(account="", region="eu-west-1")) == "default/eu-west-1"
+    assert said(binding) == {}
     assert [(priority.name, int(priority)) for priority in sorted(Priority)] == [
         ("ROLLBACK", 0),
         ("VERIFY", 1),
@@ -98,13 +101,6 @@ def test_who_gets_a_budget_token_first() -> None:
         ("DRIFT", 3),
         ("GARBAGE", 4),
     ]
-
-
-@pytest.mark.parametrize(("account", "label"), [("1234", "1234/eu-west-1"), ("", "default/eu-west-1")])
-def test_the_label_of_a_binding(account: str, label: str) -> None:
-    """The operator's own account before it is known is the default."""
-    assert str(Binding(account=account, region="eu-west-1")) == label
-    assert said(binding) == {}
 
 
 def test_what_a_tenant_may_where_the_rule_does_not_say() -> None:
