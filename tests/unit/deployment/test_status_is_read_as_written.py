@@ -24,6 +24,7 @@ SLOT: dict[str, Any] = {
     "healthy": 0,
     "deploymentId": "ecs-svc/1",
     "launchType": "FARGATE",
+    "mayShrinkTo": 0,
 }
 BARE_SLOT: dict[str, Any] = {"name": "a", "ordinal": 1, "desired": 0, "running": 0}
 GROUP = {
