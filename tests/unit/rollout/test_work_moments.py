@@ -11,6 +11,7 @@ from sluice.model.actions import Note
 from sluice.model.rollout import Gate, Motion, RolloutKind
 from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts
 from sluice.model.strategy import Pause, Progressive, SetWeight, Step
+from sluice.observe.source import FactsSettings
 from sluice.rollout import work as works
 from sluice.rollout.events import EventReason
 from sluice.rollout.work import Wait
@@ -166,6 +167,11 @@ def test_how_long_connections_drain(
     work = moment(traffic=TrafficFacts(routes=routes))
     slot = SlotFacts(name="b", drain_seconds=drain_seconds)
     assert works.drain(work, slot) == seconds
+
+
+def test_a_call_without_an_answer_has_settled_when_it_is_over_and_shows() -> None:
+    """As long as it may be under way, and as long as what AWS tells may be from before it."""
+    assert works.SETTLING == works.CALL_BUDGET + FactsSettings().consistency == 15.0
 
 
 def test_small_words() -> None:
