@@ -1,6 +1,7 @@
 """The strategy becomes Progressive while a rolling Deployment replaces its service: nobody gets an error.
 
-What is replaced goes only after its successor's tasks are healthy targets, whichever strategy made it so.
+What is replaced goes only after its successor's tasks are healthy targets and names answer with them,
+whichever strategy began it.
 """
 
 from __future__ import annotations
@@ -9,23 +10,25 @@ from typing import Any
 
 import pytest
 
-from sim.progressive_stories import CANARY
+from sim.discovery_stories import CANARY, complete, named, rolling
 from sim.stories import apply
+from sim.test_discovery_rollouts import begun
 from sim.test_traffic import SPOT, open_for_visitors
 from sim.universe import ROUTE, WEB, deployment
 
-MOVES: dict[str, dict[str, Any]] = {
-    "capacity providers": {"capacityProviderStrategy": SPOT},
-    "another cluster": {"cluster": "second"},
+SECOND = {"cluster": "second"}
+MOVES: dict[str, tuple[dict[str, Any], float]] = {
+    "capacity providers, no task runs yet": ({"capacityProviderStrategy": SPOT}, 0.3),
+    "capacity providers, tasks are not healthy yet": ({"capacityProviderStrategy": SPOT}, 1),
+    "another cluster, no task runs yet": (SECOND, 0.3),
+    "another cluster, tasks are not healthy yet": (SECOND, 1),
+    "another cluster, the old tasks stop": (SECOND, 3),
 }
 
 
-@pytest.mark.parametrize("after", [0.3, 1, 3])
-@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
-def test_a_service_that_is_being_replaced_serves_until_its_successor_does(
-    move: dict[str, Any], after: float
-) -> None:
-    """Whenever the strategy changes: at once, while tasks start, while they become healthy."""
+@pytest.mark.parametrize(("move", "after"), MOVES.values(), ids=MOVES)
+def test_a_replaced_service_serves_until_its_successor_does(move: dict[str, Any], after: float) -> None:
+    """Every request is answered, and one service is left."""
     universe, visitors = open_for_visitors()
     universe.run(3)
     apply(deployment(replicas=3, ecs=move))(universe)
@@ -36,3 +39,15 @@ def test_a_service_that_is_being_replaced_serves_until_its_successor_does(
     universe.run(100)
     assert visitors.bad == []
     assert len([found for found in universe.services() if found["status"] == "ACTIVE"]) == 1
+
+
+@pytest.mark.parametrize("after", [1, 40])
+def test_names_let_a_replaced_service_go_first(after: float) -> None:
+    """Nobody is sent to a task that ended: before names know the new tasks, and while the old ones leave."""
+    universe, clients = begun(rolling(), named())
+    apply(rolling(ecs=SECOND))(universe)
+    universe.run(after)
+    assert "retiring" in universe.status()
+    apply(rolling(ecs=SECOND, strategy=CANARY))(universe)
+    universe.settle(lambda: complete("web:1")(universe) and "retiring" not in universe.status(), within=1800)
+    assert clients.stop().bad == []
