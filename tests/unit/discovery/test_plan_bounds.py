@@ -319,3 +319,120 @@ def test_the_registry_of_a_service_that_was_made_is_ecss_alone() -> None:
         assert absorb(memory, DiscoveryPlan(memory=memory), made).registry_arn == registry
     kept = Memory(mode="ECS", registry_arn="arn:srv-1")
     assert absorb(kept, DiscoveryPlan(memory=kept), {}).registry_arn == "arn:srv-1"
+
+
+def test_a_port_that_is_called_otherwise_now_stays_as_it_was_registered() -> None:
+    """The spec names another port than running tasks have: told, and nothing is taken from clients."""
+    before = facts(State(listed="t1")).registered
+    service = dataclasses.replace(SERVICE, records=(DnsRecord(type="SRV", ttl=10),))
+    intent = dataclasses.replace(INTENT, port="other", records=service.records)
+    for address, asked in (("10.0.0.1", []), ("10.0.0.2", ["register t1"])):
+        state = State(listed="t1", tasks={"t1": {"port": 0, "ipv4": address}}, service=service)
+        found = planned(state, intent=intent, registered=before)
+        assert calls(found) == asked
+        assert {action.params["Attributes"]["AWS_INSTANCE_PORT"] for action in found.actions} <= {"8080"}
+        assert found.problem
+        assert found.problem.reason == "InvalidSpec"
+
+
+def test_a_task_is_protected_before_it_is_registered_and_given_back_last() -> None:
+    """A call that fails keeps only what is less urgent from being sent."""
+    state = State(
+        listed="t2 t3 t4 t5 t6",
+        tasks={
+            "t1": {"protected_until": 0.0},
+            "t2": {"healthy": False},
+            "t3": {"slot": "b"},
+            "t4": {"slot": "b"},
+            "t6": {},
+            "t7": {"slot": "b"},
+        },
+        seen={"t4": "UNHEALTHY"},
+        stages={"t4": ("hidden", 40.0), "t7": ("out", 40.0)},
+    )
+    assert calls(planned(state, traffic=traffic(2, rollback=True, a=100))) == [
+        "UNHEALTHY t2",
+        "protect t1",
+        "register t1",
+        "UNHEALTHY t3",
+        "deregister t4",
+        "give back t7",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "protected"),
+    [
+        pytest.param(State(tasks={"t1": {}}), {}, ["t1"], id="it comes"),
+        pytest.param(State(listed="t1"), {}, ["t1"], id="it answers"),
+        pytest.param(
+            State(tasks={"t1": {"slot": "b"}}), {"traffic": traffic(a=100)}, [], id="nobody wants it"
+        ),
+        pytest.param(State(listed="t1", tasks={"t1": {"healthy": False}}), {}, [], id="it is ill"),
+        pytest.param(State(listed="t1"), {"keep_protected": True}, [], id="another place does it"),
+        pytest.param(State(listed="t1"), {"slots": None}, ["t1"], id="nobody knows how many are wanted"),
+        pytest.param(State(listed="t1"), {"registered": None}, [], id="not read"),
+        pytest.param(State(listed="t1 t2"), {"slots": ()}, ["t1", "t2"], id="a slot without a wish"),
+    ],
+)
+def test_who_is_protected(state: State, changes: dict[str, Any], protected: list[str]) -> None:
+    """Each healthy task that answers or is about to; those here have no protection yet."""
+    bare = {name: {**(task or {}), "protected_until": 0.0} for name, task in state.tasks.items()}
+    bare = {**{name: {"protected_until": 0.0} for name in state.listed.split()}, **bare}
+    found = planned(dataclasses.replace(state, tasks=bare), **changes)
+    asked = [action for action in found.actions if action.operation == "UpdateTaskProtection"]
+    names = [arn.rpartition("/")[2] for action in asked for arn in action.params["tasks"]]
+    assert names == protected
+    assert bool(found.memory.last_change) is bool(found.actions)
+
+
+@pytest.mark.parametrize(
+    ("state", "mode", "changes", "registry"),
+    [
+        pytest.param(REST, "ECS", {}, "arn:srv-1", id="ECS registers"),
+        pytest.param(REST, "Tasks", {}, "", id="ECS registers no more, and ours are seen"),
+        pytest.param(
+            State(listed="t1", tasks={"t2": {}}), "Tasks", {}, "arn:srv-1", id="ours are not seen yet"
+        ),
+        pytest.param(REST, "ECS", {"deleting": True}, "", id="the route goes"),
+        pytest.param(REST, "Tasks", {"deleting": True}, "", id="the route goes in another mode"),
+    ],
+)
+def test_how_long_ecs_has_the_registry(
+    state: State, mode: Any, changes: dict[str, Any], registry: str
+) -> None:
+    """Until Sluice's own entries answer: two entries for a task are better than none."""
+    found = planned(
+        state,
+        intent=dataclasses.replace(INTENT, mode=mode),
+        memory=dataclasses.replace(HERE, mode="ECS", registry_arn="arn:srv-1"),
+        **changes,
+    )
+    assert found.memory.registry_arn == registry
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "former"),
+    [
+        pytest.param(HERE, REST, "", id="the same backend"),
+        pytest.param(dataclasses.replace(HERE, backend=""), REST, "", id="none before"),
+        pytest.param(
+            dataclasses.replace(HERE, backend="old"), REST, "", id="another one, and nothing is left"
+        ),
+        pytest.param(
+            dataclasses.replace(HERE, backend="old"),
+            State(listed="t1 t2", tasks={"t2": {"backend": "old"}}),
+            "old",
+            id="another one, and its entries are on their way out",
+        ),
+        pytest.param(
+            dataclasses.replace(HERE, former_backend="older"),
+            State(listed="t1 t2", tasks={"t2": {"backend": "older"}}),
+            "older",
+            id="the one before is still on its way out",
+        ),
+    ],
+)
+def test_how_long_a_former_backend_is_remembered(before: Memory, state: State, former: str) -> None:
+    """Until its entries have left: they leave in order only while its tasks are read."""
+    assert planned(state, memory=before).memory.former_backend == former
