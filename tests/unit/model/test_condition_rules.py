@@ -104,4 +104,5 @@ def test_words_without_end_are_cut(text: str, shown: str) -> None:
 
 def test_an_object_that_nobody_looked_at_is_of_no_generation() -> None:
     """-1, as Flux's own kinds have it: kstatus then takes what was just applied for in progress."""
-    assert UNSEEN == -1
+    (seen,) = conditions(ready=True, reason="Available", message="", generation=1, now=NOW)
+    assert (UNSEEN, seen["observedGeneration"]) == (-1, 1)
