@@ -217,9 +217,10 @@ def test_an_older_service_of_the_serving_slot_goes_once_its_successor_serves(*, 
     if healthy:
         assert calls(done) == ["DeleteService"]
         assert call(done, "DeleteService").params["service"] == old.name
+        assert call(done, "DeleteService").reason == "another service of its slot has replaced it"
     else:
         assert calls(done) == []
-        text = f"replaced ECS service {old.name} stays until the new tasks are healthy targets"
+        text = f"replaced ECS service {old.name} stays until its successor serves in its place"
         assert (ready["status"], ready["reason"], ready["message"]) == ("False", "RollingOut", text)
         assert done.wake_at == NOW + 2
 

@@ -107,11 +107,11 @@ def _retire(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
     listings = discovery.listings(routes, work.desired.key.name)
     needed = replaced.needed(work.look, work.state, work.found, listings)
     going = tuple(slot for slot in work.state.retiring if slot not in needed)
-    work.actions += retire.retire(going, work.look.observed, successor="the other slot's service")
-    for slot in needed:
-        work.messages.append(
-            f"replaced ECS service {slot.service_name} stays until the new tasks are healthy targets"
-        )
+    work.actions += retire.retire(going, work.look.observed, successor="another service of its slot")
+    work.messages += [
+        f"replaced ECS service {slot.service_name} stays until its successor serves in its place"
+        for slot in needed
+    ]
 
 
 def _rules_first(decision: Decision) -> bool:
