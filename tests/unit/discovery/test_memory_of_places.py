@@ -19,7 +19,7 @@ def test_what_a_status_leaves_out_is_read_as_nothing() -> None:
     }
     memory = Memory.read(status)
     assert memory == Memory(
-        operations=(Pending(kind="register", target="t1", since=0.0),),
+        operations=(Pending(kind="register", target="t1"),),
         leaving=(Leaving(stage="out", since=0.0, instances=("t1",)),),
         failing=(Failing(count=1, retry_at=0.0, targets=("t1",)),),
     )

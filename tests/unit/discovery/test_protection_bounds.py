@@ -56,7 +56,7 @@ def protected(name: str, minutes: float, **changes: Any) -> SeenTask:
         pytest.param((60.0, 20.01), "", 0.01, id="almost"),
         pytest.param((60.0, 20.0), "t2", 40.0, id="twenty minutes before its end"),
         pytest.param((40.0, 20.0), "t1 t2", None, id="others that end within forty minutes, too"),
-        pytest.param((40.5, 20.0), "t2", 20.5, id="others that end later, not"),
+        pytest.param((40.1, 20.0), "t2", 20.1, id="others that end later, not"),
         pytest.param((30.0, 0.0), "t2", 10.0, id="one that has ended makes no other one early"),
         pytest.param((0.0, 0.0), "t1 t2", None, id="none is protected"),
     ],

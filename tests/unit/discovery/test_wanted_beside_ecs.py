@@ -99,6 +99,12 @@ NO_PORT = "spec.discovery.backendRef.port: no container of Deployment web has po
             {"kept": "t1"},
             id="two slots",
         ),
+        pytest.param(
+            State(listed="t1", tasks={"t1": IP1, "t2": IP2}, stages={"t1": ("marking", 1.0)}),
+            {"intent": ECS, "ecs": {"10.0.0.2": "HEALTHY"}, "slots": wishes(a=(2, 2, 4))},
+            {"kept": "t1"},
+            id="fewer are seen than are wanted: who was leaving comes back",
+        ),
     ],
 )
 def test_ours_stay_until_ecss_own_are_seen(

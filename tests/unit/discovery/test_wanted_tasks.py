@@ -246,6 +246,12 @@ TOO_LONG = "spec.discovery.attributes: keys and values exceed 5000 characters"
             id="no port",
         ),
         pytest.param(
+            State(listed="t1", tasks={"t2": {"port": 0}}, service=SRV),
+            {},
+            {"entries": "t1", "counts": {"a": 1}, "short": True, "least": 1, "unfit": [NO_PORT]},
+            id="one of two without the port",
+        ),
+        pytest.param(
             State(tasks={"t1": {"port": 0}}),
             {},
             {"entries": "t1", "counts": {"a": 1}, "short": True, "least": 1, "unfit": [NO_PORT]},
