@@ -268,7 +268,7 @@ class GateScene:
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     """Name → the strategy's hook."""
     task: Mapping[str, Any] = field(default_factory=dict)
-    """RunTask's parameters for the candidate, without overrides: cluster, taskDefinition,
+    """RunTask's parameters for the candidate, without overrides: cluster, startedBy, taskDefinition,
     networkConfiguration, launchType or capacityProviderStrategy, tags."""
     attempts: frozenset[str] = frozenset()
     """Ids of the hooks' attempts whose answer is waited for, asked for in this pass or not."""
@@ -293,6 +293,13 @@ class Gates(Protocol):
     def forget(self, key: Key) -> None:
         """End everything about an object that is gone or has no rollout."""
 
+    def collect(self, scene: GateScene, *, then: Callable[[], None] = lambda: None) -> None:
+        """See that hooks' tasks which nobody waits for end, those of processes before this one, too.
+
+        `scene` needs no more than context, uid, cluster, startedBy, and the attempts that are waited for.
+        `then` is called once it was looked for them.
+        """
+
 
 class NoGates:
     """Gates of a world in which nobody can be asked: nothing is ever answered."""
@@ -309,6 +316,11 @@ class NoGates:
 
     def forget(self, key: Key) -> None:
         """Remember nothing."""
+
+    def collect(self, scene: GateScene, *, then: Callable[[], None] = lambda: None) -> None:
+        """Nothing was ever started."""
+        del scene
+        then()
 
 
 class RequestCounts(Protocol):

@@ -8,7 +8,6 @@ is gone, what it wrote is there. The next process starts from a list, as after a
 
 from __future__ import annotations
 
-import contextlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -130,17 +129,23 @@ class SimScheduler:
     def __init__(self, clock: VirtualClock) -> None:
         """Follow `clock`."""
         self._clock = clock
+        self.dead = False
+        """Its process has ended, maybe in one of these jobs: none runs any more."""
 
     def soon(self, job: Callable[[], None]) -> None:
         """Run the job a hundredth of a second from now."""
         self.later(0.01, job)
 
     def later(self, seconds: float, job: Callable[[], None]) -> None:
-        """Run the job when the world's time has come; the process that asked may be dead by then."""
+        """Run the job when the world's time has come, unless the process that asked is dead by then."""
 
         def run() -> None:
-            with contextlib.suppress(Crash):
+            if self.dead:
+                return
+            try:
                 job()
+            except Crash:
+                self.dead = True
 
         self._clock.call_later(seconds, run)
 
@@ -174,6 +179,7 @@ class Operator:
         """Start: list everything, as the barrier before the first pass does."""
         self.cluster = cluster
         self.clock = SimClock(clock)
+        self.scheduler = SimScheduler(clock)
         self.recorder = SilentRecorder()
         self.lease = SimLease()
         self.epoch = epoch
@@ -213,11 +219,11 @@ class Operator:
         self.gates = GateKeeper(
             asked,
             clock=self.clock,
-            scheduler=SimScheduler(clock),
+            scheduler=self.scheduler,
             wake=self.queue.add,
             hurry=lambda key: self.queue.add(key, Lane.ROLLBACK),
         )
-        self.requests = RequestCounter(gateway, clock=self.clock, scheduler=SimScheduler(clock))
+        self.requests = RequestCounter(gateway, clock=self.clock, scheduler=self.scheduler)
         ports = Ports(
             store=self.store,
             kubernetes=_Feeding(SimKubernetes(cluster, hook=hook), self.intake),
@@ -261,7 +267,9 @@ class Operator:
                 self.intake.seen(key, obj)
 
     def turn(self) -> bool:
-        """Deliver, then run one pass; False when nothing is due now."""
+        """Deliver, then run one pass; False when nothing is due now. Raises Crash in a process that ended."""
+        if self.scheduler.dead:
+            raise Crash("in a question of the gates")
         self.deliver()
         return self.reconciler.run_one(block=False)
 

@@ -155,6 +155,7 @@ class Universe:
 
     def restart(self) -> None:
         """End the process without a word and start another."""
+        self.operator.scheduler.dead = True
         self.operator = self.start()
 
     def step(self) -> bool:

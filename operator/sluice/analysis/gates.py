@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from sluice.model.rollout import HookRequest, MetricRequest
 from sluice.model.situation import GateFacts, HookAnswer, Sample
 from sluice.model.strategy import MetricKind
 from sluice.ports import Aws, Clock, GateScene
+from sluice.rollout.work import SETTLING
 from sluice.telemetry import tracing
 
 _log = structlog.get_logger(__name__)
@@ -48,8 +50,14 @@ class HookRunner(Protocol):
     def attempt(self, scene: GateScene, request: HookRequest) -> HookAnswer:
         """See that the attempt runs, and tell how it stands."""
 
-    def end(self, scene: GateScene, request: HookRequest) -> None:
-        """End what the attempt started: it runs, and nobody waits for its answer any more."""
+    def end(self, scene: GateScene, request: HookRequest) -> bool:
+        """End what the attempt started: it runs, and nobody waits for its answer any more.
+
+        False: what it started is not known, and may still come.
+        """
+
+    def collect(self, scene: GateScene, *, waited_for: Callable[[str], bool]) -> None:
+        """End every attempt of the object that runs and is not waited for, whoever began it."""
 
 
 @dataclass(slots=True)
@@ -155,6 +163,10 @@ class GateKeeper:
         for job in jobs:
             self._scheduler.soon(job)
 
+    def collect(self, scene: GateScene, *, then: Callable[[], None] = lambda: None) -> None:
+        """Look for what processes before this one left running: now, and when no call of theirs can land."""
+        self._scheduler.soon(lambda: self._collect(scene, then, again=True))
+
     # Jobs. Each looks its desk up again: the rollout may be over by then.
 
     def _metric_job(self, key: Key, request: MetricRequest) -> Callable[[], None]:
@@ -187,13 +199,36 @@ class GateKeeper:
     def _end(self, scene: GateScene, request: HookRequest) -> None:
         with _asking(scene, request.id):
             try:
-                self._runner(scene, request).end(scene, request)
+                if not self._runner(scene, request).end(scene, request):
+                    mine = dataclasses.replace(scene, attempts=scene.attempts - {request.id})
+                    self._scheduler.later(SETTLING, lambda: self._collect(mine, lambda: None))
             except Deferred:
                 self._scheduler.later(RETRY, self._end_job(scene, request))
             except Exception as error:  # noqa: BLE001 - told, and nobody waits for it
                 if isinstance(error, AwsFailure) and error.kind in PASSING:
                     self._scheduler.later(HOOK_INTERVAL, self._end_job(scene, request))
                 _log.warning("hook_not_ended", attempt=request.id, error=str(error)[:500])
+
+    def _collect(self, scene: GateScene, then: Callable[[], None], *, again: bool = False) -> None:
+        low = dataclasses.replace(scene, context=dataclasses.replace(scene.context, priority=Priority.DRIFT))
+        try:
+            with _asking(low, "what hooks left behind"):
+                self._asked.hooks["runTask"].collect(low, waited_for=functools.partial(self._awaited, scene))
+        except Exception as error:  # noqa: BLE001 - told, and nobody waits for it
+            if isinstance(error, Deferred) or (isinstance(error, AwsFailure) and error.kind in PASSING):
+                self._scheduler.later(HOOK_INTERVAL, lambda: self._collect(scene, then, again=again))
+                return
+            _log.warning("hooks_not_collected", object=str(scene.context.key), error=str(error)[:500])
+        then()
+        if again:
+            self._scheduler.later(SETTLING, lambda: self._collect(scene, lambda: None))
+
+    def _awaited(self, scene: GateScene, attempt: str) -> bool:
+        with self._lock:
+            desk = self._desks.get(scene.context.key)
+            return attempt in scene.attempts or (
+                desk is not None and attempt in desk.wanted | desk.scene.attempts
+            )
 
     def _runner(self, scene: GateScene, request: HookRequest) -> HookRunner:
         hook = scene.hooks.get(request.hook)

@@ -20,6 +20,7 @@ from sluice.controllers.deployment_looks import Looks, Mood
 from sluice.controllers.deployment_removal import Remover
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.held import held_wish
+from sluice.controllers.hook_leftovers import HookLeftovers
 from sluice.controllers.lost_time import LostTime
 from sluice.controllers.progressive import Progressives, ProgressiveWork
 from sluice.controllers.record import Record
@@ -71,10 +72,11 @@ class DeploymentController:
         self._world = world
         self._settings = settings
         self._wishes = Wishes(world, settings)
-        self._remover = Remover(world, settings, self._wishes)
+        leftovers = HookLeftovers(world, settings)
+        self._remover = Remover(world, settings, self._wishes, leftovers)
         self._failures = Failures(world)
         self._lost = LostTime()
-        self._progressives = Progressives(world, settings, self._wishes)
+        self._progressives = Progressives(world, settings, self._wishes, leftovers)
 
     def reconcile(self, key: Key) -> Result:
         """Make ECS equal to the Deployment as far as one pass can; raises SluiceError."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sluice.api.v1alpha1.deployment import parse_deployment
 from sluice.apply.errors import ApplyFailed
 from sluice.controllers.deployment_wish import Wishes
+from sluice.controllers.hook_leftovers import HookLeftovers
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
 from sluice.model import ownership
@@ -24,14 +25,19 @@ from sluice.plan.permit import permit_place
 from sluice.ports import Result, World
 
 _FAMILY = 100
+_HOOKS_POLL = 1.0
+"""Seconds until it is asked again whether the tasks of hooks were looked for."""
 
 
 class Remover:
     """The deletion branch of the Deployment controller."""
 
-    def __init__(self, world: World, settings: ControllerSettings, wishes: Wishes) -> None:
+    def __init__(
+        self, world: World, settings: ControllerSettings, wishes: Wishes, leftovers: HookLeftovers
+    ) -> None:
         """Work with `world` under `settings`."""
         self._world = world
+        self._leftovers = leftovers
         self._settings = settings
         self._wishes = wishes
 
@@ -49,6 +55,8 @@ class Remover:
         binding = self._wishes.tenant(key).binding
         permit_place(binding, state.arns)
         context = CallContext(binding=binding, priority=Priority.ROLLOUT, key=key)
+        where = next((slot.cluster for slot in state.slots), cluster or self._default_cluster(key))
+        hooks_ended = self._leftovers.ended(context, uid=record.uid, cluster=where, record=record)
         remains = self._remains(context, record, state, cluster=cluster)
         state = delete.learn(remains, state)
         requested = parse_timestamp(record.obj["metadata"]["deletionTimestamp"])
@@ -56,6 +64,8 @@ class Remover:
             step = delete.retain(remains)
         else:
             step = delete.remove(remains, state, requested_at=requested, now=now)
+        if step.finished and not hooks_ended:
+            return Result(wake_at=now + _HOOKS_POLL)
         if step.finished:
             self._let_go(record)
             return Result(urgent=self._routes(key))
@@ -134,7 +144,7 @@ class Remover:
         known = [*state.slots, *state.retiring]
         places = [ServiceId(slot.cluster, slot.service_name) for slot in known]
         where = cluster or (adopted.cluster if adopted else "")
-        where = where or self._wishes.tenant(key).rule.default_cluster
+        where = where or self._default_cluster(key)
         if not places and where:
             clusters = (where, *self._wishes.clusters(key))
             places = slots.likely(self._settings.installation_id, key, clusters=clusters)
@@ -143,6 +153,9 @@ class Remover:
             place: self._world.facts.service(context, cluster=place.cluster, name=place.name, max_age=0)
             for place in places
         }
+
+    def _default_cluster(self, key: Key) -> str:
+        return self._wishes.tenant(key).rule.default_cluster
 
     def _rules(self, context: CallContext, listener: str) -> Sequence[Structure]:
         try:

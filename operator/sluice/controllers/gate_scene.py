@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sluice.model import ownership
 from sluice.model.binding import CallContext
 from sluice.model.desired import Desired, Revision
+from sluice.model.keys import Key
+from sluice.model.names import short_hash
 from sluice.model.rollout import Decision
 from sluice.model.strategy import Progressive
 from sluice.model.traffic import SlotTarget
 from sluice.plan.deployment.state import State
 from sluice.ports import GateScene
 from sluice.rollout.hooks import attempts
+
+_OWNER: Final = 32
 
 
 def scene(
@@ -43,6 +47,15 @@ def scene(
     )
 
 
+def started_by(installation: str, key: Key) -> str:
+    """Return what the tasks of an object's hooks are started by: it says whose they are, as their tags do.
+
+    Like ownership it outlives a restore, which gives a new uid. Up to 128 letters, digits, `-`, `/` and `_`
+    (botocore, ecs, RunTaskRequest.startedBy).
+    """
+    return f"sluice/{short_hash(installation, str(key), length=_OWNER)}"
+
+
 def _task(desired: Desired, state: State, name: str, revisions: Mapping[str, Revision]) -> dict[str, Any]:
     revision = revisions.get(name)
     arn = dict(state.definitions).get(revision.definition_hash, "") if revision else ""
@@ -52,6 +65,7 @@ def _task(desired: Desired, state: State, name: str, revisions: Mapping[str, Rev
     tags = ownership.owner_tags(desired.installation, desired.key, role="hook", uid=desired.uid)
     return {
         "cluster": desired.cluster,
+        "startedBy": started_by(desired.installation, desired.key),
         "taskDefinition": arn,
         **{member: revision.service[member] for member in members if revision.service.get(member)},
         "tags": ownership.to_ecs({**desired.tags, **tags}),

@@ -18,6 +18,7 @@ from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.gate_scene import scene
 from sluice.controllers.groups import group_facts
 from sluice.controllers.held import BACK, hold_blind, hold_of, in_between
+from sluice.controllers.hook_leftovers import HookLeftovers
 from sluice.controllers.progressive_looks import ProgressiveLooks, failing
 from sluice.controllers.record import Record
 from sluice.controllers.settings import ControllerSettings
@@ -89,9 +90,16 @@ class Moment:
 class Progressives:
     """Makes and plans passes of progressive Deployments; one for the process, thread-safe per key."""
 
-    def __init__(self, world: World, settings: ControllerSettings, wishes: Wishes) -> None:
+    def __init__(
+        self,
+        world: World,
+        settings: ControllerSettings,
+        wishes: Wishes,
+        leftovers: HookLeftovers | None = None,
+    ) -> None:
         """Work with `world` under `settings`."""
         self._world = world
+        self._leftovers = leftovers or HookLeftovers(world, settings)
         self._settings = settings
         self._wishes = wishes
         self._seen: dict[Key, str] = {}
@@ -107,6 +115,7 @@ class Progressives:
         """Drop what is remembered of an object that is gone."""
         for memory in (self._seen, self._times, self._blocked, self._waited, self._asked_for):
             memory.pop(key, None)
+        self._leftovers.forget(key)
         self._world.gates.forget(key)
 
     def blocked(self, key: Key, why: str) -> None:
@@ -414,6 +423,15 @@ class Progressives:
     def ask(self, work: ProgressiveWork, done: DeploymentPlan) -> None:
         """Hand the machine's questions to the gates; call after the status that names them was written."""
         decision = done.decision
+        if decision is not None:
+            self._leftovers.look(
+                work.context,
+                uid=work.desired.uid,
+                cluster=work.desired.cluster,
+                state=done.state,
+                rollout=decision.motion.rollout,
+                strategies=(work.strategy, self._snapshot(done.state, work)),
+            )
         if decision is None or decision.motion.rollout is None:
             self._world.gates.forget(work.record.key)
             return

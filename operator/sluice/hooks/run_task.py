@@ -8,16 +8,19 @@ AWS's pace is no answer of a hook: what is throttled, or told nothing, is asked 
 until its own time is over. Another attempt would have another token, and run beside the task that nobody saw.
 
 A task that nobody waits for any more (its time is over, the rollout fell back) is stopped: the next attempt
-must not migrate beside it, and a command that never ends must not run, and cost, for ever.
+must not migrate beside it, and a command that never ends must not run, and cost, for ever. What this process
+does not know (a process before it started it, or RunTask's answer was lost) is found by `startedBy`, which is
+the object's, and by its tag, which is the attempt's.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from sluice.model import ownership
 from sluice.model.errors import PASSING, AwsFailure
 from sluice.model.names import short_hash
 from sluice.model.rollout import HookRequest
@@ -26,7 +29,7 @@ from sluice.model.strategy import Hook
 from sluice.ports import Aws, GateScene
 
 _TOKEN: Final = 64
-_STARTED_BY: Final = 36
+_DESCRIBED: Final = 100  # botocore, ecs, DescribeTasksRequest.tasks
 _REMEMBERED: Final = 1_000
 
 
@@ -56,32 +59,67 @@ class RunTaskRunner:
                 raise
             return HookAnswer(state="Running", message=f"{failure}; asked again")
 
-    def end(self, scene: GateScene, request: HookRequest) -> None:
-        """Stop the attempt's task; raises what the gateway raises."""
+    def end(self, scene: GateScene, request: HookRequest) -> bool:
+        """Stop the attempt's task; raises what the gateway raises.
+
+        False: nobody knows which it is. What is there was stopped; what comes late has to be collected.
+        """
         with self._lock:
             arn = self._tasks.get((scene.uid, request.id), "")
-        if not arn:
-            return
+        if arn:
+            self._stop(scene, arn, hook=request.hook, attempt=request.id)
+            with self._lock:
+                self._tasks.pop((scene.uid, request.id), None)
+            return True
+        self.collect(scene, waited_for=lambda attempt: attempt != request.id)
+        return False
+
+    def collect(self, scene: GateScene, *, waited_for: Callable[[str], bool]) -> None:
+        """Stop every task of a hook of this object whose attempt is not waited for, whoever started it.
+
+        Raises what the gateway raises.
+        """
+        for arn, attempt in self._left(scene):
+            if not waited_for(attempt):
+                self._stop(scene, arn, hook=attempt.split("/")[-2], attempt=attempt)
+
+    def _left(self, scene: GateScene) -> Iterator[tuple[str, str]]:
+        """Return ARN and attempt of the hooks' tasks that run, or shall."""
+        cluster = scene.task.get("cluster", "")
+        params = {"cluster": cluster, "startedBy": scene.task.get("startedBy", "")}
+        while all(params.values()):
+            page = self._aws.call("ecs", "ListTasks", params, context=scene.context)
+            arns = list(page.get("taskArns") or ())[:_DESCRIBED]
+            if arns:
+                asked = {"cluster": cluster, "tasks": arns, "include": ["TAGS"]}
+                found = self._aws.call("ecs", "DescribeTasks", asked, context=scene.context)
+                for task in found.get("tasks") or ():
+                    attempt = ownership.from_ecs(task.get("tags") or ()).get(ownership.ATTEMPT, "")
+                    if attempt.count("/") and task.get("desiredStatus") != "STOPPED":
+                        yield task["taskArn"], attempt
+            if not page.get("nextToken"):
+                return
+            params = {**params, "nextToken": page["nextToken"]}
+
+    def _stop(self, scene: GateScene, arn: str, *, hook: str, attempt: str) -> None:
         params = {
             "cluster": arn.split("/")[-2],
             "task": arn,
-            "reason": f"Sluice: nobody waits for hook {request.hook} any more",
+            "reason": f"Sluice: nobody waits for hook {hook} any more",
         }
         context = dataclasses.replace(
             scene.context,
-            subject=f"task {_short(arn)} of hook {request.hook}",
-            reason=f"attempt {request.id} is not waited for any more",
+            subject=f"task {_short(arn)} of hook {hook}",
+            reason=f"attempt {attempt} is not waited for any more",
         )
         self._aws.call("ecs", "StopTask", params, context=context)
-        with self._lock:
-            self._tasks.pop((scene.uid, request.id), None)
 
     def _start(self, scene: GateScene, request: HookRequest, hook: Hook) -> HookAnswer:
         params = {
             **scene.task,
             "count": 1,
             "clientToken": short_hash(scene.uid, request.id, length=_TOKEN),
-            "startedBy": f"sluice/{scene.rollout_id}"[:_STARTED_BY],
+            "tags": [*scene.task.get("tags", ()), *ownership.to_ecs({ownership.ATTEMPT: request.id})],
             "overrides": _overrides(hook),
         }
         context = dataclasses.replace(

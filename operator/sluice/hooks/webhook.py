@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 from sluice.analysis.http import HttpClient, NoReply
@@ -65,5 +66,10 @@ class WebhookRunner:
             return HookAnswer(state="Failed", message=told)
         return HookAnswer(state="Error", message=told)
 
-    def end(self, scene: GateScene, request: HookRequest) -> None:
+    def end(self, scene: GateScene, request: HookRequest) -> bool:
         """Do nothing: a request has an end of its own."""
+        del scene, request
+        return True
+
+    def collect(self, scene: GateScene, *, waited_for: Callable[[str], bool]) -> None:
+        """Do nothing: a request that was sent leaves nothing behind."""

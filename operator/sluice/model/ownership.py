@@ -21,6 +21,8 @@ UID: Final = f"{GROUP}/uid"
 DEFINITION_HASH: Final = f"{GROUP}/definition-hash"
 REVISION: Final = f"{GROUP}/revision"
 """Name of the revision (`<deployment>-<10 hex>`), on services and tasks."""
+ATTEMPT: Final = f"{GROUP}/attempt"
+"""On a hook's task: the id of its attempt, `<rollout>/<place>/<hook>/<number>`."""
 ROUTE_RULE: Final = f"{GROUP}/route-rule"
 """On a listener rule: `<rule name>/<index>` inside its ServiceRoute."""
 

@@ -14,6 +14,7 @@ from sluice.analysis.scheduler import ThreadScheduler
 from sluice.model.errors import AwsFailure, Deferred
 from sluice.model.keys import Key
 from sluice.model.situation import GateFacts, HookAnswer, Sample
+from sluice.rollout.work import SETTLING
 from sluice.runtime.clock import SystemClock
 from unit.analysis.scenes import KEY, FakeAws, hook, hooks, metric, scene
 
@@ -47,6 +48,10 @@ class Script:
     entries: list[Any]
     calls: int = 0
     ended: list[str] = field(default_factory=list)
+    known: bool = True
+    there: list[str] = field(default_factory=list)
+    collected: list[list[str]] = field(default_factory=list)
+    refusals: list[Exception] = field(default_factory=list)
 
     def _next(self) -> Any:
         self.calls += 1
@@ -63,11 +68,18 @@ class Script:
         """Answer as a hook runner."""
         return self._next()  # type: ignore[no-any-return]  # the script holds answers
 
-    def end(self, _scene: Any, request: Any) -> None:
+    def end(self, _scene: Any, request: Any) -> bool:
         """Note what is ended; the first time no AWS token is there."""
         self.ended.append(request.id)
         if len(self.ended) == 1:
             raise Deferred(5.0, "cloudwatch/metric-data")
+        return self.known
+
+    def collect(self, _scene: Any, *, waited_for: Callable[[str], bool]) -> None:
+        """Note which of the attempts that are there would go on."""
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.collected.append([attempt for attempt in self.there if waited_for(attempt)])
 
 
 def keeper(*entries: Any, aws: Any = None) -> tuple[GateKeeper, ByHand, Script, list[Key]]:
@@ -213,10 +225,11 @@ def test_a_throttled_end_is_tried_again() -> None:
     throttled = AwsFailure(service="ecs", operation="StopTask", code="x", message="y", kind="throttled")
     ends: list[Exception | None] = [throttled, throttled, None]
 
-    def end(_scene: Any, request: Any) -> None:
+    def end(_scene: Any, request: Any) -> bool:
         script.ended.append(request.id)
         if error := ends.pop(0):
             raise error
+        return True
 
     script.end = end  # type: ignore[method-assign]
     asked = hook()
@@ -227,6 +240,56 @@ def test_a_throttled_end_is_tried_again() -> None:
     for _ in range(9):
         scheduler.run()
     assert (script.ended, scheduler.jobs) == ([asked.id] * 3, [])
+
+
+def test_what_an_attempt_started_and_nobody_knows_is_looked_for_again() -> None:
+    """RunTask may take place after its caller gave it up: once more when it no longer can."""
+    gates, scheduler, script, _ = keeper(HookAnswer(state="Running"))
+    asked = hook()
+    script.known, script.there, script.ended = False, [asked.id, "r1/Step/other/0"], ["before"]
+    members = {
+        "hooks": hooks(run_task={"container": "app"}),
+        "attempts": frozenset({asked.id, "r1/Step/other/0"}),
+    }
+    gates.ask(scene(**members), metrics=[], hooks=[asked])
+    scheduler.run()
+    gates.ask(scene(**members | {"attempts": frozenset({"r1/Step/other/0"})}), metrics=[], hooks=[])
+    delays = [scheduler.run() for _ in range(9) if scheduler.jobs]
+    assert SETTLING in delays[-1]
+    assert script.collected == [["r1/Step/other/0"]]
+
+
+REFUSED: dict[str, Exception] = {
+    "no token": Deferred(5.0, "ecs"),
+    "throttled": AwsFailure(service="ecs", operation="ListTasks", code="x", message="y", kind="throttled"),
+}
+
+
+@pytest.mark.parametrize("refusal", [None, *REFUSED.values()], ids=["", *REFUSED])
+def test_what_processes_before_left_is_collected_twice(refusal: Exception | None) -> None:
+    """Now, and when no call of theirs can take place any more; what AWS puts off is asked again."""
+    gates, scheduler, script, _ = keeper(HookAnswer(state="Running"))
+    asked = hook()
+    script.there = [asked.id, "r1/Step/kept/0", "r0/Step/old/0"]
+    script.refusals = [refusal] if refusal else []
+    told: list[bool] = []
+    gates.collect(scene(attempts=frozenset({"r1/Step/kept/0"})), then=lambda: told.append(True))
+    gates.ask(scene(attempts=frozenset({asked.id})), metrics=[], hooks=[])
+    delays = [scheduler.run() for _ in range(9) if scheduler.jobs]
+    assert delays == [[0.0], *([[HOOK_INTERVAL]] if refusal else []), [SETTLING]]
+    assert script.collected == [[asked.id, "r1/Step/kept/0"]] * 2
+    assert told == [True]
+
+
+def test_a_denied_collection_is_told_and_holds_nobody_up() -> None:
+    """Whoever waits for it (a deletion) goes on: only a person can help."""
+    gates, scheduler, script, _ = keeper()
+    denied = AwsFailure(service="ecs", operation="ListTasks", code="x", message="y", kind="denied")
+    script.refusals = [denied, denied]
+    told: list[bool] = []
+    gates.collect(scene(), then=lambda: told.append(True))
+    scheduler.run()
+    assert told == [True]
 
 
 def test_alarms_are_watched_as_long_as_the_rollout_goes_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from sluice.analysis.http import HttpClient
 from sluice.hooks.run_task import RunTaskRunner
 from sluice.hooks.webhook import WebhookRunner
 from sluice.model.errors import AwsErrorKind, AwsFailure
+from sluice.ports import GateScene
 from unit.analysis.scenes import FakeAws, Secrets, hook, hooks, said, scene, server
 
 ANSWERS = {
@@ -122,14 +124,25 @@ def test_a_candidate_without_a_definition_has_no_task_to_run_yet() -> None:
     assert (answer.state, "is being registered" in answer.message) == ("Running", True)
 
 
+def owned(by: str = "uid-1", **members: Any) -> GateScene:
+    """Return a scene whose tasks are started by `sluice/<by>`."""
+    made = scene(**members)
+    return dataclasses.replace(made, task={**made.task, "startedBy": f"sluice/{by}"})
+
+
+NONE_LEFT = {"ListTasks": lambda _p: {"taskArns": []}}
+
+
 def test_a_task_that_nobody_waits_for_is_stopped() -> None:
-    """Once, by its own ARN; an attempt that never had a task has nothing to end."""
-    aws = FakeAws({"RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]}, "StopTask": lambda _p: {}})
+    """Once, by its own ARN; of an attempt that is not known it is said that something may still come."""
+    aws = FakeAws(
+        {"RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]}, "StopTask": lambda _p: {}} | NONE_LEFT
+    )
     runner, stage = RunTaskRunner(aws), scene(hooks=hooks(run_task=TASK))
-    runner.end(stage, hook())
+    assert runner.end(stage, hook()) is False
     runner.attempt(stage, hook())
-    runner.end(stage, hook())
-    runner.end(stage, hook())
+    assert runner.end(stage, hook()) is True
+    assert runner.end(stage, hook()) is False
     stops = [params for _, operation, params in aws.calls if operation == "StopTask"]
     assert [(params["cluster"], params["task"]) for params in stops] == [("main", ARN)]
     assert "hook smoke" in stops[0]["reason"]
@@ -157,12 +170,92 @@ def test_awss_pace_is_no_answer_of_a_hook(kind: AwsErrorKind, operation: str) ->
 def test_twins_of_two_namespaces_have_a_task_each() -> None:
     """One name, spec and second: their attempts have the same id, and neither sees or stops the other's."""
     arns = iter((ARN, f"{ARN}-2"))
-    aws = FakeAws({"RunTask": lambda _p: {"tasks": [{"taskArn": next(arns)}]}, "StopTask": lambda _p: {}})
+    answers = {"RunTask": lambda _p: {"tasks": [{"taskArn": next(arns)}]}, "StopTask": lambda _p: {}}
+    aws = FakeAws(answers | NONE_LEFT)
     runner = RunTaskRunner(aws)
-    one, two = (scene(uid=uid, hooks=hooks(run_task=TASK)) for uid in ("uid-1", "uid-2"))
+    one, two = (owned(uid, uid=uid, hooks=hooks(run_task=TASK)) for uid in ("uid-1", "uid-2"))
     runner.attempt(one, hook())
     runner.end(two, hook())
     runner.attempt(two, hook())
     runner.end(two, hook())
-    operations = [(name, params.get("task", "")) for _, name, params in aws.calls]
-    assert operations == [("RunTask", ""), ("RunTask", ""), ("StopTask", f"{ARN}-2")]
+    operations = [(name, params.get("task") or params.get("startedBy")) for _, name, params in aws.calls]
+    assert operations == [
+        ("RunTask", "sluice/uid-1"),
+        ("ListTasks", "sluice/uid-2"),
+        ("RunTask", "sluice/uid-2"),
+        ("StopTask", f"{ARN}-2"),
+    ]
+
+
+def left_behind(*attempts: str, pages: int = 1) -> FakeAws:
+    """Return an AWS in which hooks' tasks run that this process did not start, one for each attempt."""
+    arns = {f"{ARN}-{number}": attempt for number, attempt in enumerate(attempts)}
+    listed = list(arns)
+
+    def page(params: Any) -> dict[str, Any]:
+        at = int(params.get("nextToken", 0))
+        more = {"nextToken": str(at + 1)} if at + 1 < pages else {}
+        return {"taskArns": listed[at::pages], **more}
+
+    def describe(params: Any) -> dict[str, Any]:
+        assert params["include"] == ["TAGS"]
+        tasks = [
+            {
+                "taskArn": arn,
+                "desiredStatus": "STOPPED" if "stopping" in arns[arn] else "RUNNING",
+                "tags": [{"key": "sluice.dev/attempt", "value": arns[arn]}] if arns[arn] else [],
+            }
+            for arn in params["tasks"]
+        ]
+        return {"tasks": tasks}
+
+    return FakeAws({"ListTasks": page, "DescribeTasks": describe, "StopTask": lambda _p: {}})
+
+
+def stopped(aws: FakeAws) -> list[str]:
+    """Return the numbers of the tasks that were stopped."""
+    return sorted(
+        params["task"].rsplit("-", 1)[-1] for _, operation, params in aws.calls if operation == "StopTask"
+    )
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_what_another_process_left_is_found_by_its_object_and_told_apart_by_its_attempt(pages: int) -> None:
+    """What is waited for goes on, what is no hook's task is nobody's business here, what stops is stopped."""
+    aws = left_behind(
+        "r1/Step/smoke/0", "r1/Step/smoke/1", "r0/PreScaleUp/migrate/0", "", "r1/stopping/x/0", pages=pages
+    )
+    RunTaskRunner(aws).collect(owned(), waited_for=lambda attempt: attempt == "r1/Step/smoke/1")
+    assert stopped(aws) == ["0", "2"]
+    assert {params["startedBy"] for _, name, params in aws.calls if name == "ListTasks"} == {"sluice/uid-1"}
+    stops = [params for _, name, params in aws.calls if name == "StopTask"]
+    assert {params["reason"] for params in stops} == {
+        "Sluice: nobody waits for hook smoke any more",
+        "Sluice: nobody waits for hook migrate any more",
+    }
+
+
+def test_an_attempt_whose_task_this_process_does_not_know_is_ended_by_its_tag() -> None:
+    """RunTask's answer was lost, and the rollout fell back meanwhile: only that attempt's task goes."""
+    aws = left_behind("r1/Step/smoke/0", "r1/Step/other/0")
+    assert RunTaskRunner(aws).end(owned(hooks=hooks(run_task=TASK)), hook()) is False
+    assert stopped(aws) == ["0"]
+
+
+@pytest.mark.parametrize("task", [{}, {"cluster": "main"}, {"cluster": "", "startedBy": "sluice/x"}])
+def test_where_no_cluster_is_known_nothing_is_looked_for(task: dict[str, str]) -> None:
+    """A spec without one, in a tenancy without one: no hook has run. Never other people's tasks."""
+    aws = left_behind("r1/Step/smoke/0")
+    RunTaskRunner(aws).collect(scene(task=task), waited_for=lambda _attempt: False)
+    assert aws.calls == []
+
+
+def test_a_task_carries_its_object_and_its_attempt() -> None:
+    """Beside the tags of the scene."""
+    aws = FakeAws({"RunTask": lambda _p: {"tasks": [{"taskArn": ARN}]}})
+    tags = [{"key": "team", "value": "shop"}]
+    stage = owned(hooks=hooks(run_task=TASK), task={"cluster": "main", "taskDefinition": "td", "tags": tags})
+    RunTaskRunner(aws).attempt(stage, hook())
+    ((_, _, params),) = aws.calls
+    assert params["startedBy"] == "sluice/uid-1"
+    assert params["tags"] == [*tags, {"key": "sluice.dev/attempt", "value": "r1/Step/smoke/0"}]
