@@ -5,6 +5,7 @@
     no            | healthy                     | yes    | protect the task, register
     no            | not healthy                 | any    | none: it would be a dead answer
     no            | any                         | no     | none; a task that Sluice protected is given back
+                  |                             |        | (after its entry, or when ECS is to end it)
     yes           | healthy, attributes differ  | yes    | register again (an upsert), drift is told
     yes           | healthy, seen UNHEALTHY     | yes    | say HEALTHY
     yes           | not healthy                 | yes    | say UNHEALTHY; later give the task back to ECS
