@@ -294,6 +294,8 @@ def _forked(session: pytest.Session, seen: Seen, functions: Functions, module: P
             _quiet()
             try:
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+                # What goes round for ever ends, too, when the judge was ended before it.
+                resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
                 _exchanged(code, str(module), functions)
                 by = _first_failure(session, seen, tests)
                 Path(file.name).write_text(by)
