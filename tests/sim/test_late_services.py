@@ -157,3 +157,20 @@ def test_an_unanswered_call_that_nobody_minds_is_forgotten() -> None:
     before = len(universe.calls())
     universe.run(30)
     assert universe.calls()[before:] == []
+
+
+def test_a_scale_in_that_waits_for_tokens_costs_no_status_writes() -> None:
+    """The word about it stays from try to try, and is not believed: nothing was sent."""
+    universe = Universe(seed=7)
+    apply(web(strategy=STRATEGY), route())(universe)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=STRATEGY))(universe)
+    universe.settle(lambda: serves("web:2")(universe))
+    universe.fault("throttle", operation="UpdateService")
+    universe.run(45)
+    assert universe.reason() == "WaitingForAWSBudget"
+    before = len(universe.calls())
+    universe.run(60)
+    assert set(universe.calls()[before:]) == {"aws UpdateService"}
+    verb(universe, "undo")
+    universe.settle(lambda: undone(universe), within=10)
