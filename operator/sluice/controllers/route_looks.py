@@ -23,7 +23,7 @@ from sluice.plan.permit import binding_for, permit_hostname, permit_listener, pe
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.plan.route.intent import RouteIntent
 from sluice.plan.route.planner import Memory
-from sluice.plan.route.spec import container_ports, intent_of
+from sluice.plan.route.spec import container_ports, intent_of, port_numbers
 from sluice.plan.route.status import memory_of
 from sluice.ports import Object, World
 
@@ -153,6 +153,7 @@ class RouteLooks:
             exists=True,
             traffic=current,
             ports=container_ports(obj),
+            numbers=port_numbers(obj),
             going="deletionTimestamp" in obj["metadata"],
             bake=_bake(obj),
         )

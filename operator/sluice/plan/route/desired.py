@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sluice.model.keys import Key
@@ -17,6 +17,7 @@ from sluice.model.names import short_hash
 from sluice.model.traffic import Traffic
 from sluice.plan.route.conditions import alb_matches, canonical
 from sluice.plan.route.intent import Backend, RouteIntent, RuleIntent
+from sluice.plan.route.ports import lacking, meant
 from sluice.plan.route.weights import compose
 
 Role = Literal["production", "test", "header"]
@@ -46,6 +47,8 @@ class BackendFacts:
     traffic: Traffic | None = None
     ports: frozenset[str] = frozenset()
     """Names and numbers of the ports that its containers have, as far as its spec says."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """Container ports by name, as far as its spec says."""
     going: bool = False
     """It is being deleted: its tasks stop once no rule sends to them."""
     bake: float | None = None
@@ -180,15 +183,11 @@ def _weights(
 
 
 def parts_of(
-    traffic: Traffic | None, port: str, *, parent: Parent, share: Callable[[str], int]
+    facts: BackendFacts, port: str, *, parent: Parent, share: Callable[[str], int]
 ) -> dict[str, int]:
     """Return target group ARN → parts of one port on a parent's load balancer; `share` tells a slot's."""
-    return {
-        target.target_group_arn: share(target.slot)
-        for target in (traffic.targets if traffic else ())
-        if target.load_balancer_arn == parent.load_balancer_arn
-        and port in (target.port, str(target.container_port))
-    }
+    found = meant(facts.traffic, port, balancer=parent.load_balancer_arn, numbers=facts.numbers)
+    return {target.target_group_arn: share(target.slot) for target in found}
 
 
 def _parts(
@@ -212,23 +211,25 @@ def _parts(
     traffic = facts.traffic
     tested = traffic.test_slot
     parts = parts_of(
-        traffic,
+        facts,
         backend.port,
         parent=parent,
         share=lambda slot: int(slot == tested) if parent.test else traffic.weights.get(slot, 0),
     )
-    if any(parts.values()) and (parent.test or not _lacking(traffic, backend.port, parent=parent)):
+    found = meant(traffic, backend.port, balancer=parent.load_balancer_arn, numbers=facts.numbers)
+    slots = lacking(traffic, found)
+    if any(parts.values()) and (parent.test or not slots):
         return parts, None
     text = f"{subject} has no target group for port {backend.port} on {parent.name} yet"
+    others = {t.slot for t in traffic.targets if t.load_balancer_arn == parent.load_balancer_arn}
+    if found and facts.ports and others.issuperset(slots):
+        text = f"{subject} has no port {backend.port} on {parent.name} in slot {', '.join(slots)}, only in "
+        text += f"{', '.join(sorted({t.slot for t in found}))}: {_advice(where, facts, backend.port)}"
     return {}, Problem(reason="WaitingForTargets", message=text)
 
 
-def _lacking(traffic: Traffic, port: str, *, parent: Parent) -> bool:
-    """Tell whether a slot that shall get requests has no target group here: its share must not move."""
-    here = {
-        target.slot
-        for target in traffic.targets
-        if target.load_balancer_arn == parent.load_balancer_arn
-        and port in (target.port, str(target.container_port))
-    }
-    return any(parts and slot not in here for slot, parts in traffic.weights.items())
+def _advice(where: str, facts: BackendFacts, port: str) -> str:
+    """Say how both slots come to have the port: a share is only sent when each that gets one has it."""
+    if port not in facts.ports:
+        return f"its spec has {', '.join(sorted(facts.ports))}: correct {where}.port"
+    return f"let a revision that has the old port and {port} become live before {where}.port asks for {port}"

@@ -70,10 +70,22 @@ def _match(match: RouteMatch) -> Match:
 
 def container_ports(deployment: Mapping[str, Any]) -> frozenset[str]:
     """Return the names and numbers of the container ports of a raw Deployment; empty when it has none."""
+    entries = _port_entries(deployment)
+    texts = (str(port[name]) for port in entries for name in ("name", "containerPort") if name in port)
+    return frozenset(texts)
+
+
+def port_numbers(deployment: Mapping[str, Any]) -> dict[str, int]:
+    """Return the container ports of a raw Deployment by name; those without a name are left out."""
+    named = (port for port in _port_entries(deployment) if port.get("name") and port.get("containerPort"))
+    return {str(port["name"]): int(port["containerPort"]) for port in named}
+
+
+def _port_entries(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     spec = deployment.get("spec") or {}
     pod = (spec.get("template") or {}).get("spec") or {}
     body = spec.get("taskDefinition") or {}
-    entries = [
+    return [
         *(port for container in pod.get("containers") or () for port in container.get("ports") or ()),
         *(
             port
@@ -81,5 +93,3 @@ def container_ports(deployment: Mapping[str, Any]) -> frozenset[str]:
             for port in container.get("portMappings") or ()
         ),
     ]
-    texts = (str(port[name]) for port in entries for name in ("name", "containerPort") if name in port)
-    return frozenset(texts)

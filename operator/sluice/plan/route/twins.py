@@ -101,8 +101,9 @@ def _weights(
 ) -> tuple[dict[str, int] | None, Problem | None]:
     shares: list[tuple[int, Mapping[str, int]]] = []
     for backend in (backend for backend in rule.backends if backend.name in slots):
-        traffic = backends[backend.name].traffic
-        parts = parts_of(traffic, backend.port, parent=parent, share=_only(slots[backend.name]))
+        parts = parts_of(
+            backends[backend.name], backend.port, parent=parent, share=_only(slots[backend.name])
+        )
         if not any(parts.values()):
             text = f"the candidate of {backend.name} has no target group on {parent.name} yet"
             return None, Problem(reason="WaitingForTargets", message=text)
