@@ -112,7 +112,7 @@ def test_a_replaced_service_stays_until_its_successor_serves(
         services={PLACE: after, ServiceId(OLD.cluster, OLD.service_name): before},
         **({"addresses": OWN, "healthy": {HTTP: BOTH, ADMIN: BOTH}} | seen),
     )
-    found = needed(Look(observed=observed), state, {"b": after}, names)
+    found = needed(Look(observed=observed), state, {"b": after}, names, count=None)
     assert found == ((OLD,) if stays else ())
 
 

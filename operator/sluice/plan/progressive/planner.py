@@ -97,15 +97,18 @@ def plan(
             _remember(work)
         else:
             _run(work, orders)
-            _retire(work, routes)
+            _retire(work, routes, orders)
     _publish(work, routes)
     return _conclude(work, steps=steps, before=state)
 
 
-def _retire(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
+def _retire(work: _Work, routes: Sequence[Mapping[str, Any]], orders: Mapping[str, SlotOrder]) -> None:
     """Delete services that were replaced, but for those that requests may still need."""
     listings = discovery.listings(routes, work.desired.key.name)
-    needed = replaced.needed(work.look, work.state, work.found, listings)
+    order = orders.get(replaced.serving(work.state))
+    needed = replaced.needed(
+        work.look, work.state, work.found, listings, count=order.count if order else None
+    )
     going = tuple(slot for slot in work.state.retiring if slot not in needed)
     work.actions += retire.retire(going, work.look.observed, successor="another service of its slot")
     work.messages += [

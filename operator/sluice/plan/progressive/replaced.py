@@ -4,7 +4,8 @@ A slot's service is replaced when a create-only setting changes. The idle slot's
 reaches it, and the next revision shares its target groups. But what is replaced may be what serves: a rolling
 Deployment was at it when its strategy became Progressive, or a lost status was found again as two services.
 That one stays until its successor runs all of its tasks, each is seen healthy in every target group of the
-slot (rollout.md §7 point 3: AWS is asked), and names have settled.
+slot (rollout.md §7 point 3: AWS is asked), and names have settled. How many these are is what is ordered, and
+no fewer than ECS was told: a successor whose count somebody took away replaces nobody.
 """
 
 from __future__ import annotations
@@ -41,24 +42,35 @@ def needed(
     state: State,
     successors: Mapping[str, Structure | None],
     listings: Sequence[discovery.Listing],
+    *,
+    count: int | None,
 ) -> tuple[Slot, ...]:
-    """Return the retiring services that requests may still need; `successors` are the services by slot."""
+    """Return the retiring services that requests may still need.
+
+    `successors` are the services by slot; `count` is how many tasks are ordered where requests go, None where
+    somebody else says so in ECS.
+    """
     old = still_run(state, look.observed)
     name = serving(state)
-    successor = successors.get(name)
-    if old and successor and _carries(look, groups_of(state, name), successor, beside=sum(old.values())):
-        return tuple(old) if discovery.unsettled(listings, successor) else ()
+    successor = successors.get(name) or {}
+    shall = max(int(successor.get("desiredCount", 0)), count or 0)
+    if old and (successor or count == 0):
+        beside = sum(old.values())
+        if not shall or _carries(look, groups_of(state, name), successor, shall=shall, beside=beside):
+            return tuple(old) if discovery.unsettled(listings, successor) else ()
     return tuple(old)
 
 
-def _carries(look: Look, groups: Sequence[TargetGroup], service: Structure, *, beside: int) -> bool:
+def _carries(
+    look: Look, groups: Sequence[TargetGroup], service: Structure, *, shall: int, beside: int
+) -> bool:
     """Tell whether all tasks that a service shall have run, and serve wherever they are targets.
 
     Where they have no address of their own (they are targets by their instance and port) all that is healthy
     is counted, with `beside` tasks of the services that were replaced.
     """
     running = int(service.get("runningCount", 0))
-    if running < int(service.get("desiredCount", 0)):
+    if running < shall:
         return False
     attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
     seen = [look.observed.healthy.get(group.arn, frozenset()) for group in groups if group.arn in attached]
