@@ -178,7 +178,8 @@ class Progressives:
             look = looks.first(desired, state, moving=moving)
             if mood.lost:
                 look = looks.more(desired, state, look, frozenset({"proof", "health"}))
-                state = unanswered.doubted(recovered(desired, state, look, now=now))
+                state = recovered(desired, state, look, now=now)
+                state = unanswered.doubted(state) if settles_at > now else state
             if moving and self._failing(state, look):
                 look = looks.more(desired, state, look, frozenset({"tasks"}))
         except (AwsFailure, Deferred) as error:
