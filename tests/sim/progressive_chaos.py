@@ -36,6 +36,9 @@ BROKEN = {"SANDBOX_EXIT": "1"}
 MEMORY = 15.0
 """Seconds for which targets that were healthy count: rollout.md lets a rollback go by health of 10 s ago."""
 
+ROUNDED = 0.01
+"""By how much a slot's part of its Deployment's share may differ after a change of that: integers."""
+
 
 class ProgressiveObserver(Observer):
     """Judges weights and tasks by what AWS itself says at that moment."""
@@ -68,7 +71,11 @@ class ProgressiveObserver(Observer):
             self._judge_tasks(operation, params)
 
     def _judge_weights(self, operation: str, params: Mapping[str, Any]) -> None:
-        """No group gets more than it has while none of its targets was healthy for `MEMORY` seconds."""
+        """No group gets more than it has while none of its targets was healthy for `MEMORY` seconds.
+
+        What a Deployment gets of a rule is the route's word, and a person's: only how its slots divide it is
+        judged, and which slot begins.
+        """
         new = _shares(params.get("Actions") or ())
         if not new or ".anchor.sluice.invalid" in str(params.get("Conditions") or ()):
             return
@@ -85,8 +92,20 @@ class ProgressiveObserver(Observer):
             seen = self._healthy.get(group, 0.0)
             well = self._universe.healthy(group) or self._universe.clock.now() - seen <= MEMORY
             other = any(self._universe.healthy(name) for name in before if name != group)
-            if not well and other:
+            if not well and other and not self._as_divided(group, before=before, after=new):
                 raise Forbidden(f"{operation}: {group} gets {share:g} with no healthy target: {dict(params)}")
+
+    def _as_divided(self, group: str, *, before: Mapping[str, float], after: Mapping[str, float]) -> bool:
+        """Tell whether a group's part of what its Deployment gets stays, or the live slot's begins."""
+        for status in map(self._universe.status, (WEB, LEDGER)):
+            slots = {entry.get("arn"): entry.get("slot") for entry in status.get("targetGroups", ())}
+            if group in slots:
+                had, gets = (sum(shares.get(arn, 0.0) for arn in slots) for shares in (before, after))
+                if not had:
+                    return bool(slots[group] == (status.get("live") or {}).get("slot"))
+                part = before.get(group, 0.0) / had
+                return part > 0 and after[group] / gets <= part + ROUNDED
+        return False
 
     def _judge_tasks(self, operation: str, params: Mapping[str, Any]) -> None:
         """No slot loses or changes tasks under weight, and the live one never while a rollout is on."""

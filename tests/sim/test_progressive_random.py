@@ -7,15 +7,18 @@ it again.
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
+from sim import console
 from sim.observer import Forbidden
+from sim.operator_process import CALLER
 from sim.progressive_chaos import ProgressiveChaos, ProgressiveObserver, judge
 from sim.progressive_stories import BLUE_GREEN, THREE_STEPS, at_step, ready, verb, web
 from sim.stories import apply
-from sim.universe import Universe, route
+from sim.universe import LEDGER, WEB, Universe, deployment, route
 from sluice.plan.progressive import publish
 from sluice.rollout import machine, orders, rollback, scaling
 from soaking import Soak, say
@@ -83,6 +86,41 @@ def test_the_observer_sees_a_weight_on_no_healthy_target(monkeypatch: pytest.Mon
     apply(web("web:2", strategy=BLUE_GREEN, env={"SANDBOX_EXIT": "1"}))(universe)
     with pytest.raises(Forbidden, match="with no healthy target"):
         universe.run(120)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "ledger", "forbidden"),
+    [
+        pytest.param(95, 5, 0, False, id="a person gives the Deployment all requests"),
+        pytest.param(475, 25, 500, False, id="a person gives it more"),
+        pytest.param(0, 75, 25, True, id="to the candidate alone"),
+        pytest.param(80, 20, 0, True, id="all requests, and the candidate its next step"),
+        pytest.param(99, 1, 0, True, id="all requests, and back to the live slot"),
+    ],
+)
+def test_the_observer_judges_how_slots_divide(a: int, b: int, ledger: int, *, forbidden: bool) -> None:
+    """With no healthy target of the Deployment at all: its share is the route's word, its slots' is not."""
+    universe = Universe(seed=7)
+    observer = ProgressiveObserver(universe)
+    apply(web(strategy=THREE_STEPS), deployment("ledger"), route(backends={"web": 1, "ledger": 3}))(universe)
+    universe.settle(lambda: ready(universe) and universe.ready(LEDGER))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    groups = {f"{name}-{arn['slot']}": arn["arn"] for name, arn in _groups(universe)}
+    weights = {groups["web-a"]: a, groups["web-b"]: b, groups["ledger-a"]: ledger}
+    universe.healthy = lambda group: int(group == groups["ledger-a"])  # type: ignore[method-assign]
+    observer._healthy.clear()
+    entries = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items() if weight]
+    params = {
+        "RuleArn": console.own_rule(universe, "rule")["RuleArn"],
+        "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": entries}}],
+    }
+    with pytest.raises(Forbidden, match="no healthy target") if forbidden else nullcontext():
+        observer.call("elbv2", "ModifyRule", params, caller=CALLER)
+
+
+def _groups(universe: Universe) -> list[tuple[str, dict[str, Any]]]:
+    return [(key.name, entry) for key in (WEB, LEDGER) for entry in universe.status(key)["targetGroups"]]
 
 
 def test_the_observer_sees_tasks_that_go_under_weight(monkeypatch: pytest.MonkeyPatch) -> None:
