@@ -73,11 +73,9 @@ def ask(cluster: Cluster, wish: Ask, *, now: Callable[[], float] = time.time) ->
                 f"{wish.verb} was not said: rollout {first} ended meanwhile, {current} is current; look first"
             )
         first = current
-        known = None
-        if wish.verb == "undo":
-            kept = cluster.revisions(wish.name)
-            known = None if kept.problem else {entry["metadata"]["name"] for entry in kept.items}
-        seen = sense.Situation(obj=obj, now=now(), revision=wish.revision, known=known)
+        seen = _seen(cluster, wish, obj, now=now())
+        if begun := sense.under_way(wish.verb, seen):
+            return Asked(obj=obj, value=current, written=False, handled=True, why=begun)
         why = sense.refusal(wish.verb, seen)
         value, said, handled = _value(obj, wish, sensible=not why)
         if said:
@@ -100,6 +98,15 @@ def ask(cluster: Cluster, wish: Ask, *, now: Callable[[], float] = time.time) ->
     raise Unusable(
         f"{wish.name} was changed by others {_ATTEMPTS} times in a row; {wish.verb} was not said. Try again"
     )
+
+
+def _seen(cluster: Cluster, wish: Ask, obj: dict[str, Any], *, now: float) -> sense.Situation:
+    """Return what a verb is judged by; the kept revisions are read for an undo alone."""
+    known = None
+    if wish.verb == "undo":
+        kept = cluster.revisions(wish.name)
+        known = None if kept.problem else {entry["metadata"]["name"] for entry in kept.items}
+    return sense.Situation(obj=obj, now=now, revision=wish.revision, known=known)
 
 
 def await_answer(cluster: Cluster, wish: Ask, asked: Asked, *, timeout: float) -> Answer | None:

@@ -5,7 +5,7 @@
 | Ready | Ready is True for the present generation |
 | Person | a person has to say or change something, see below |
 | Failed | Stalled for the present generation in any other way: rolled back, refused, denied |
-| Moving | everything else; also a timed pause, a freeze window, a rollback that is still going on |
+| Moving | everything else: a timed pause, a freeze, a rollback that goes on, a verb not dealt with yet |
 
 A person is waited for at a pause without an end, after the verb pause, spec.paused or spec.suspend, a failed
 hook that pauses, an inconclusive analysis, drift, a missing route, and where both slots are unhealthy.
@@ -20,10 +20,16 @@ from typing import Any, Final, Literal
 
 from sluice.cli.picture import condition
 from sluice.cli.problem import DONE, FAILED, PERSON
+from sluice.cli.sense import unheard
 from sluice.model.conditions import READY, STALLED
 
 Outcome = Literal["Ready", "Failed", "Person", "Moving"]
 EXITS: Final[Mapping[Outcome, int]] = {"Ready": DONE, "Failed": FAILED, "Person": PERSON}
+_ANSWERED: Final = frozenset(
+    {"", "RolledBack", "FirstRolloutFailed", "ProgressDeadlineExceeded"}
+    | {"AnalysisInconclusive", "DriftHalted", "RouteMissing", "NotPermitted"}
+)
+"""Reasons of Stalled that a verb may end; with any other (a refused spec) it may never be dealt with."""
 _BACK: Final = frozenset({"RollingBack", "CleaningUp"})
 
 
@@ -44,6 +50,8 @@ def judge(obj: Mapping[str, Any]) -> Judgement:
     if not ready or seen != generation:
         return Judgement(outcome="Moving", text=f"generation {generation} has not been looked at yet")
     text = f"{ready.get('reason', '')}: {ready.get('message', '')}"
+    if found := _said(obj, stalled) or _refused(status):
+        return found
     if ready.get("status") == "True":
         return Judgement(outcome="Ready", text=text)
     if waits_for_person(obj):
@@ -51,6 +59,23 @@ def judge(obj: Mapping[str, Any]) -> Judgement:
     if stalled.get("status") == "True" and not _going_back(status):
         return Judgement(outcome="Failed", text=text)
     return Judgement(outcome="Moving", text=text)
+
+
+def _said(obj: Mapping[str, Any], stalled: Mapping[str, Any]) -> Judgement | None:
+    """Return that something was said and what the status tells is of before that; None: nothing was."""
+    said = unheard(obj)
+    if not said or stalled.get("reason", "") not in _ANSWERED:
+        return None
+    text = f"{', '.join(said)} said, and not handled by the operator yet"
+    return Judgement(outcome="Moving", text=text)
+
+
+def _refused(status: Mapping[str, Any]) -> Judgement | None:
+    """Return that the spec's revision will not run after the present rollout (onNewRevision: Reject)."""
+    for gate in (status.get("rollout") or {}).get("gates") or ():
+        if (gate.get("name"), gate.get("state")) == ("next revision", "Failed"):
+            return Judgement(outcome="Failed", text=str(gate.get("message", "")))
+    return None
 
 
 def waits_for_person(obj: Mapping[str, Any]) -> bool:

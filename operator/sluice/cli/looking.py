@@ -15,6 +15,7 @@ from typing import Any, Final
 from sluice.cli.cluster import Cluster, explain
 from sluice.cli.judgement import Judgement, judge
 from sluice.cli.picture import Picture, picture
+from sluice.cli.sense import unheard
 from sluice.runtime.apiserver import KubernetesFailure
 
 INTERVAL: Final = 1.0
@@ -46,7 +47,11 @@ class Looker:
         self._know({str(slot.get("revision", "")) for slot in (obj.get("status") or {}).get("slots") or ()})
         problems = (routes.problem and f"routes: {routes.problem}", self._problem)
         shown = picture(
-            obj, routes=routes.items, revisions=tuple(self._revisions.values()), problems=problems
+            obj,
+            routes=routes.items,
+            revisions=tuple(self._revisions.values()),
+            problems=problems,
+            unheard=unheard(obj),
         )
         return Look(shown=shown, judgement=judge(obj))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from sluice.api.v1alpha1.duration import seconds
 from sluice.cli.cluster import Cluster, explain
@@ -64,13 +65,20 @@ def waiting(text: str, *, timeout: str, shown: str) -> Callable[[Command], Comma
     """Return the options --wait and --timeout."""
 
     def decorate(command: Command) -> Command:
-        command = click.option(
+        @functools.wraps(command)
+        def wrapped(*args: Any, wait: bool, **options: Any) -> None:  # noqa: ANN401 - click's
+            given = click.get_current_context().get_parameter_source("timeout")
+            if given is ParameterSource.COMMANDLINE and not wait:
+                raise click.UsageError("--timeout needs --wait: nothing is waited for without it")
+            command(*args, wait=wait, **options)
+
+        wrapped = click.option(
             "--timeout",
             type=span,
             default=timeout,
             metavar="DURATION",
             help=f"With --wait: at most this long; default: {shown}.",
-        )(command)
-        return click.option("--wait", is_flag=True, help=text)(command)
+        )(wrapped)
+        return click.option("--wait", is_flag=True, help=text)(wrapped)
 
     return decorate

@@ -125,6 +125,10 @@ class Picture:
     routes: tuple[RouteView, ...] = ()
     problems: tuple[str, ...] = ()
     """What could not be read, so that its absence above means nothing."""
+    unheard: tuple[str, ...] = ()
+    """Verbs that were said of the present rollout and that the operator has not dealt with."""
+    fewer_later: bool = False
+    """spec.replicas asks for fewer tasks than the live slot keeps until the rollout is over."""
 
 
 def picture(
@@ -133,6 +137,7 @@ def picture(
     routes: Sequence[Json] = (),
     revisions: Sequence[Json] = (),
     problems: Sequence[str] = (),
+    unheard: Sequence[str] = (),
 ) -> Picture:
     """Return the picture of a Deployment, its `routes` and its kept ControllerRevisions."""
     metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
@@ -162,6 +167,17 @@ def picture(
         last=history[0] if history else None,
         routes=tuple(picture_routes.route_view(route, obj) for route in routes),
         problems=tuple(text for text in problems if text),
+        unheard=tuple(unheard),
+        fewer_later=_fewer_later(spec, status),
+    )
+
+
+def _fewer_later(spec: Json, status: Json) -> bool:
+    live, replicas = (status.get("live") or {}).get("slot"), spec.get("replicas")
+    if not live or replicas is None or "stage" not in (status.get("rollout") or {}):
+        return False
+    return any(
+        s.get("name") == live and int(s.get("desired", 0)) > replicas for s in status.get("slots") or ()
     )
 
 

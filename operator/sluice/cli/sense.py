@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from sluice.cli.picture import condition, strategy_of
 from sluice.model.conditions import READY
+from sluice.model.keys import GROUP
 
 _BACK: Final = frozenset({"RollingBack", "CleaningUp"})
 _BEFORE_FULL: Final = frozenset(
     {"Starting", "PreScaleUp", "ScalingUp", "PostScaleUp", "PreTraffic", "Stepping", "Baking"}
 )
+_BACKWARDS: Final = ("abort", "undo")
 _STEPS_ONLY: Final = "RollingUpdate and Recreate have no steps to promote"
 
 
@@ -66,6 +68,45 @@ def rollout_id(obj: Mapping[str, Any]) -> str:
         return str(status["rollout"]["id"])
     history = status.get("history") or ()
     return str(history[0].get("id", "")) if history else ""
+
+
+def unheard(obj: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the verbs that were said of the present rollout and that the operator has not dealt with.
+
+    While spec.suspend is set, or the object is being deleted, it deals with none: nothing is waited for.
+    """
+    if (obj.get("spec") or {}).get("suspend") or "deletionTimestamp" in obj["metadata"]:
+        return ()
+    current, annotations = rollout_id(obj), obj["metadata"].get("annotations") or {}
+    handled = (obj.get("status") or {}).get("intents") or {}
+    said = ((verb, str(annotations.get(f"{GROUP}/{verb}", ""))) for verb in _RULES)
+    return tuple(
+        verb for verb, value in said if value and _about(value) == current and handled.get(verb) != value
+    )
+
+
+def under_way(verb: str, seen: Situation) -> str:
+    """Return why `verb` was said already: an undo or abort from rest began the undo that is in motion.
+
+    Typed twice, or by two people, it would take back what the first one began: requests would go to the
+    revision that somebody has just fled from. '' where it means something else.
+    """
+    rollout, history = seen.rollout, seen.status.get("history") or ()
+    if verb not in _BACKWARDS or not history or rollout.get("stage") in _BACK:
+        return ""
+    if rollout.get("kind") != "Undo" or rollout.get("by") != "undo":
+        return ""
+    intents, candidate = seen.status.get("intents") or {}, str(rollout.get("candidate", ""))
+    if all(_about(str(intents.get(word, ""))) != history[0].get("id") for word in _BACKWARDS):
+        return ""
+    if seen.revision not in ("", candidate):
+        return ""
+    return f"{candidate} takes over already; undo --to {rollout.get('source')} ends that"
+
+
+def _about(value: str) -> str:
+    """Return the rollout that a verb's value names."""
+    return value.partition("#")[0].partition("/")[0]
 
 
 def refusal(verb: str, seen: Situation) -> str:
@@ -174,6 +215,8 @@ def _target(seen: Situation) -> str:
     if seen.known is not None and target != standby and target not in seen.known:
         return f"revision {target} is not kept; known: {', '.join(sorted(seen.known)) or 'none'}"
     rejected = (seen.status.get("rejectedRevision") or {}).get("revision")
+    if seen.progressive and not seen.revision and target == rejected:
+        return f"the revision before, {target}, is rejected; retry rolls it out, undo --to it runs it at once"
     asked = seen.rollout.get("candidate") or (rejected if not _ready(seen.obj) else None)
     if not seen.progressive and target == asked:
         return f"revision {target} is what the spec asks for; use retry"

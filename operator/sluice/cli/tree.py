@@ -58,7 +58,10 @@ def _head(shown: Picture) -> Iterator[Line]:
     switches = {
         "it is being deleted": shown.deleting,
         "spec.suspend: nothing is written to AWS": shown.suspended,
-        "spec.paused: no new revision starts": shown.paused,
+        "spec.paused: no new revision starts": shown.paused and not shown.rollout,
+        "spec.paused: nothing goes forward": shown.paused and bool(shown.rollout),
+        f"said, and not handled by the operator yet: {', '.join(shown.unheard)}": bool(shown.unheard),
+        "spec.replicas asks for fewer tasks: they go when the rollout is over": shown.fewer_later,
     }
     for text, on in switches.items():
         if on:

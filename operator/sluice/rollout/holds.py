@@ -73,6 +73,15 @@ def halted(work: Work) -> bool:
     return True
 
 
+def kept_paused(work: Work) -> str:
+    """Return what a pause step adds to its message where something else will hold the rollout after it."""
+    if work.rollout.kind == "Undo":
+        return ""
+    if work.situation.paused:
+        return "; spec.paused holds it after that"
+    return "; paused by a person, too: resume to go on after that" if work.rollout.paused else ""
+
+
 def frozen(work: Work) -> bool:
     """Tell whether a freeze window is open; a first rollout and an undo know none."""
     if work.rollout.kind != "Rollout":

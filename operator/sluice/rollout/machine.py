@@ -168,9 +168,12 @@ def _superseded(work: Work) -> bool:
         return False  # nothing but the old tasks' end is missing: the next rollout begins from here
     if work.strategy.on_new_revision == "Supersede" or work.situation.declared_undo:
         return _leave(work, asked_revision(work))
-    work.gate("next revision", "Waiting", asked_revision(work))
     if work.strategy.on_new_revision == "Reject":
+        text = f"{asked_revision(work)}; onNewRevision: Reject: it is not run, retry when this one is over"
+        work.gate("next revision", "Failed", text)
         _refuse(work)
+    else:
+        work.gate("next revision", "Waiting", asked_revision(work))
     return False
 
 

@@ -132,13 +132,14 @@ def _set_header(work: Work, header: tuple[str, str] | None) -> bool:
 def _pause(work: Work, step: Pause) -> bool:
     since = _start_clock(work)
     where = f"{place(work)}: weight {percent(work.rollout.weight)}"
+    kept = holds.kept_paused(work)
     if step.seconds is None:
         work.gate("promote", "Waiting", "a person promotes")
-        return work.wait("Paused", f"{where}: waits for a person to promote")
+        return work.wait("Paused", f"{where}: waits for a person to promote{kept}")
     ends = since + step.seconds
     if work.now < ends:
         work.wakes.append(ends)
-        return work.wait("Paused", f"{where}: pause of {step.seconds:g} s")
+        return work.wait("Paused", f"{where}: pause of {step.seconds:g} s{kept}")
     return _done(work, work.now)
 
 

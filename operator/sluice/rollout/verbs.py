@@ -116,6 +116,8 @@ def _undo(work: Work, revision: str) -> str:
         refusal = "there is no earlier revision to go back to"
     elif target == motion.live.revision:
         refusal = f"revision {target} is live already"
+    elif not revision and motion.rejected and target == motion.rejected.revision:
+        refusal = f"the revision before, {target}, is rejected; retry rolls it out, its name runs it at once"
     elif target not in situation.known and not (standby and standby.revision == target):
         refusal = f"revision {target} is not kept; known: {', '.join(sorted(situation.known)) or 'none'}"
     if refusal:

@@ -25,6 +25,7 @@ import urllib3
 from kubernetes import config as kubernetes_config
 from kubernetes.client import ApiClient, Configuration
 from urllib3 import exceptions as broken
+from yaml import YAMLError
 
 from sluice.model.errors import Retryable
 from sluice.telemetry.metrics import RuntimeMetrics
@@ -68,6 +69,18 @@ class Request:
     """Whether a second arrival is harmless."""
 
 
+_UNREADABLE: Final = (
+    kubernetes_config.ConfigException,
+    OSError,
+    YAMLError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+"""What the client raises for a kubeconfig that is none: it checks little of what it reads."""
+
+
 def kubeconfig_path() -> str:
     """Return the person's own kubeconfig: $KUBECONFIG (several files are merged), else ~/.kube/config."""
     return os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
@@ -86,8 +99,10 @@ def configuration(kubeconfig: str = "", *, context: str = "") -> Configuration:
         kubernetes_config.load_kube_config(
             config_file=kubeconfig or kubeconfig_path(), context=context or None, client_configuration=found
         )
-    except (kubernetes_config.ConfigException, OSError) as error:
-        why = str(error).rstrip(".")
+    except _UNREADABLE as error:
+        known = isinstance(error, kubernetes_config.ConfigException | OSError)
+        why = " ".join(str(error).split()).rstrip(".")
+        why = why if known else f"{kubeconfig or kubeconfig_path()} is no kubeconfig: {why}"
         raise NoCluster(
             f"no Kubernetes cluster to connect to: {why}. Run inside a cluster, or give a kubeconfig with "
             "--kubeconfig or $KUBECONFIG"
