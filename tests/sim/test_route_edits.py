@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from typing import Any
 
+import pytest
+
 from sim import console
+from sim.progressive_stories import THREE_STEPS, at_step, production, verb, web
 from sim.stories import BY_NAME, apply, tell
 from sim.universe import LEDGER, ROUTE, WEB, Universe, deployment, route
 from sim.visitors import Visitors
@@ -95,18 +100,88 @@ def test_applied_again_while_the_deployment_goes() -> None:
     universe.settle(lambda: universe.ready(WEB, ROUTE))
 
 
-def test_what_was_not_written_is_not_acknowledged() -> None:
-    """A rule that waits for one backend proves nothing of what the other one publishes meanwhile."""
+@pytest.mark.parametrize(
+    ("weights", "acknowledged"),
+    [
+        pytest.param({"a": 95, "b": 5}, False, id="that it does not show"),
+        pytest.param({"a": 100}, True, id="that it shows"),
+    ],
+)
+def test_what_was_not_written_is_not_acknowledged(weights: dict[str, int], *, acknowledged: bool) -> None:
+    """A rule that waits for one backend proves of what the other one publishes meanwhile only what is so."""
     universe = tell(BY_NAME["two backends"])
     universe.operator.deaf_until = float("inf")
     universe.cluster.lose_status(LEDGER)  # restored: what it publishes is not known yet
-    web = universe.obj(WEB)
-    web["status"]["traffic"]["seq"] += 1
-    for key in (WEB, LEDGER):
-        universe.operator.intake.seen(key, universe.obj(key))
+    web = copy.deepcopy(universe.obj(WEB))
+    web["metadata"]["resourceVersion"] = str(int(web["metadata"]["resourceVersion"]) + 1_000)
+    web["status"]["traffic"] |= {"seq": web["status"]["traffic"]["seq"] + 1, "weights": weights}
+    for key, obj in ((WEB, web), (LEDGER, universe.obj(LEDGER))):
+        universe.operator.intake.seen(key, obj)
     universe.operator.reconciler._controllers["ServiceRoute"].reconcile(ROUTE)
-    seen = {entry["name"]: entry["seq"] for entry in universe.status(ROUTE)["backends"]}
-    assert seen["web"] == web["status"]["traffic"]["seq"] - 1
+    (seen,) = (entry["seq"] for entry in universe.status(ROUTE)["backends"] if entry["name"] == "web")
+    assert seen == web["status"]["traffic"]["seq"] - (0 if acknowledged else 1)
+
+
+BEHIND = {
+    "a backendRef to nobody": [route(backends={"web": 9, "wbe": 1})],
+    "another match, to nobody beside it": [
+        route(
+            rules=[
+                rule("main", "/web", "/new")
+                | {"backendRefs": [{"name": name, "port": "http"} for name in ("web", "wbe")]}
+            ]
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize("edit", BEHIND.values(), ids=BEHIND)
+def test_a_rollback_does_not_wait_for_a_route_to_be_mended(edit: list[dict[str, Any]]) -> None:
+    """The rule that stays until then sends everything back at once; forward moves had waited."""
+    universe = Universe(seed=7)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    apply(*edit)(universe)
+    universe.run(30)
+    assert (universe.reason(ROUTE), sorted(production(universe).values())) == ("BackendNotFound", [5, 95])
+    verb(universe, "abort")
+    (live,) = (g["name"] for g in universe.status()["targetGroups"] if g["slot"] == "a")
+    universe.settle(lambda: list(production(universe)) == [live], within=120)
+
+
+def test_a_rollback_ends_behind_a_broken_backend_ref() -> None:
+    """What is wrong with another backend keeps the failed candidate's tasks no longer than its drain."""
+    universe = Universe(seed=7)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    apply(*BEHIND["a backendRef to nobody"])(universe)
+    verb(universe, "abort")
+    universe.settle(lambda: universe.reason() == "RolledBack" and "rollout" not in universe.status())
+    assert universe.reason(ROUTE) == "BackendNotFound"
+
+
+def test_no_rule_begins_to_send_to_who_goes() -> None:
+    """A backend added while its Deployment is being deleted: the rule keeps what it has, nothing gets 503."""
+    universe = Universe(seed=7)
+    apply(deployment("web"), deployment("ledger"), route())(universe)
+    universe.settle(lambda: universe.ready(WEB, LEDGER, ROUTE))
+    before = production(universe)
+    apply(route("second", backends={"ledger": 1}))(universe)
+    second = dataclasses.replace(ROUTE, name="second")
+    universe.settle(lambda: universe.ready(second))
+    universe.cluster.delete(second)
+    universe.settle(lambda: universe.gone(second))
+    universe.cluster.delete(LEDGER)
+    universe.run(2)
+    apply(route(backends={"web": 1, "ledger": 1}))(universe)
+    universe.run(3)
+    assert "is being deleted" in universe.condition("Ready", ROUTE)["message"]
+    assert production(universe) == before
+    universe.settle(lambda: universe.gone(LEDGER), within=300)
 
 
 def with_port(name: str, number: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sluice.model.errors import AwsFailure, Refused
 from sluice.model.keys import DEPLOYMENT, Key
 from sluice.model.tenancy import PRIORITIES, TenancyRule
 from sluice.model.traffic import Traffic
+from sluice.plan.deployment.state import TargetGroup
 from sluice.plan.parents import ParentRef, parent_refs, tested_refs
 from sluice.plan.permit import binding_for, permit_hostname, permit_listener, permit_place, rule_for
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
@@ -154,6 +155,7 @@ class RouteLooks:
             traffic=current,
             ports=container_ports(obj),
             numbers=port_numbers(obj),
+            groups=tuple(group.target() for group in _groups(obj)),
             going="deletionTimestamp" in obj["metadata"],
             bake=_bake(obj),
         )
@@ -262,3 +264,9 @@ def _bake(deployment: Object) -> float | None:
         return seconds_or((progressive.get("bake") or {}).get("duration"), 0.0)
     except ValueError:
         return None  # an older CRD let it through; the Deployment's own controller tells of it
+
+
+def _groups(deployment: Object) -> list[TargetGroup]:
+    """Return the target groups that a raw Deployment's status names, as far as they are made."""
+    entries = (deployment.get("status") or {}).get("targetGroups") or ()
+    return [group for group in map(TargetGroup.read, entries) if group.arn]

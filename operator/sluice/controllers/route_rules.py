@@ -65,6 +65,7 @@ class RuleKeeper:
                 # Rules of a listener that is to be left go last, and not while another one is missing.
                 former=() if seen.lost or problems else seen.former,
                 memory=seen.memory,
+                backends=backends,
             )
             if span.recording:
                 span.put({tracing.ACTIONS: len(plan.actions)})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sluice.model.keys import SERVICE_ROUTE, Key
 from sluice.model.ownership import owner_tags
 from sluice.model.traffic import SlotTarget, Traffic
-from sluice.plan.route.desired import DesiredRule, Parent
+from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent
 from sluice.plan.route.planner import Memory, RulePlan, plan_rules
 from sluice.plan.route.writes import ROLES, own_tags
 
@@ -62,12 +63,21 @@ def listener(*rules: dict[str, Any], **members: Any) -> Parent:
 
 
 def planned(
-    *rules: DesiredRule, on: Parent | None = None, memory: Memory = NOTHING, **members: Any
+    *rules: DesiredRule,
+    on: Parent | None = None,
+    memory: Memory = NOTHING,
+    backends: Mapping[str, BackendFacts] | None = None,
 ) -> RulePlan:
     """Plan one listener."""
     parents = (on or listener(),)
     return plan_rules(
-        KEY, installation="i", desired=rules, parents=parents, former=(), memory=memory, **members
+        KEY,
+        installation="i",
+        desired=rules,
+        parents=parents,
+        former=(),
+        memory=memory,
+        backends=backends or {},
     )
 
 

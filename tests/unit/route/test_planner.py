@@ -72,7 +72,9 @@ def plan(
     listeners = (parent(*rules),)
     known = backends if backends is not None else facts("web", "ledger")
     desired, _ = desired_rules(KEY, wish, parents=listeners, backends=known)
-    return plan_rules(KEY, installation="i", desired=desired, parents=listeners, former=(), memory=memory)
+    return plan_rules(
+        KEY, installation="i", desired=desired, parents=listeners, former=(), memory=memory, backends=known
+    )
 
 
 def applied(done: RulePlan) -> list[dict[str, Any]]:

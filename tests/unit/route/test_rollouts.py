@@ -93,7 +93,15 @@ def plan(
     """Plan one production listener."""
     listener = parent(*rules)
     desired, _ = wanted(wish or intent(), backends, listener)
-    return plan_rules(KEY, installation="i", desired=desired, parents=(listener,), former=(), memory=memory)
+    return plan_rules(
+        KEY,
+        installation="i",
+        desired=desired,
+        parents=(listener,),
+        former=(),
+        memory=memory,
+        backends=backends,
+    )
 
 
 def made(done: RulePlan) -> Rules:
@@ -244,7 +252,7 @@ def test_a_test_listener_reaches_one_slot(members: dict[str, Any], slot: str) ->
     assert by_role["test"].weights == {f"arn:tg/web-{slot}/1": 1}
     assert by_role["test"].conditions == by_role["production"].conditions
     done = plan_rules(
-        KEY, installation="i", desired=rules, parents=(production, test), former=(), memory=FIRST
+        KEY, installation="i", desired=rules, parents=(production, test), former=(), memory=FIRST, backends={}
     )
     roles = {a.params["ListenerArn"]: from_elb(a.params["Tags"])[ROLE] for a in done.actions}
     assert roles == {"arn:listener": "rule", "arn:test": "test-rule"}
@@ -258,7 +266,13 @@ def test_a_rollback_waits_for_no_test_listener() -> None:
     production, test = parent(), parent(listener="arn:test", test=True)
     desired, _ = wanted(intent(), backends, production, test)
     done = plan_rules(
-        KEY, installation="i", desired=desired, parents=(production, test), former=(), memory=FIRST
+        KEY,
+        installation="i",
+        desired=desired,
+        parents=(production, test),
+        former=(),
+        memory=FIRST,
+        backends={},
     )
     planned = tuple(replace(rule, arn=f"arn:{rule.desired.role}") for rule in done.rules)
     seen = {"arn:production": made(done)[0]}
@@ -284,7 +298,9 @@ def test_every_production_rule_of_a_rollback_comes_first() -> None:
     ]
     backends = facts(test="b", header=CANARY)
     desired, _ = wanted(intent(), backends, *listeners)
-    first = plan_rules(KEY, installation="i", desired=desired, parents=listeners, former=(), memory=FIRST)
+    first = plan_rules(
+        KEY, installation="i", desired=desired, parents=listeners, former=(), memory=FIRST, backends={}
+    )
     rules = {
         listener.listener_arn: [
             rule | {"RuleArn": f"{listener.listener_arn}/{number}"}
@@ -296,7 +312,9 @@ def test_every_production_rule_of_a_rollback_comes_first() -> None:
     again = [replace(listener, rules=tuple(rules[listener.listener_arn])) for listener in listeners]
     back = facts(weights={"a": 1000}, rollback=True, reassert=True)
     desired, _ = wanted(intent(), back, *again)
-    done = plan_rules(KEY, installation="i", desired=desired, parents=again, former=(), memory=FIRST)
+    done = plan_rules(
+        KEY, installation="i", desired=desired, parents=again, former=(), memory=FIRST, backends={}
+    )
     assert [(a.operation, a.params["RuleArn"].partition("/")[0], a.priority) for a in done.actions] == [
         ("ModifyRule", "arn:one", Priority.ROLLBACK),
         ("ModifyRule", "arn:two", Priority.ROLLBACK),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sluice.model.keys import Key
 from sluice.model.names import short_hash
-from sluice.model.traffic import Traffic
+from sluice.model.traffic import SlotTarget, Traffic
 from sluice.plan.route.conditions import alb_matches, canonical
 from sluice.plan.route.intent import Backend, RouteIntent, RuleIntent
 from sluice.plan.route.ports import lacking, meant
@@ -49,6 +49,8 @@ class BackendFacts:
     """Names and numbers of the ports that its containers have, as far as its spec says."""
     numbers: Mapping[str, int] = field(default_factory=dict)
     """Container ports by name, as far as its spec says."""
+    groups: tuple[SlotTarget, ...] = ()
+    """All its target groups, those of slots that get nothing included."""
     going: bool = False
     """It is being deleted: its tasks stop once no rule sends to them."""
     bake: float | None = None

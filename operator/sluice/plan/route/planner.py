@@ -5,13 +5,16 @@
     no            | with weights      | CreateRule (its priority is in status before: §7 point 7)
     no            | without weights,  | none: a rule without target groups is not made, nor one to tasks that
                   | or backend going  | are about to stop
-    yes           | without weights   | none: what carries requests stays until we know better
+    yes           | without weights,  | none: what carries requests stays until we know better; but what goes
+                  | or begins to send | back goes back in it (`wayback`)
+                  | to who goes       |
     yes           | equal             | none
     yes           | forward differs   | ModifyRule, forward's target groups only
     yes           | conditions differ | ModifyRule, conditions (only a hand edit does that)
     yes           | order differs     | SetRulePriorities for our rules alone, AddTags
     yes           | no                | DeleteRule, after everything else, and not while a rule that could
-                  |                   | take over its requests is still without weights
+                  |                   | take over its requests is still without weights (what goes back goes
+                  |                   | back in it meanwhile)
     at its number | a number of its   | ModifyRule and AddTags: the rule that goes becomes the one that comes
                   | own               |
     twice         | any               | the one with the lower number stays, the other is deleted
@@ -35,9 +38,10 @@ from sluice.model.errors import Refused
 from sluice.model.keys import Key
 from sluice.model.ownership import ROUTE_RULE, ownership
 from sluice.plan.route import writes
-from sluice.plan.route.desired import DesiredRule, Parent, Problem
+from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent, Problem
 from sluice.plan.route.overlap import overlap
 from sluice.plan.route.priorities import Ladder, Taken
+from sluice.plan.route.wayback import back_meanwhile, held
 from sluice.plan.route.weights import forward_weights
 from sluice.plan.route.writes import shown
 
@@ -111,6 +115,7 @@ def plan_rules(
     parents: Sequence[Parent],
     former: Sequence[Parent],
     memory: Memory,
+    backends: Mapping[str, BackendFacts],
 ) -> RulePlan:
     """Return the plan. `former` are listeners that the route left: their rules go last.
 
@@ -123,6 +128,7 @@ def plan_rules(
             desired=[rule for rule in desired if rule.listener_arn == parent.listener_arn],
             parent=parent,
             memory=memory,
+            backends=backends,
         )
         for parent in parents
     ]
@@ -163,20 +169,27 @@ class _ListenerPlan:
 
 
 def _plan_listener(
-    key: Key, *, installation: str, desired: Sequence[DesiredRule], parent: Parent, memory: Memory
+    key: Key,
+    *,
+    installation: str,
+    desired: Sequence[DesiredRule],
+    parent: Parent,
+    memory: Memory,
+    backends: Mapping[str, BackendFacts],
 ) -> _ListenerPlan:
     plan = _ListenerPlan()
     ladder = Ladder.of_rules(parent.rules, reserved=parent.reserved, listener=parent.name)
     wanted = sorted(desired, key=lambda rule: (rule.precedence, rule.name))
     wanted = [_remembered(rule, memory) for rule in wanted]
     seen, surplus = _match(wanted, own_rules(parent, installation=installation, key=key))
+    wanted = [held(rule, seen.get(rule.name), parent, backends) for rule in wanted]
     surplus = _take_over(wanted, seen, surplus)
     missing = [rule for rule in wanted if rule.name not in seen and not _can_be_made(rule)]
-    plan.delete = [
-        writes.delete(rule, parent, reason="no rule of the route asks for it")
-        for rule in surplus
-        if not any(overlap(rule.get("Conditions", ()), other.conditions) for other in missing)
-    ]
+    for left in surplus:
+        if not any(overlap(left.get("Conditions", ()), other.conditions) for other in missing):
+            plan.delete.append(writes.delete(left, parent, reason="no rule of the route asks for it"))
+        elif back := back_meanwhile(left, parent, backends):
+            plan.modify.append(back)
     for rule in wanted:
         if rule.name in seen and rule.priority not in (None, int(seen[rule.name]["Priority"])):
             ladder.free(int(seen[rule.name]["Priority"]))  # two rules may want each other's number

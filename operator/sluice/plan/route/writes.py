@@ -84,6 +84,20 @@ def modify(
     )
 
 
+def send_back(seen: Mapping[str, Any], weights: Mapping[str, int], parent: Parent) -> Action:
+    """Return the write of a way back in a rule that no rule of the spec stands for any more."""
+    actions = seen.get("Actions", ())
+    return Action(
+        service="elbv2",
+        operation="ModifyRule",
+        params={"RuleArn": seen["RuleArn"], "Actions": with_forward(actions, weights)},
+        subject=f"rule {seen['Tags'][ROUTE_RULE]} of {parent.name}",
+        reason=f"weights {shown(forward_weights(actions))} → {shown(weights)}",
+        priority=Priority.ROLLBACK,
+        independent=True,
+    )
+
+
 def tag(rule: DesiredRule, seen: Mapping[str, Any], parent: Parent) -> Action | None:
     """Return the write of the tags that a rule lacks, with spare budget."""
     wrong = {name: value for name, value in own_tags(rule).items() if seen["Tags"].get(name) != value}

@@ -1,0 +1,117 @@
+"""Rules whose weights as a whole cannot be what the spec wants yet, and the way back in them.
+
+A backendRef that was misspelt, or whose Deployment has gone, leaves its rule as it is until a person mends
+it; so does one whose Deployment is being deleted and that the rule does not send to so far: its tasks stop as
+soon as no rule does. A rollback of another backend of the route can't wait for a person (rollout.md §5): its
+requests reach what is bad. So what such a rule sends to the slots of that backend is divided anew, as the
+backend publishes it, and all else in the rule keeps its share. Forward moves wait.
+
+A backend whose slots share in such a rule as it publishes is proved by it, or the way back would never end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sluice.model.actions import Action
+from sluice.model.ownership import ROLE
+from sluice.model.traffic import SlotTarget, Traffic
+from sluice.plan.route import writes
+from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent
+from sluice.plan.route.weights import compose, forward_weights
+
+
+def held(
+    rule: DesiredRule, seen: Mapping[str, Any] | None, parent: Parent, backends: Mapping[str, BackendFacts]
+) -> DesiredRule:
+    """Return a rule as far as it can be: itself, or as it was seen with what goes back.
+
+    Its `backends` are then those whose slots share in it as they publish.
+    """
+    current = forward_weights(seen.get("Actions", ())) if seen else None
+    if not current or (rule.weights is not None and not _begins(current, rule.weights, backends.values())):
+        return rule
+    divided = _divided(current, backends, balancer=parent.load_balancer_arn)
+    if rule.role != "production" or not divided:
+        return replace(rule, weights=None)
+    weights = _sent_back(current, divided, backends)
+    if weights == current:
+        return replace(rule, weights=weights, backends=tuple(divided))
+    return replace(rule, weights=weights, backends=tuple(divided), reassert=True, rollback=True)
+
+
+def back_meanwhile(
+    seen: Mapping[str, Any], parent: Parent, backends: Mapping[str, BackendFacts]
+) -> Action | None:
+    """Return the way back in a rule that only stays until another can take over; None where none is."""
+    current = forward_weights(seen.get("Actions", ()))
+    if not current or seen["Tags"].get(ROLE) != writes.ROLES["production"]:
+        return None
+    divided = _divided(current, backends, balancer=parent.load_balancer_arn)
+    weights = _sent_back(current, divided, backends)
+    return writes.send_back(seen, weights, parent) if weights != current else None
+
+
+Heirs = Mapping[str, Mapping[str, int]]
+"""Target group ARN in a rule → who is to get what it has, in parts."""
+
+
+def _divided(
+    current: Mapping[str, int], backends: Mapping[str, BackendFacts], *, balancer: str
+) -> dict[str, Heirs]:
+    """Return the heirs of each backend in a rule that goes back, or shares as it publishes already."""
+    found: dict[str, Heirs] = {}
+    for name, facts in sorted(backends.items()):
+        traffic = facts.traffic
+        own = [group for group in facts.groups if group.target_group_arn in current]
+        if traffic is None or not own:
+            continue
+        heirs = {group.target_group_arn: _heirs(group, traffic, balancer=balancer) for group in own}
+        stands = _composed(current, heirs) == _composed(current, {})
+        if all(heirs.values()) and (traffic.rollback or stands):
+            found[name] = heirs
+    return found
+
+
+def _sent_back(
+    current: Mapping[str, int], divided: Mapping[str, Heirs], backends: Mapping[str, BackendFacts]
+) -> dict[str, int]:
+    """Return a rule's weights once all that goes back does; exactly those that it has where nothing does."""
+    heirs: dict[str, Mapping[str, int]] = {}
+    for name, of_backend in divided.items():
+        traffic = backends[name].traffic
+        heirs |= of_backend if traffic and traffic.rollback else {}
+    weights = _composed(current, heirs)
+    return dict(current) if weights == _composed(current, {}) else weights
+
+
+def _composed(current: Mapping[str, int], heirs: Heirs) -> dict[str, int]:
+    return compose([(weight, heirs.get(arn) or {arn: 1}) for arn, weight in sorted(current.items())])
+
+
+def _heirs(group: SlotTarget, traffic: Traffic, *, balancer: str) -> dict[str, int]:
+    """Return who gets what a target group has; empty while a slot that is to get some has no such port.
+
+    The same port is that of the same name, else that of the same number.
+    """
+    here = [target for target in traffic.targets if target.load_balancer_arn == balancer]
+    found: dict[str, int] = {}
+    for slot, parts in traffic.weights.items():
+        there = [target for target in here if target.slot == slot]
+        named = [target for target in there if target.port == group.port]
+        same = named or [target for target in there if target.container_port == group.container_port]
+        if parts and not same:
+            return {}
+        found |= {target.target_group_arn: parts for target in same[:1] if parts}
+    return found
+
+
+def _begins(current: Mapping[str, int], weights: Mapping[str, int], backends: Iterable[BackendFacts]) -> bool:
+    """Tell whether weights begin to send to a Deployment that is being deleted."""
+    for facts in backends:
+        own = {group.target_group_arn for group in facts.groups}
+        if facts.going and own & weights.keys() and not own & current.keys():
+            return True
+    return False

@@ -1,0 +1,229 @@
+"""A rule that can't be as the spec wants it yet: what is in it goes back all the same, and begins nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sluice.model.binding import Priority
+from sluice.model.traffic import SlotTarget
+from sluice.plan.route.desired import BackendFacts
+from sluice.plan.route.planner import RulePlan
+from sluice.plan.route.proof import acknowledgements, verify
+from unit.route.standing import BALANCER, LISTENER, A, B, forward, listener, planned, stands, traffic, wanted
+
+OTHER = "arn:tg/ledger-a/1"
+HELD = wanted(weights=None, backends=("web", "wbe"))
+
+
+def group(slot: str, arn: str, **members: Any) -> SlotTarget:
+    """Return a target group as a Deployment has it."""
+    plain: dict[str, Any] = {"slot": slot, "port": "http", "container_port": 8080}
+    return SlotTarget(**plain | {"load_balancer_arn": BALANCER, "target_group_arn": arn} | members)
+
+
+def publishing(**members: Any) -> BackendFacts:
+    """Return the Deployment web with two slots, on its way back to slot a."""
+    told = traffic(**{"rollback": True, "targets": (group("a", A),)} | members)
+    return BackendFacts(exists=True, traffic=told, groups=(group("a", A), group("b", B)))
+
+
+def plan(web: BackendFacts, seen: dict[str, Any], *others: Any, **members: Any) -> RulePlan:
+    """Plan the held rule, which is seen so."""
+    return planned(HELD, *others, on=listener(seen), backends={"web": web}, **members)
+
+
+def sent(done: RulePlan) -> list[dict[str, int]]:
+    """Return the weights that a plan writes, in order."""
+    configs = [a.params["Actions"][0]["ForwardConfig"] for a in done.actions if "Actions" in a.params]
+    return [{g["TargetGroupArn"]: g["Weight"] for g in config["TargetGroups"]} for config in configs]
+
+
+def with_ledger(**weights: int) -> list[dict[str, Any]]:
+    """Return actions that send to the slots of web and to ledger, in this order of arguments."""
+    names = {"a": A, "b": B, "ledger": OTHER}
+    groups = [{"TargetGroupArn": names[name], "Weight": weight} for name, weight in weights.items()]
+    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        pytest.param(forward(a=95, b=5), [{A: 1}], id="to the source alone"),
+        pytest.param(forward(b=1), [{A: 1}], id="all of it"),
+        pytest.param(forward(a=1), [], id="is back already"),
+        pytest.param(with_ledger(a=475, b=25, ledger=500), [{A: 50, OTHER: 50}], id="its share, not others'"),
+        pytest.param(with_ledger(a=20, b=10, ledger=70), [{A: 30, OTHER: 70}], id="whatever the share is"),
+        pytest.param(with_ledger(ledger=1), [], id="it has none"),
+        pytest.param([{"Type": "redirect"}], [], id="no forward"),
+    ],
+)
+def test_what_goes_back_goes_back(actions: list[dict[str, Any]], expected: list[dict[str, int]]) -> None:
+    """A rule that waits for another backend sends to the survivor alone; all else keeps its share."""
+    done = plan(publishing(), stands(HELD, 30, Actions=actions))
+    assert sent(done) == expected
+    assert {(a.operation, a.priority, a.independent) for a in done.actions} <= {
+        ("ModifyRule", Priority.ROLLBACK, True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "written"),
+    [
+        pytest.param({"rollback": False}, [], id="forward waits"),
+        pytest.param({"targets": ()}, [], id="no target group yet"),
+        pytest.param({"targets": (group("a", A, load_balancer_arn="arn:else"),)}, [], id="not on this one"),
+        pytest.param({"targets": (group("a", A, port="admin", container_port=9090),)}, [], id="other port"),
+        pytest.param({"targets": (group("a", A, port="admin"),)}, [{A: 1}], id="the number is the same"),
+        pytest.param({"targets": (group("a", A, container_port=9090),)}, [{A: 1}], id="the name is the same"),
+        pytest.param(
+            {"targets": (group("a", OTHER, port="admin"), group("a", A, container_port=9090))},
+            [{A: 1}],
+            id="the name before the number",
+        ),
+        pytest.param(
+            {"weights": {"a": 900, "c": 100}}, [], id="a slot without a target group is to get some"
+        ),
+        pytest.param({"weights": {"a": 1000, "c": 0}}, [{A: 1}], id="a slot that gets nothing needs none"),
+    ],
+)
+def test_who_goes_back_where(members: dict[str, Any], written: list[dict[str, int]]) -> None:
+    """Only a rollback, and only onto the same port, by its name or else its number."""
+    assert sent(plan(publishing(**members), stands(HELD, 30, Actions=forward(a=95, b=5)))) == written
+
+
+def test_one_goes_back_beside_one_that_goes_forward() -> None:
+    """The other's slots keep what they have: they wait for the rule to be whole."""
+    other = traffic(
+        weights={"a": 50, "b": 50},
+        targets=(group("a", OTHER), group("b", "arn:tg/ledger-b/1")),
+    )
+    ledger = BackendFacts(exists=True, traffic=other, groups=other.targets)
+    done = planned(
+        HELD,
+        on=listener(stands(HELD, 30, Actions=with_ledger(a=45, b=5, ledger=50))),
+        backends={"ledger": ledger, "nothing yet": BackendFacts(exists=True), "web": publishing()},
+    )
+    assert sent(done) == [{A: 50, OTHER: 50}]
+    assert [rule.desired.backends for rule in done.rules] == [("web",)]
+
+
+@pytest.mark.parametrize("role", ["test", "header"])
+def test_beside_production_nothing_is_sent_back(role: Any) -> None:
+    """Rules for tests go with the next plan that is whole."""
+    production = wanted("main/1", "/a", order=1)
+    rule = wanted("main/2", "/b", role=role, twin="main/1", weights=None)
+    on = listener(stands(production, 30), stands(rule, 29, Actions=forward(a=95, b=5)))
+    assert sent(planned(production, rule, on=on, backends={"web": publishing()})) == []
+
+
+# A rule that stays until another can take over.
+
+NEW = wanted("main/new", "/a", "/b", weights=None)
+
+
+@pytest.mark.parametrize(
+    ("actions", "role", "expected"),
+    [
+        pytest.param(forward(a=95, b=5), "production", [{A: 1}], id="goes back"),
+        pytest.param(forward(a=1), "production", [], id="is back"),
+        pytest.param([{"Type": "redirect"}], "production", [], id="sends nowhere"),
+        pytest.param(forward(a=95, b=5), "test", [], id="is for tests"),
+    ],
+)
+def test_a_rule_that_only_stays(
+    actions: list[dict[str, Any]], role: Any, expected: list[dict[str, int]]
+) -> None:
+    """Its match was edited, and the new rule can't be made: the old one goes back, and is not deleted."""
+    old = wanted("main/old", "/a", role=role)
+    done = planned(NEW, on=listener(stands(old, 30, Actions=actions)), backends={"web": publishing()})
+    assert sent(done) == expected
+    assert [(a.operation, a.params["RuleArn"]) for a in done.actions] == [
+        ("ModifyRule", "arn:rule/30")
+    ] * len(expected)
+    for action in done.actions:
+        assert (action.priority, action.independent) == (Priority.ROLLBACK, True)
+        assert action.subject == "rule main/old of sandbox:80"
+        assert action.reason == "weights web-a=95, web-b=5 → web-a=1"
+
+
+# What it proves.
+
+
+@pytest.mark.parametrize(
+    ("members", "actions", "acknowledged"),
+    [
+        pytest.param({}, forward(a=1), True, id="back"),
+        pytest.param({"rollback": False}, forward(a=1), True, id="as published"),
+        pytest.param({"rollback": False}, forward(a=95, b=5), False, id="not as published"),
+        pytest.param(
+            {"rollback": False, "weights": {"a": 95, "b": 5}, "targets": (group("a", A), group("b", B))},
+            with_ledger(a=190, b=10, ledger=800),
+            True,
+            id="divided as published",
+        ),
+    ],
+)
+def test_what_stands_as_published_is_proved(
+    members: dict[str, Any], actions: list[dict[str, Any]], *, acknowledged: bool
+) -> None:
+    """Although the rule waits for another: its slots have what they are to have. The other is not proved."""
+    seen = stands(HELD, 30, Actions=actions)
+    known = {"web": publishing(**members), "wbe": BackendFacts(exists=True, traffic=traffic())}
+    done = planned(HELD, on=listener(seen), backends=known)
+    assert done.actions == ()
+    entries = acknowledgements(
+        {},
+        generation=2,
+        backends=known,
+        desired=[HELD],
+        rules=done.rules,
+        proof=verify(done.rules, {seen["RuleArn"]: seen}, at=5.0),
+    )
+    assert [(e["name"], e["verifiedAt"]) for e in entries] == [("web", 5.0)] * acknowledged
+
+
+def test_weights_that_stand_are_not_counted_anew() -> None:
+    """3:1 by hand stays 3:1: nothing is written only to make parts of 100 of it."""
+    seen = stands(HELD, 30, Actions=with_ledger(a=3, ledger=1))
+    (rule,) = plan(publishing(), seen).rules
+    assert (rule.desired.weights, rule.desired.backends) == ({A: 3, OTHER: 1}, ("web",))
+    assert not rule.desired.rollback
+
+
+# Who goes.
+
+
+@pytest.mark.parametrize(
+    ("going", "actions", "written"),
+    [
+        pytest.param(True, forward(b=1), [], id="its tasks stop"),
+        pytest.param(False, forward(b=1), [{A: 75, OTHER: 25}], id="it stays"),
+        pytest.param(True, with_ledger(b=1, ledger=3), [{A: 75, OTHER: 25}], id="it is in the rule"),
+    ],
+)
+@pytest.mark.parametrize("rollback", [False, True], ids=["forward", "back"])
+def test_nothing_begins_to_send_to_who_goes(
+    going: bool,  # noqa: FBT001 - a table
+    actions: list[dict[str, Any]],
+    written: list[dict[str, int]],
+    rollback: bool,  # noqa: FBT001
+) -> None:
+    """An edit that adds a Deployment in deletion leaves the rule as it is; what goes back goes back."""
+    rule = wanted(weights={A: 75, OTHER: 25}, backends=("web", "ledger"), may_begin=not going)
+    ledger = BackendFacts(exists=True, traffic=traffic(), groups=(group("a", OTHER),), going=going)
+    done = planned(
+        rule,
+        on=listener(stands(rule, 30, Actions=actions)),
+        backends={"web": publishing(rollback=rollback), "ledger": ledger},
+    )
+    assert sent(done) == (written or ([{A: 1}] if rollback else []))
+
+
+def test_a_rule_is_whole_again() -> None:
+    """Once every backend is there the spec's weights are written, whatever was sent back meanwhile."""
+    rule = wanted(weights={A: 90, OTHER: 10})
+    done = planned(rule, on=listener(stands(rule, 30, Actions=forward(a=1))), backends={"web": publishing()})
+    assert sent(done) == [{A: 90, OTHER: 10}]
+    assert done.rules[0].output == f"{LISTENER}|main/1"
