@@ -272,7 +272,7 @@ class Looks:
             observed = dataclasses.replace(observed, addresses=addresses(running))
         healthy = {
             arn: frozenset(
-                entry["Target"]["Id"]
+                f"{entry['Target']['Id']}:{entry['Target'].get('Port', '')}"
                 for entry in self._facts.target_health(self._context, arn, max_age=_MOVING)
                 if entry["TargetHealth"]["State"] == "healthy"
             )

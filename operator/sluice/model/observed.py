@@ -42,7 +42,7 @@ class Observed:
     listeners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Load balancer ARN → its listeners, where target groups may be collected; none when it is gone."""
     healthy: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Target group ARN → addresses of its healthy targets."""
+    """Target group ARN → its healthy targets: address or instance, a colon, and the port."""
     addresses: frozenset[str] | None = None
     """Private addresses of the slot's running tasks; None when not looked at."""
     deployments: Sequence[Structure] = ()

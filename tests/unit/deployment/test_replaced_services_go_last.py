@@ -18,6 +18,7 @@ ONE = TargetGroup(name="one", arn="arn:one")
 TWO = TargetGroup(name="two", arn="arn:two")
 INTENT = TargetGroup(name="intent")
 BOTH = frozenset({"10.0.0.1", "10.0.0.2"})
+PORTS = frozenset({"i-1:49153", "i-1:49154", "i-2:49153"})
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,10 @@ BOTH = frozenset({"10.0.0.1", "10.0.0.2"})
         pytest.param((ONE, TWO), BOTH, {"arn:one": BOTH, "arn:two": BOTH}, 2, True, id="in both groups"),
         pytest.param((ONE, TWO), BOTH, {"arn:one": BOTH}, 2, False, id="in one group of two"),
         pytest.param((ONE,), None, {"arn:one": BOTH}, 2, False, id="tasks not looked at"),
-        pytest.param((ONE,), frozenset(), {"arn:one": BOTH}, 1, False, id="tasks without an address"),
+        pytest.param((ONE,), frozenset(), {"arn:one": PORTS}, 2, True, id="by instance, all of both"),
+        pytest.param((ONE,), frozenset(), {"arn:one": PORTS}, 3, False, id="by instance, one is missing"),
+        pytest.param((ONE, TWO), frozenset(), {"arn:one": PORTS}, 2, False, id="by instance, in one group"),
+        pytest.param((ONE,), None, {"arn:one": PORTS}, 2, False, id="by instance, not looked at"),
         pytest.param((ONE,), frozenset(), {}, 0, True, id="scaled to zero"),
         pytest.param((ONE,), None, {}, 0, True, id="scaled to zero, not looked at"),
     ],
@@ -45,9 +49,17 @@ def test_the_successor_must_be_seen_to_serve(
     *,
     carries: bool,
 ) -> None:
-    """Every running task, healthy in every group it is a target of; nothing runs: nothing to prove."""
-    seen = Observed(addresses=addresses, healthy=healthy)
-    assert retire.carries_load(seen, groups, running=running) is carries
+    """Every running task, healthy in every group it is a target of; nothing runs: nothing to prove.
+
+    Beside it one task of a replaced service runs, and two of one that is being deleted.
+    """
+    services = {
+        ServiceId("main", "old"): {"status": "ACTIVE", "runningCount": 1},
+        ServiceId("main", "older"): {"status": "DRAINING", "runningCount": 2},
+    }
+    seen = Observed(addresses=addresses, healthy=healthy, services=services)
+    retiring = tuple(Slot(cluster="main", service_name=name) for name in ("old", "older", "gone"))
+    assert retire.carries_load(seen, groups, running=running, retiring=retiring) is carries
 
 
 def test_only_what_is_active_is_deleted() -> None:

@@ -18,15 +18,27 @@ from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment.state import Slot, State, TargetGroup
 
 
-def carries_load(observed: Observed, groups: tuple[TargetGroup, ...], *, running: int) -> bool:
-    """Tell whether the slot's tasks serve: seen healthy wherever they are targets."""
+def carries_load(
+    observed: Observed, groups: Sequence[TargetGroup], *, running: int, retiring: Sequence[Slot]
+) -> bool:
+    """Tell whether the slot's tasks serve: seen healthy wherever they are targets.
+
+    Tasks without an address of their own are targets by their instance and port, which nothing tells apart
+    from those of the services that were replaced: as many are healthy as run in all of them.
+    """
     arns = [group.arn for group in groups if group.arn]
-    if not arns:
-        return True
-    addresses = observed.addresses
-    if not addresses:
-        return running == 0  # a service scaled to 0 has nothing to prove
-    return all(addresses <= observed.healthy.get(arn, frozenset()) for arn in arns)
+    if not arns or not (running or observed.addresses):
+        return True  # a service scaled to 0 has nothing to prove
+    if observed.addresses is None:
+        return False
+    seen = [observed.healthy.get(arn, frozenset()) for arn in arns]
+    if observed.addresses:
+        return all(observed.addresses <= {target.partition(":")[0] for target in healthy} for healthy in seen)
+    services = (observed.services.get(ServiceId(slot.cluster, slot.service_name)) or {} for slot in retiring)
+    beside = sum(
+        int(service.get("runningCount", 0)) for service in services if service.get("status") == "ACTIVE"
+    )
+    return all(len(healthy) >= running + beside for healthy in seen)
 
 
 def retire(retiring: tuple[Slot, ...], observed: Observed, *, successor: str) -> tuple[Action, ...]:

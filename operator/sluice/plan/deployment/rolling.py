@@ -367,7 +367,9 @@ def _complete(work: Work, progress: Progress) -> None:
     successor = work.slot.service_name
     if work.state.retiring:
         own = tuple(group for group in work.state.target_groups if group.slot == work.slot.name)
-        proof = retire.carries_load(work.observed, own, running=int(work.slot.running))
+        proof = retire.carries_load(
+            work.observed, own, running=int(work.slot.running), retiring=work.state.retiring
+        )
         listed = _listed(work)
         ready_to_go = proof and not work.still and not listed
         if ready_to_go:

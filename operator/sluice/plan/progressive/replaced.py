@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sluice.model.observed import Observed, ServiceId, Structure
-from sluice.plan.deployment import discovery
+from sluice.plan.deployment import discovery, retire
 from sluice.plan.deployment.state import Slot, State, TargetGroup
 from sluice.plan.progressive.facts import groups_of
 from sluice.plan.progressive.look import Look
@@ -26,15 +26,15 @@ def serving(state: State) -> str:
     return state.slot.name if state.slot else ""
 
 
-def still_run(state: State, seen: Observed) -> Mapping[Slot, int]:
-    """Return the tasks of each service that was replaced where requests go, as long as it has any."""
-    found: dict[Slot, int] = {}
+def still_run(state: State, seen: Observed) -> tuple[Slot, ...]:
+    """Return the services that were replaced where requests go, as long as they have tasks."""
+    found = []
     for slot in state.retiring:
         service = seen.services.get(ServiceId(slot.cluster, slot.service_name)) or {}
-        tasks = int(service.get("runningCount", 0))
-        if slot.name == serving(state) and service.get("status") == "ACTIVE" and tasks:
-            found[slot] = tasks
-    return found
+        runs = service.get("status") == "ACTIVE" and int(service.get("runningCount", 0)) > 0
+        if runs and slot.name == serving(state):
+            found.append(slot)
+    return tuple(found)
 
 
 def needed(
@@ -54,27 +54,20 @@ def needed(
     name = serving(state)
     successor = successors.get(name) or {}
     shall = max(int(successor.get("desiredCount", 0)), count or 0)
-    if old and (successor or count == 0):
-        beside = sum(old.values())
-        if not shall or _carries(look, groups_of(state, name), successor, shall=shall, beside=beside):
-            return tuple(old) if discovery.unsettled(listings, successor) else ()
-    return tuple(old)
+    if successor:
+        goes = _carries(look, groups_of(state, name), successor, shall=shall, retiring=old)
+    else:
+        goes = count == 0
+    return () if goes and not discovery.unsettled(listings, successor) else old
 
 
 def _carries(
-    look: Look, groups: Sequence[TargetGroup], service: Structure, *, shall: int, beside: int
+    look: Look, groups: Sequence[TargetGroup], service: Structure, *, shall: int, retiring: Sequence[Slot]
 ) -> bool:
-    """Tell whether all tasks that a service shall have run, and serve wherever they are targets.
-
-    Where they have no address of their own (they are targets by their instance and port) all that is healthy
-    is counted, with `beside` tasks of the services that were replaced.
-    """
+    """Tell whether all tasks that a service shall have run, and serve wherever they are targets."""
     running = int(service.get("runningCount", 0))
     if running < shall:
         return False
     attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
-    seen = [look.observed.healthy.get(group.arn, frozenset()) for group in groups if group.arn in attached]
-    addresses = look.observed.addresses
-    if addresses:
-        return all(addresses <= {target.rpartition(":")[0] for target in healthy} for healthy in seen)
-    return not seen or (addresses is not None and all(len(healthy) >= running + beside for healthy in seen))
+    own = [group for group in groups if group.arn in attached]
+    return retire.carries_load(look.observed, own, running=running, retiring=retiring)
