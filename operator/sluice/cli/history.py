@@ -66,7 +66,7 @@ def _list(obj: Json, kept: Sequence[Json], *, output: str) -> None:
         click.echo(f"{obj['metadata']['name']} has no rollout that is over")
         return
     now = time.time()
-    head = ("", "REVISION", "OUTCOME", "AGE", "TOOK", "ROLLBACK", "BY", "IMAGE", "REASON")
+    head = ("", "REVISION", "OUTCOME", "AGE", "TOOK", "ROLLBACK", "IMAGE", "REASON", "BY")
     rows = [head, *(_row(entry, revisions, live, now) for entry in entries)]
     for line in columns(rows):
         click.echo(line)
@@ -84,9 +84,9 @@ def _row(entry: Json, revisions: Mapping[str, Json], live: str, now: float) -> t
         age(entry.get("startedAt", ""), now),
         length(took) if took is not None else "",
         _rollback(entry),
-        ", ".join(entry.get("persons") or ()) or str(entry.get("by", "")),
         ", ".join(images_of(revisions.get(revision))),
         str(entry.get("reason", "")),
+        ", ".join(dict.fromkeys(entry.get("persons") or ())) or str(entry.get("by", "")),
     )
 
 

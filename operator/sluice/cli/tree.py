@@ -199,7 +199,7 @@ def _tail(shown: Picture, now: float) -> Iterator[Line]:
         took = last.get("durationSeconds")
         parts = [
             f"{last['revision']} {last.get('outcome', '')}",
-            f"{age(last.get('startedAt', ''), now)} ago" if last.get("startedAt") else "",
+            f"started {age(last.get('startedAt', ''), now)} ago" if last.get("startedAt") else "",
             f"took {length(took)}" if took is not None else "",
             f"by {last['by']}" if last.get("by") else "",
             str(last.get("reason", "")),

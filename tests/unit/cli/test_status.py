@@ -34,7 +34,7 @@ Deployment shop/checkout   Progressive   Paused (Paused)
 ├─ route shop   Ready, proved   shop.example.com
 │    desired a 75 %, b 25 % · configured a 75 %, b 25 % · observed a 75.5 % (1510), b 24.5 % (490) (Fits)
 │    rule main.0   shop-public:443   priority 1200   production   a=75,b=25
-└─ last: checkout-old Succeeded · 1h36m ago · took 30m · by spec"""
+└─ last: checkout-old Succeeded · started 1h36m ago · took 30m · by spec"""
 
 
 def test_the_tree_of_a_canary() -> None:
