@@ -258,6 +258,10 @@ def test_a_promise_fires_without_its_guard(guard: Guard) -> None:
 
 
 def test_the_same_search_finds_nothing_with_every_guard() -> None:
-    """What the guards' tests explore is clean as it is: what they find comes of the missing guard."""
-    for guard in {guard.happens: guard for guard in GUARDS}.values():
-        explore(World(), start(guard.happens))
+    """What the guards' tests explore is clean as it is: what they find comes of the missing guard.
+
+    One thing and a verb are part of the pairs above, and not explored again.
+    """
+    for happens in dict.fromkeys(guard.happens for guard in GUARDS):
+        if happens.slow or happens.crash + happens.answer + happens.stale > 1:
+            explore(World(), start(happens))
