@@ -8,6 +8,8 @@ take a second that nobody who wants a list of verbs should wait for.
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 from importlib import metadata
 from typing import Final
 
@@ -64,6 +66,9 @@ class Verbs(click.Group):
 @click.version_option(package_name="sluice-operator")
 def main() -> None:
     """Run Amazon ECS from Kubernetes."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal or a log that has no tree lines gets "?" for them
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def kubectl() -> None:

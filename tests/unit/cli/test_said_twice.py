@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from sluice.cli.judgement import judge
+from sluice.cli.main import main
 from sluice.cli.sense import Situation, under_way
 from unit.cli import samples
 from unit.cli.conftest import Run
@@ -161,3 +163,11 @@ def test_a_broken_kubeconfig(run: Run, tmp_path: Path, text: str) -> None:
     assert (result.exit_code, result.output.count("\n")) == (2, 1), result.output
     assert "no Kubernetes cluster to connect to: " in result.output
     assert str(file) in result.output
+
+
+def test_a_terminal_without_the_lines_of_a_tree(api: FakeApi, run: Run) -> None:
+    """An encoding that lacks a character is no reason to end with a trace and the exit code of a failure."""
+    api.put(samples.deployment(PAUSED))
+    assert run("status", "checkout").exit_code == 0  # sets the kubeconfig, and shows that it is there
+    result = CliRunner(charset="ascii").invoke(main, ["status", "checkout"])
+    assert (result.exit_code, "?? slot a" in result.output) == (0, True), result.output
