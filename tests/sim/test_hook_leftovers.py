@@ -166,3 +166,19 @@ def test_at_rest_nobody_looks() -> None:
     assert looks(universe) - before == 2
     universe.run(1800)
     assert looks(universe) - before == 2
+
+
+def test_a_deletion_says_that_it_waits_for_the_look() -> None:
+    """ECS does not say whether a task still runs: the object stays when all else is gone, and says so."""
+    universe = waiting()
+    universe.fault("throttle", operation="ListTasks")
+    delete_both(universe)
+    universe.run(300)
+    said = universe.condition("Ready")
+    assert (said["reason"], said["message"]) == (
+        "Deleting",
+        "it is looked for tasks of its hooks that still run, which ECS has not answered yet",
+    )
+    universe.heal()
+    universe.settle(lambda: universe.gone(WEB, ROUTE), within=60)
+    assert hook_tasks(universe) == []

@@ -65,6 +65,8 @@ class Remover:
         else:
             step = delete.remove(remains, state, requested_at=requested, now=now)
         if step.finished and not hooks_ended:
+            text = "it is looked for tasks of its hooks that still run, which ECS has not answered yet"
+            self._save(record, state, Verdict(ready=False, reason="Deleting", message=text), now=now)
             return Result(wake_at=now + _HOOKS_POLL)
         if step.finished:
             self._let_go(record)
