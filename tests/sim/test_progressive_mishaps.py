@@ -256,3 +256,20 @@ def test_ready_after_a_scale_in_means_that_the_counts_are_true() -> None:
     universe.run(45)
     assert universe.ready(WEB)
     assert (universe.status()["replicas"], universe.status()["readyReplicas"]) == (1, 1)
+
+
+def test_a_definition_that_came_to_light_after_the_abort_is_not_made_twice() -> None:
+    """Its registration was not answered and the rollout given up meanwhile: the next one to want it has it."""
+    universe = Universe(seed=7)
+    apply(web(strategy=HALF), route())(universe)
+    universe.settle(lambda: ready(universe))
+    universe.fault("lost-response", operation="RegisterTaskDefinition", remaining=1)
+    universe.fault("reset", operation="ListTaskDefinitions", probability=1, until=universe.clock.now() + 3)
+    apply(web("web:2", strategy=HALF))(universe)
+    universe.run(0.2)
+    assert "registering" in universe.status()
+    verb(universe, "abort")
+    universe.settle(lambda: rolled_back(universe))
+    verb(universe, "retry")
+    universe.settle(lambda: at_step(1)(universe))
+    assert len(universe.definitions()) == 2

@@ -61,6 +61,26 @@ def test_the_table(state: State, seen: Observed, later: float, outcome: str) -> 
         assert found.definitions[-1] == (DIGEST, outcome)
 
 
+@pytest.mark.parametrize(
+    ("definitions", "seen", "known"),
+    [
+        pytest.param([], {"b": "arn:2"}, ["arn:2", "arn:1"], id="came to light"),
+        pytest.param([], {"b": "arn:2", "c": "arn:3"}, ["arn:2", "arn:1"], id="what else the family has"),
+        pytest.param([], {}, ["arn:1"], id="never made"),
+        pytest.param([("b", "arn:2")], {"b": "arn:4"}, ["arn:2", "arn:1"], id="known before"),
+    ],
+)
+def test_what_nobody_wants_any_more_is_known_all_the_same(
+    definitions: list[tuple[str, str]], seen: dict[str, str], known: list[str]
+) -> None:
+    """The answer was lost and the revision given up: it is not made twice, and collected in its time."""
+    intent = Registering(definition_hash="b", family=WISH.family, since=NOW)
+    state = State(registering=intent, definitions=(*definitions, (DIGEST, "arn:1")))
+    found = register(WISH, state, Observed(definitions=seen, family_read=True), now=NOW)
+    assert (found.arn, found.action, found.registering) == ("arn:1", None, None)
+    assert [arn for _, arn in found.definitions] == known
+
+
 def test_the_call_carries_hash_and_owner() -> None:
     """The tags by which a later look-up finds it, and proves whose it is."""
     action = register(WISH, State(), Observed(), now=NOW).action

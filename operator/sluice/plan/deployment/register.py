@@ -11,6 +11,7 @@ RegisterTaskDefinition has no client token, and a lost answer leaves a revision 
 | ... not found, intent older | intent renewed, register |
 | ... not found, no intent (lost status, or a first pass that died) | intent, look again after 30 s |
 | open intent that this process knows was never sent | register at once, intent as it is |
+| open intent for what nobody wants by now, found in the family | known from now on: it may be wanted again |
 """
 
 from __future__ import annotations
@@ -56,11 +57,19 @@ def needs_family(state: State, digest: str, *, lost: bool) -> bool:
     return lost or bool(state.registering and state.registering.definition_hash == digest)
 
 
+def _found_late(digest: str, state: State, observed: Observed) -> tuple[tuple[str, str], ...]:
+    """Return what an intent for another definition made, where it came to light: the intent ends here."""
+    other = state.registering.definition_hash if state.registering else digest
+    arn = "" if other == digest or other in dict(state.definitions) else observed.definitions.get(other, "")
+    return ((other, arn),) if arn else ()
+
+
 def register(desired: Desired, state: State, observed: Observed, *, now: float) -> Registration:
     """Decide about the task definition of the effective revision."""
     digest = desired.revision.definition_hash
     arn = known_arn(desired, state, observed)
-    definitions = tuple(entry for entry in state.definitions if entry[1] not in observed.inactive)
+    definitions = (*_found_late(digest, state, observed), *state.definitions)
+    definitions = tuple(entry for entry in definitions if entry[1] not in observed.inactive)
     if arn:
         rest = tuple(entry for entry in definitions if entry[0] != digest)
         return Registration(arn=arn, definitions=(*rest, (digest, arn)))
