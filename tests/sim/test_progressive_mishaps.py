@@ -259,7 +259,7 @@ def test_ready_after_a_scale_in_means_that_the_counts_are_true() -> None:
 
 
 def test_a_definition_that_came_to_light_after_the_abort_is_not_made_twice() -> None:
-    """Its registration was not answered and the rollout given up meanwhile: the next one to want it has it."""
+    """Its registration was not answered and the rollout given up: the next one to want it has it."""
     universe = Universe(seed=7)
     apply(web(strategy=HALF), route())(universe)
     universe.settle(lambda: ready(universe))
