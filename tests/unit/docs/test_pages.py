@@ -112,6 +112,31 @@ def test_manifests_are_valid(document: Page) -> None:
             parse({**item, "metadata": {"namespace": "shop", **item["metadata"]}})
 
 
+@pytest.mark.parametrize("document", PAGES)
+def test_parts_of_a_strategy_are_valid(document: Page) -> None:
+    """Each YAML block that shows a strategy, or gates of one, is accepted in a Deployment."""
+    gates = {"analysis", "hooks"}
+    for item in document.yaml_objects():
+        strategy = item.get("strategy")
+        if strategy is None and gates & item.keys():
+            asked = [hook["name"] for hook in item.get("hooks", ()) if hook.get("stage") == "Step"]
+            steps = [*({"hook": {"name": name}} for name in asked), {"setWeight": 100}]
+            strategy = {"type": "Progressive", "progressive": {"steps": steps, **item}}
+        if strategy is not None and "apiVersion" not in item:
+            parse_deployment(
+                {
+                    "apiVersion": "sluice.dev/v1alpha1",
+                    "kind": "Deployment",
+                    "metadata": {"name": "checkout", "namespace": "shop"},
+                    "spec": {
+                        "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "checkout:1"}]},
+                        "ecs": {},
+                        "strategy": strategy,
+                    },
+                }
+            )
+
+
 def test_configurations_are_valid(tmp_path: Path) -> None:
     """Each YAML block of the configuration's page is a whole configuration."""
     blocks = page("docs/configuration.md").blocks("yaml")
