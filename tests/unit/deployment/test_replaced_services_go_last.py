@@ -56,9 +56,10 @@ def test_the_successor_must_be_seen_to_serve(
     services = {
         ServiceId("main", "old"): {"status": "ACTIVE", "runningCount": 1},
         ServiceId("main", "older"): {"status": "DRAINING", "runningCount": 2},
+        ServiceId("main", "bare"): {"status": "ACTIVE"},
     }
     seen = Observed(addresses=addresses, healthy=healthy, services=services)
-    retiring = tuple(Slot(cluster="main", service_name=name) for name in ("old", "older", "gone"))
+    retiring = tuple(Slot(cluster="main", service_name=name) for name in ("old", "older", "bare", "gone"))
     assert retire.carries_load(seen, groups, running=running, retiring=retiring) is carries
 
 
