@@ -151,6 +151,29 @@ def test_a_rollback_does_not_wait_for_a_route_to_be_mended(edit: list[dict[str, 
     universe.settle(lambda: list(production(universe)) == [live], within=120)
 
 
+def test_a_rollback_does_not_wait_for_a_rule_that_is_too_large() -> None:
+    """With five more backends the rule can't be as the spec wants it, the way back in it can."""
+    universe = Universe(seed=7)
+    others = [f"other-{number}" for number in range(5)]
+    far = [{"name": name, "port": "http"} for name in others]
+    apply(
+        web(strategy=THREE_STEPS),
+        route(),
+        *map(deployment, others),
+        route("second", rules=[rule("far", "/far") | {"backendRefs": far}]),
+    )(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE, dataclasses.replace(ROUTE, name="second")))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    apply(route(backends=dict.fromkeys(["web", *others], 1)))(universe)
+    universe.run(30)
+    assert (universe.reason(ROUTE), universe.condition("Stalled", ROUTE)["status"]) == ("InvalidSpec", "True")
+    verb(universe, "abort")
+    groups = {group["slot"]: group["name"] for group in universe.status()["targetGroups"]}
+    universe.settle(lambda: groups["b"] not in production(universe), within=120)
+    assert production(universe)[groups["a"]] == 1
+
+
 def test_a_rollback_ends_behind_a_broken_backend_ref() -> None:
     """What is wrong with another backend keeps the failed candidate's tasks no longer than its drain."""
     universe = Universe(seed=7)

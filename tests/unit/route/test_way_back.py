@@ -8,10 +8,23 @@ import pytest
 
 from sluice.model.binding import Priority
 from sluice.model.traffic import SlotTarget
-from sluice.plan.route.desired import BackendFacts
+from sluice.plan.route.desired import BackendFacts, desired_rules
+from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
 from sluice.plan.route.planner import RulePlan
 from sluice.plan.route.proof import acknowledgements, verify
-from unit.route.standing import BALANCER, LISTENER, A, B, forward, listener, planned, stands, traffic, wanted
+from unit.route.standing import (
+    BALANCER,
+    KEY,
+    LISTENER,
+    A,
+    B,
+    forward,
+    listener,
+    planned,
+    stands,
+    traffic,
+    wanted,
+)
 
 OTHER = "arn:tg/ledger-a/1"
 HELD = wanted(weights=None, backends=("web", "wbe"))
@@ -219,6 +232,28 @@ def test_nothing_begins_to_send_to_who_goes(
         backends={"web": publishing(rollback=rollback), "ledger": ledger},
     )
     assert sent(done) == (written or ([{A: 1}] if rollback else []))
+
+
+def test_a_rule_that_is_too_large_is_one_rules_problem() -> None:
+    """Six target groups are one too many for ALB: that rule waits for a person, the other one does not."""
+    names = [f"other-{number}" for number in range(6)]
+    facts = {
+        name: BackendFacts(exists=True, traffic=traffic(targets=(group("a", f"arn:tg/{name}/1"),)))
+        for name in names
+    }
+    rules = tuple(
+        RuleIntent(
+            name=name,
+            matches=(Match(path=("Exact", f"/{name}")),),
+            backends=tuple(Backend(name=backend, port="http") for backend in used),
+        )
+        for name, used in (("large", names), ("small", names[:5]))
+    )
+    intent = RouteIntent(hostnames=(), rules=rules, age="2027/shop/web")
+    found, problems = desired_rules(KEY, intent, parents=(listener(),), backends=facts)
+    assert [len(rule.weights or ()) for rule in found] == [0, 5]
+    assert [problem.reason for problem in problems] == ["InvalidSpec"]
+    assert "need 6 target groups, an ALB rule forwards to at most 5" in problems[0].message
 
 
 def test_a_rule_is_whole_again() -> None:

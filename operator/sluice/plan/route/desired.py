@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sluice.model.errors import Refused
 from sluice.model.keys import Key
 from sluice.model.names import short_hash
 from sluice.model.traffic import SlotTarget, Traffic
@@ -99,7 +100,7 @@ def desired_rules(
 ) -> tuple[tuple[DesiredRule, ...], tuple[Problem, ...]]:
     """Return the rules of all production and test listeners, and what keeps some from their weights.
 
-    Raises Refused for what no waiting will change: conditions or weights that ALB cannot have.
+    Raises Refused for conditions that ALB cannot have.
     """
     rules: list[DesiredRule] = []
     problems: list[Problem] = []
@@ -181,7 +182,10 @@ def _weights(
         if problem and backend.weight:
             return None, problem
         shares.append((backend.weight, parts))
-    return compose(shares), None
+    try:
+        return compose(shares), None
+    except Refused as refused:  # other rules go on, and what goes back does in this one, too
+        return None, Problem(reason=refused.reason, message=refused.message)
 
 
 def parts_of(
