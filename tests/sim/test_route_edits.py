@@ -174,6 +174,36 @@ def test_a_rollback_does_not_wait_for_a_rule_that_is_too_large() -> None:
     assert production(universe)[groups["a"]] == 1
 
 
+MANY = {"path": {"value": "/more"}, "headers": [{"name": f"x-{n}", "value": "1"} for n in range(5)]}
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param({"priority": 40_000}, id="a number that somebody else has"),
+        pytest.param({"matches": [MANY]}, id="more values than a rule can have"),
+    ],
+)
+def test_a_rollback_does_not_wait_for_a_spec_that_alb_can_have(refused: dict[str, Any]) -> None:
+    """Another rule of the route is refused, and nothing of the edit is written; the way back is."""
+    universe = Universe(seed=7)
+    console.add_bystanders(universe)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    apply(route(rules=[rule("main", "/web"), rule("more", "/more", **refused)]))(universe)
+    universe.run(30)
+    before = universe.status(ROUTE)["parents"]
+    assert (universe.reason(ROUTE), sorted(production(universe).values())) == ("InvalidSpec", [5, 95])
+    verb(universe, "abort")
+    universe.settle(lambda: list(production(universe).values()) == [1], within=120)
+    assert universe.reason(ROUTE) == "InvalidSpec"
+    assert universe.status(ROUTE)["parents"] == before
+    apply(route())(universe)
+    universe.settle(lambda: universe.reason() == "RolledBack" and universe.ready(ROUTE))
+
+
 def test_a_rollback_ends_behind_a_broken_backend_ref() -> None:
     """What is wrong with another backend keeps the failed candidate's tasks no longer than its drain."""
     universe = Universe(seed=7)

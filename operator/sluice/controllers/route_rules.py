@@ -13,9 +13,10 @@ from sluice.apply.errors import ApplyFailed
 from sluice.controllers.route_looks import RouteLooks, RoutePass
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Priority
+from sluice.model.errors import Refused
 from sluice.plan.route.desired import DesiredRule, Problem, desired_rules
 from sluice.plan.route.observed import watched, with_observed
-from sluice.plan.route.planner import PlannedRule, RulePlan, plan_rules
+from sluice.plan.route.planner import PlannedRule, RulePlan, plan_rules, plan_way_back
 from sluice.plan.route.proof import Proof, acknowledgements, verify
 from sluice.plan.route.status import parents_status, summary
 from sluice.plan.route.twins import with_headers
@@ -37,6 +38,8 @@ class Rules:
     """With the ARNs that are known by now."""
     problem: Problem | None
     proof: Proof | None = None
+    refused: bool = False
+    """ALB can't have what the spec wants: the plan has the way back alone, and status keeps what it has."""
     superseded: bool = False
     """The snapshot went stale before the last write."""
 
@@ -51,7 +54,22 @@ class RuleKeeper:
         self._looks = looks
 
     def plan(self, seen: RoutePass) -> Rules:
-        """Return what has to be written; raises Refused for what ALB cannot have."""
+        """Return what has to be written; raises Refused for what ALB cannot have, once nothing goes back."""
+        try:
+            return self._plan(seen)
+        except Refused as refused:
+            plan = plan_way_back(
+                seen.key,
+                installation=self._settings.installation_id,
+                parents=seen.parents,
+                backends=seen.backends,
+            )
+            if not plan.actions:
+                raise
+            problem = Problem(reason=refused.reason, message=refused.message)
+            return Rules(seen=seen, desired=(), plan=plan, rules=(), problem=problem, refused=True)
+
+    def _plan(self, seen: RoutePass) -> Rules:
         parents, backends = seen.parents, seen.backends
         plain, problems = desired_rules(seen.key, seen.intent, parents=parents, backends=backends)
         desired, untwinned = with_headers(plain, seen.intent, parents=parents, backends=backends)
@@ -134,6 +152,8 @@ class RuleKeeper:
 
     def status(self, done: Rules, previous: Mapping[str, Any], *, failed: bool) -> dict[str, Any]:
         """Return parents, backends and summary; listeners that were left stay in it after a problem."""
+        if done.refused:
+            return {name: previous[name] for name in ("parents", "backends", "summary") if name in previous}
         seen = done.seen
         own = {parent.listener_arn for parent in seen.parents}
         acknowledged = acknowledgements(

@@ -10,7 +10,7 @@ from sluice.model.binding import Priority
 from sluice.model.traffic import SlotTarget
 from sluice.plan.route.desired import BackendFacts, desired_rules
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
-from sluice.plan.route.planner import RulePlan
+from sluice.plan.route.planner import RulePlan, plan_way_back
 from sluice.plan.route.proof import acknowledgements, verify
 from unit.route.standing import (
     BALANCER,
@@ -254,6 +254,22 @@ def test_a_rule_that_is_too_large_is_one_rules_problem() -> None:
     assert [len(rule.weights or ()) for rule in found] == [0, 5]
     assert [problem.reason for problem in problems] == ["InvalidSpec"]
     assert "need 6 target groups, an ALB rule forwards to at most 5" in problems[0].message
+
+
+def test_the_way_back_of_a_route_that_is_refused() -> None:
+    """Its own production rules on every listener, by tag, whatever they are called; nothing else."""
+    bad = forward(a=95, b=5)
+    rules = [wanted(name, f"/{name}") for name in ("main/1", "more/1")]
+    theirs = stands(rules[0], 32, Actions=bad) | {"Tags": {}}
+    test = stands(wanted("main/2", role="test"), 33, Actions=bad)
+    on = [
+        listener(stands(rules[0], 30, Actions=bad), stands(rules[1], 31), theirs, test),
+        listener(stands(rules[0], 40, Actions=bad), listener_arn="arn:other"),
+    ]
+    done = plan_way_back(KEY, installation="i", parents=on, backends={"web": publishing()})
+    assert [action.params["RuleArn"] for action in done.actions] == ["arn:rule/30", "arn:rule/40"]
+    assert sent(done) == [{A: 1}, {A: 1}]
+    assert (done.rules, done.notes, done.problems) == ((), (), ())
 
 
 def test_a_rule_is_whole_again() -> None:

@@ -156,6 +156,17 @@ def plan_rules(
     )
 
 
+def plan_way_back(
+    key: Key, *, installation: str, parents: Sequence[Parent], backends: Mapping[str, BackendFacts]
+) -> RulePlan:
+    """Return the plan of a route whose spec ALB can't have: nothing but the way back in its rules."""
+    rules = [
+        (rule, parent) for parent in parents for rule in own_rules(parent, installation=installation, key=key)
+    ]
+    backs = (back_meanwhile(rule, parent, backends) for rule, parent in rules)
+    return RulePlan(rules=(), actions=tuple(filter(None, backs)), notes=())
+
+
 @dataclass(slots=True)
 class _ListenerPlan:
     rules: list[PlannedRule] = field(default_factory=list)
