@@ -124,6 +124,8 @@ def test_what_was_not_written_is_not_acknowledged(weights: dict[str, int], *, ac
 
 BEHIND = {
     "a backendRef to nobody": [route(backends={"web": 9, "wbe": 1})],
+    "its only backendRef to nobody": [route(backends={"wbe": 1})],
+    "another match, to nobody": [route(rules=[rule("main", "/web", "/new", backend="wbe")])],
     "another match, to nobody beside it": [
         route(
             rules=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sluice.api.v1alpha1.duration import seconds_or
@@ -23,9 +23,10 @@ from sluice.plan.parents import ParentRef, parent_refs, tested_refs
 from sluice.plan.permit import binding_for, permit_hostname, permit_listener, permit_place, rule_for
 from sluice.plan.route.desired import BackendFacts, Parent, Problem
 from sluice.plan.route.intent import RouteIntent
-from sluice.plan.route.planner import Memory
+from sluice.plan.route.planner import Memory, own_rules
 from sluice.plan.route.spec import container_ports, intent_of, port_numbers
 from sluice.plan.route.status import memory_of
+from sluice.plan.route.weights import forward_weights
 from sluice.ports import Object, World
 
 
@@ -47,6 +48,8 @@ class RoutePass:
     lost: tuple[Problem, ...]
     """Listeners that are not there."""
     memory: Memory
+    left: Mapping[str, BackendFacts] = field(default_factory=dict)
+    """Those that rules still send to although the spec names them no more."""
 
     @property
     def key(self) -> Key:
@@ -160,6 +163,27 @@ class RouteLooks:
             bake=_bake(obj),
         )
 
+    def left(self, found: RoutePass) -> dict[str, BackendFacts]:
+        """Return the Deployments that own rules send to although the spec names them no more.
+
+        Looks through all Deployments of the namespace: asked only where a rule can't be as the spec wants.
+        """
+        arns = {
+            arn
+            for parent in found.parents
+            for rule in own_rules(parent, installation=self._settings.installation_id, key=found.key)
+            for arn in forward_weights(rule.get("Actions", ())) or ()
+        }
+        names = [
+            key.name for key in self._world.store.keys(DEPLOYMENT) if key.namespace == found.key.namespace
+        ]
+        others = {name: self.backend(found.key, name) for name in names if name not in found.backends}
+        return {
+            name: facts
+            for name, facts in others.items()
+            if facts.traffic and any(group.target_group_arn in arns for group in facts.groups)
+        }
+
     def named_by_spec(self, record: Record) -> DiscoveryIntent | None:
         """Return what a route asks for in Cloud Map; None too where its spec is refused."""
         created = record.obj["metadata"].get("creationTimestamp", "")
@@ -173,7 +197,7 @@ class RouteLooks:
         obj = self._world.store.get(now_seen.key)
         if obj is None or int(obj["metadata"]["generation"]) != now_seen.generation:
             return False
-        known = {**now_seen.backends, **now_seen.named}
+        known = {**now_seen.backends, **now_seen.named, **now_seen.left}
         return all(self.backend(now_seen.key, name) == facts for name, facts in known.items())
 
     def rules(

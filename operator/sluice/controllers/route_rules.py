@@ -14,7 +14,7 @@ from sluice.controllers.route_looks import RouteLooks, RoutePass
 from sluice.controllers.settings import ControllerSettings
 from sluice.model.binding import Priority
 from sluice.model.errors import Refused
-from sluice.plan.route.desired import DesiredRule, Problem, desired_rules
+from sluice.plan.route.desired import BackendFacts, DesiredRule, Problem, desired_rules
 from sluice.plan.route.observed import watched, with_observed
 from sluice.plan.route.planner import PlannedRule, RulePlan, plan_rules, plan_way_back
 from sluice.plan.route.proof import Proof, acknowledgements, verify
@@ -25,6 +25,8 @@ from sluice.telemetry import tracing
 
 _REWRITE_SECONDS: Final = 1.0
 """How soon to look again at rules that are not as they were written."""
+_LEFT_SECONDS: Final = 5.0
+"""How soon to look again at what a Deployment publishes that the spec names no more: nobody wakes us then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,12 @@ class RuleKeeper:
         try:
             return self._plan(seen)
         except Refused as refused:
+            seen = replace(seen, left=self._looks.left(seen))
             plan = plan_way_back(
                 seen.key,
                 installation=self._settings.installation_id,
                 parents=seen.parents,
-                backends=seen.backends,
+                backends=_concerned(seen),
             )
             if not plan.actions:
                 raise
@@ -74,6 +77,8 @@ class RuleKeeper:
         plain, problems = desired_rules(seen.key, seen.intent, parents=parents, backends=backends)
         desired, untwinned = with_headers(plain, seen.intent, parents=parents, backends=backends)
         self._world.requests.watch(seen.context, watched(backends))
+        if problems:
+            seen = replace(seen, left=self._looks.left(seen))
         with tracing.span("plan") as span:
             plan = plan_rules(
                 seen.key,
@@ -83,7 +88,7 @@ class RuleKeeper:
                 # Rules of a listener that is to be left go last, and not while another one is missing.
                 former=() if seen.lost or problems else seen.former,
                 memory=seen.memory,
-                backends=backends,
+                backends=_concerned(seen),
             )
             if span.recording:
                 span.put({tracing.ACTIONS: len(plan.actions)})
@@ -111,6 +116,8 @@ class RuleKeeper:
         times = []
         if done.proof is not None and done.proof.wrong:
             times.append(now + _REWRITE_SECONDS)
+        if any(facts.traffic and len(facts.traffic.weights) > 1 for facts in done.seen.left.values()):
+            times.append(now + _LEFT_SECONDS)
         if done.seen.moving:
             times.append(now + self._settings.drift_interval / 4)
         traffics = [facts.traffic for facts in done.seen.backends.values() if facts.traffic]
@@ -187,6 +194,16 @@ class RuleKeeper:
                 named=seen.previous.get("discovery") or {},
             ),
         }
+
+
+def _concerned(seen: RoutePass) -> dict[str, BackendFacts]:
+    """Return all whose slots rules send to; who is the spec's no more has a say only in how they share."""
+    left = {
+        name: replace(facts, traffic=replace(facts.traffic, rollback=True))
+        for name, facts in seen.left.items()
+        if facts.traffic
+    }
+    return {**left, **seen.backends}
 
 
 def _served(seen: RoutePass) -> list[tuple[str, str]]:
