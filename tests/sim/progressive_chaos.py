@@ -201,7 +201,10 @@ class ProgressiveChaos(Chaos):
         return [text for text in self.visitors.bad if text[0] == "5" and "the load balancer" in text]
 
     def heal(self, specs: list[Manifest]) -> None:
-        """Abort what waits for a person (a queue behind it would wait too), then as `Chaos` does."""
+        """Abort what waits for a person (a queue behind it would wait too), then as `Chaos` does.
+
+        A first rollout has nothing to go back to: abort is refused, and it is resumed.
+        """
         universe = self.universe
         universe.heal()
         self.hook.armed = False
@@ -211,7 +214,9 @@ class ProgressiveChaos(Chaos):
             if not moving:
                 break
             for key in moving:
-                universe.cluster.annotate(key, abort=universe.status(key)["rollout"]["id"])
+                rollout = universe.status(key)["rollout"]
+                word = "resume" if rollout["kind"] == "First" else "abort"
+                universe.cluster.annotate(key, **{word: rollout["id"]})
             universe.run(60)
         super().heal(specs)
 
