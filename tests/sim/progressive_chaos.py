@@ -203,7 +203,7 @@ class ProgressiveChaos(Chaos):
     def heal(self, specs: list[Manifest]) -> None:
         """Abort what waits for a person (a queue behind it would wait too), then as `Chaos` does.
 
-        A first rollout has nothing to go back to: abort is refused, and it is resumed.
+        A first rollout that is live has nothing to go back to: abort is refused, and it is resumed.
         """
         universe = self.universe
         universe.heal()
@@ -214,8 +214,9 @@ class ProgressiveChaos(Chaos):
             if not moving:
                 break
             for key in moving:
-                rollout = universe.status(key)["rollout"]
-                word = "resume" if rollout["kind"] == "First" else "abort"
+                status = universe.status(key)
+                rollout = status["rollout"]
+                word = "resume" if rollout["kind"] == "First" and status.get("live") else "abort"
                 universe.cluster.annotate(key, **{word: rollout["id"]})
             universe.run(60)
         super().heal(specs)
