@@ -132,6 +132,10 @@ class ProgressiveObserver(Observer):
         )
         if slot == live and (rollout or {}).get("stage", "Starting") == "Starting":
             return  # the spec asks for it, and nothing is touched
+        if slot == live and rollout and not other and operation == "UpdateService":
+            meant = max(spec.get("replicas", 1), rollout.get("memory", {}).get("liveFloor", 0))
+            if count >= meant:
+                return  # somebody had scaled it by hand: what it was meant to have since the start stays
         weight = self._weight({part["targetGroupArn"] for part in service["loadBalancers"]})
         if weight and (rollout or {}).get("kind") != "First":
             raise Forbidden(f"{operation} takes tasks of slot {slot} under weight {weight}: {dict(params)}")

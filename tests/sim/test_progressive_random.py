@@ -119,6 +119,26 @@ def test_the_observer_judges_how_slots_divide(a: int, b: int, ledger: int, *, fo
         observer.call("elbv2", "ModifyRule", params, caller=CALLER)
 
 
+@pytest.mark.parametrize(
+    ("count", "forbidden"),
+    [pytest.param(2, False, id="what it was meant to have"), pytest.param(1, True, id="fewer")],
+)
+def test_the_observer_knows_what_the_live_slot_was_meant_to_have(count: int, *, forbidden: bool) -> None:
+    """Somebody scaled it by hand in mid-rollout: that is put back, and no task more goes."""
+    universe = Universe(seed=7)
+    observer = ProgressiveObserver(universe)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    (live,) = (slot for slot in universe.status()["slots"] if slot["name"] == "a")
+    named = {"cluster": live["cluster"], "service": live["serviceName"]}
+    universe.aws("ecs", "UpdateService", **named, desiredCount=5)
+    with pytest.raises(Forbidden, match="takes tasks of slot a") if forbidden else nullcontext():
+        observer.call("ecs", "UpdateService", {**named, "desiredCount": count}, caller=CALLER)
+    assert observer.shrunk == 1
+
+
 def _groups(universe: Universe) -> list[tuple[str, dict[str, Any]]]:
     return [(key.name, entry) for key in (WEB, LEDGER) for entry in universe.status(key)["targetGroups"]]
 
