@@ -132,9 +132,7 @@ ECS = {"ECS_SERVICE_NAME": "web"}
         pytest.param({}, "ours visible", id="healthy and seen"),
         pytest.param({"health": "UNHEALTHY"}, "ours", id="seen ill"),
         pytest.param({"health": "UNKNOWN", "service": BARE}, "ours visible", id="no check"),
-        pytest.param(
-            {"health": "UNKNOWN", "service": None}, "ours visible", id="no service"
-        ),
+        pytest.param({"health": "UNKNOWN", "service": None}, "ours visible", id="no service"),
         pytest.param({"healthy": False}, "ours", id="its task is ill"),
         pytest.param({"running": False}, "ours", id="its task is being stopped"),
         pytest.param({"stages": {"t1": ("mark", 1.0)}}, "ours leaving", id="begins to leave"),
