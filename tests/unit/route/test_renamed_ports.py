@@ -79,3 +79,37 @@ def test_numbers_of_a_spec() -> None:
     assert port_numbers({"spec": {"template": {"spec": pod}}}) == {"web": 80}
     assert port_numbers({"spec": {"taskDefinition": body}}) == {"api": 82}
     assert port_numbers({}) == {}
+
+
+ADMIN = target("a", "arn:admin", port="admin", number=9090)
+TOOK = target("b", B, number=9090)
+"""http, on the number that admin has in slot a."""
+LEFT = target("b", "arn:admin-b", port="admin", number=8081)
+
+
+@pytest.mark.parametrize(
+    ("targets", "numbers", "back"),
+    [
+        pytest.param((), {"http": 9090, "admin": 8081}, False, id="the-spec-knows"),
+        pytest.param((), {"http": 9090, "admin": 8081}, True, id="the-spec-knows-on-the-way-back"),
+        pytest.param((TOOK, LEFT), {"web": 8080, "admin": 9090}, True, id="the-other-slot-knows"),
+        pytest.param((TOOK, LEFT), {"http": 9090, "admin": 8081}, False, id="both-know"),
+    ],
+)
+def test_a_number_that_another_port_had(
+    targets: tuple[SlotTarget, ...], numbers: dict[str, int], *, back: bool
+) -> None:
+    """A name that takes over the number of a port that moved on is not that port: all went to admin."""
+    live = target("a", A, port="web")
+    published = traffic(weights={"a": 1000}, targets=(live, ADMIN, *targets), rollback=back)
+    facts = publishes(published, ports=frozenset(numbers), numbers=numbers)
+    (found,), problems = desired(rule(Backend(name="web", port="http")), web=facts)
+    assert (found.weights, len(problems)) == (None, 1)
+
+
+def test_two_names_for_one_number() -> None:
+    """Both are in the spec and mean the same: a slot that has only one of them is asked for the number."""
+    both = {"ports": frozenset({"http", "web"}), "numbers": {"http": 8080, "web": 8080}}
+    published = traffic(weights={"a": 1000}, targets=(OLD, NEW))
+    (found,), problems = desired(rule(Backend(name="web", port="web")), web=publishes(published, **both))
+    assert (found.weights, problems) == ({A: 1}, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sluice.model.binding import Priority
 from sluice.model.traffic import SlotTarget
 from sluice.plan.route.desired import BackendFacts, desired_rules
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
-from sluice.plan.route.planner import RulePlan, plan_way_back
+from sluice.plan.route.planner import Memory, RulePlan, plan_way_back
 from sluice.plan.route.proof import acknowledgements, verify
 from unit.route.standing import (
     BALANCER,
@@ -104,6 +105,29 @@ def test_what_goes_back_goes_back(actions: list[dict[str, Any]], expected: list[
 def test_who_goes_back_where(members: dict[str, Any], written: list[dict[str, int]]) -> None:
     """Only a rollback, and only onto the same port, by its name or else its number."""
     assert sent(plan(publishing(**members), stands(HELD, 30, Actions=forward(a=95, b=5)))) == written
+
+
+def test_a_rollback_overwrites_what_somebody_else_wrote() -> None:
+    """Halt is for forward moves: weights by hand don't keep the way back from the rule."""
+    rule = wanted(weights=None, reassert=False)
+    place = (LISTENER, rule.name)
+    memory = Memory(
+        priorities={}, known=frozenset(), settled=False, written={place: frozenset({"web-a=95, web-b=5"})}
+    )
+    seen = listener(stands(rule, 30, Actions=forward(a=50, b=50)))
+    done = planned(rule, on=seen, memory=memory, backends={"web": publishing()})
+    assert (sent(done), done.problems) == ([{A: 1}], ())
+
+
+def test_a_backend_goes_back_with_all_its_ports_or_not_at_all() -> None:
+    """A port that the survivor has not got keeps its share, and so does the other: the route is not proved."""
+    admin = group("b", "arn:tg/web-admin-b/1", port="admin", container_port=9090)
+    web = publishing()
+    web = replace(web, groups=(*web.groups, admin))
+    groups = [{"TargetGroupArn": arn, "Weight": 50} for arn in (B, admin.target_group_arn)]
+    actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+    done = plan(web, stands(HELD, 30, Actions=actions))
+    assert (sent(done), [rule.desired.weights for rule in done.rules]) == ([], [None])
 
 
 def test_one_goes_back_beside_one_that_goes_forward() -> None:
@@ -203,6 +227,47 @@ def test_weights_that_stand_are_not_counted_anew() -> None:
     (rule,) = plan(publishing(), seen).rules
     assert (rule.desired.weights, rule.desired.backends) == ({A: 3, OTHER: 1}, ("web",))
     assert not rule.desired.rollback
+
+
+@pytest.mark.parametrize("rollback", [False, True], ids=["rest", "back"])
+def test_sessions_of_a_held_rule_stay(*, rollback: bool) -> None:
+    """What the spec asks for is not known while a backend is missing: nobody's session ends for that."""
+    memory = Memory(priorities={}, known=frozenset(), settled=True, sticky=frozenset({(LISTENER, "main/1")}))
+    web = publishing(rollback=rollback)
+    assert plan(web, stands(HELD, 30, Actions=forward(600, a=1)), memory=memory).actions == ()
+    (action,) = plan(publishing(), stands(HELD, 30, Actions=forward(600, b=1)), memory=memory).actions
+    config = action.params["Actions"][0]["ForwardConfig"]
+    assert config["TargetGroupStickinessConfig"] == {"Enabled": True, "DurationSeconds": 600}
+
+
+SWAPPED = (
+    group("a", A),
+    group("a", "arn:admin-a", port="admin", container_port=9090),
+    group("b", "arn:http-b", port="http", container_port=9090),
+    group("b", B, port="admin"),
+)
+MOVED = (
+    group("a", A, port="web"),
+    group("a", "arn:admin-a", port="admin", container_port=9090),
+    group("b", B, container_port=9090),
+    group("b", "arn:admin-b", port="admin", container_port=8081),
+)
+
+
+@pytest.mark.parametrize(
+    ("targets", "actions", "expected"),
+    [
+        pytest.param(SWAPPED, forward(a=95, b=5), [{A: 1}], id="names that changed places, by number"),
+        pytest.param(MOVED, forward(b=1), [], id="a number that another port had"),
+    ],
+)
+def test_never_to_another_port(
+    targets: tuple[SlotTarget, ...], actions: list[dict[str, Any]], expected: list[dict[str, int]]
+) -> None:
+    """Neither a name nor a number alone says which port it is, where both mean others in the other slot."""
+    told = traffic(rollback=True, targets=targets)
+    web = BackendFacts(exists=True, traffic=told, groups=targets)
+    assert sent(plan(web, stands(HELD, 30, Actions=actions))) == expected
 
 
 # Who goes.

@@ -6,6 +6,9 @@ port of that name is asked for the number that the name stands for: in the Deplo
 back also in the other slot, because the spec may have forgotten the name by then and nothing may hold up
 a way back. Going forward, a name that the spec does not know any more means what still has it and nothing
 else, so that a route which was forgotten is told before requests move.
+
+A number proves a new name only where the old one is gone: a name that stands for another number beside it
+is another port, which had that number before. Its requests are nobody else's, and the route waits.
 """
 
 from __future__ import annotations
@@ -26,11 +29,18 @@ def meant(
         return ()
     here = tuple(target for target in traffic.targets if target.load_balancer_arn == balancer)
     named = tuple(target for target in here if port in (target.port, str(target.container_port)))
-    stands_for = {numbers[port]} if port in numbers else set[int]()
-    if traffic.rollback:
-        stands_for |= {target.container_port for target in named}
     found = {target.slot for target in named}
-    return (*named, *(t for t in here if t.slot not in found and t.container_port in stands_for))
+    others = tuple(target for target in here if target.slot not in found)
+    same = {t for t in others if port in numbers and renamed(t, numbers[port], names=numbers)}
+    for known in named if traffic.rollback else ():
+        names = {target.port: target.container_port for target in here if target.slot == known.slot}
+        same |= {target for target in others if renamed(target, known.container_port, names=names)}
+    return (*named, *(target for target in others if target in same))
+
+
+def renamed(target: SlotTarget, number: int, *, names: Mapping[str, int]) -> bool:
+    """Tell whether a target group is that of a number, and its own name not that of another one."""
+    return target.container_port == number and names.get(target.port, number) == number
 
 
 def lacking(traffic: Traffic, found: tuple[SlotTarget, ...]) -> tuple[str, ...]:

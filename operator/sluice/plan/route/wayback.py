@@ -11,15 +11,16 @@ A backend whose slots share in such a rule as it publishes is proved by it, or t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sluice.model.actions import Action
 from sluice.model.ownership import ROLE
-from sluice.model.traffic import SlotTarget, Traffic
+from sluice.model.traffic import SlotTarget
 from sluice.plan.route import writes
 from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent
+from sluice.plan.route.ports import renamed
 from sluice.plan.route.weights import compose, forward_weights
 
 
@@ -37,9 +38,9 @@ def held(
     if rule.role != "production" or not divided:
         return replace(rule, weights=None)
     weights = _sent_back(current, divided, backends)
-    if weights == current:
-        return replace(rule, weights=weights, backends=tuple(divided))
-    return replace(rule, weights=weights, backends=tuple(divided), reassert=True, rollback=True)
+    # Sessions stay as they are: what the spec says of them goes with its own weights.
+    rule = replace(rule, weights=weights, backends=tuple(divided), sticky=None)
+    return rule if weights == current else replace(rule, reassert=True, rollback=True)
 
 
 def back_meanwhile(
@@ -68,7 +69,10 @@ def _divided(
         own = [group for group in facts.groups if group.target_group_arn in current]
         if traffic is None or not own:
             continue
-        heirs = {group.target_group_arn: _heirs(group, traffic, balancer=balancer) for group in own}
+        here = [target for target in traffic.targets if target.load_balancer_arn == balancer]
+        heirs = {
+            group.target_group_arn: _heirs(group, traffic.weights, here=here, rule=current) for group in own
+        }
         stands = _composed(current, heirs) == _composed(current, {})
         if all(heirs.values()) and (traffic.rollback or stands):
             found[name] = heirs
@@ -91,17 +95,28 @@ def _composed(current: Mapping[str, int], heirs: Heirs) -> dict[str, int]:
     return compose([(weight, heirs.get(arn) or {arn: 1}) for arn, weight in sorted(current.items())])
 
 
-def _heirs(group: SlotTarget, traffic: Traffic, *, balancer: str) -> dict[str, int]:
+def _heirs(
+    group: SlotTarget, weights: Mapping[str, int], *, here: Sequence[SlotTarget], rule: Mapping[str, int]
+) -> dict[str, int]:
     """Return who gets what a target group has; empty while a slot that is to get some has no such port.
 
-    The same port is that of the same name, else that of the same number.
+    The same port is that of the same name, else that of the same number if it was renamed. Where names
+    changed places, one that the rule sends to already is what the route asks for.
     """
-    here = [target for target in traffic.targets if target.load_balancer_arn == balancer]
+    number = group.container_port
+    names = {g.port: g.container_port for g in here if g.slot == group.slot}
     found: dict[str, int] = {}
-    for slot, parts in traffic.weights.items():
+    for slot, parts in weights.items():
         there = [target for target in here if target.slot == slot]
-        named = [target for target in there if target.port == group.port]
-        same = named or [target for target in there if target.container_port == group.container_port]
+        known = {target.target_group_arn for target in there if target.slot != group.slot} & rule.keys()
+        same = [target for target in there if target.port == group.port]
+        same += [
+            target
+            for target in there
+            if renamed(target, number, names=names)
+            or (target.container_port == number and target.target_group_arn in known)
+        ]
+        same.sort(key=lambda target: target.target_group_arn not in known)
         if parts and not same:
             return {}
         found |= {target.target_group_arn: parts for target in same[:1] if parts}
