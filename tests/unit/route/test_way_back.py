@@ -120,7 +120,7 @@ def test_a_rollback_overwrites_what_somebody_else_wrote() -> None:
 
 
 def test_a_backend_goes_back_with_all_its_ports_or_not_at_all() -> None:
-    """A port that the survivor has not got keeps its share, and so does the other: the route is not proved."""
+    """A port that the survivor has not got keeps its share, and so does the other: nothing is proved."""
     admin = group("b", "arn:tg/web-admin-b/1", port="admin", container_port=9090)
     web = publishing()
     web = replace(web, groups=(*web.groups, admin))
