@@ -223,6 +223,13 @@ def entry(rule: PlannedRule, previous: dict[str, Any] | None = None, proof: Proo
             id="ended",
         ),
         pytest.param(
+            {"desired": replace(RULE, sticky=None)},
+            {"stickySeconds": 60},
+            PROVEN,
+            {"weights": SPLIT, "stickySeconds": 60},
+            id="left as they are, and still ours",
+        ),
+        pytest.param(
             {"desired": replace(RULE, sticky=0)},
             {"stickySeconds": 60},
             WRONG,

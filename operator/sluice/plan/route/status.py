@@ -143,7 +143,9 @@ def _rule_status(rule: PlannedRule, before: Mapping[str, Any], proof: Proof | No
         intended = [text for text in dict.fromkeys([weights, *intended, wanted]) if text]
         weights = rule.current or weights
         intended = [text for text in intended if text != weights][-_INTENDED:]
-    sticky = desired.sticky or (0 if proven else before.get("stickySeconds", 0))
+    # None: it is left as it is, and whose it is must not be forgotten.
+    ended = proven and desired.sticky == 0
+    sticky = desired.sticky or (0 if ended else before.get("stickySeconds", 0))
     entry |= {"weights": weights} if weights else {}
     entry |= {"intended": intended} if intended else {}
     return entry | ({"stickySeconds": sticky} if sticky else {})
