@@ -122,6 +122,7 @@ def test_what_was_not_written_is_not_acknowledged(weights: dict[str, int], *, ac
     assert seen == web["status"]["traffic"]["seq"] - (0 if acknowledged else 1)
 
 
+TEST = {"parentRefs": [{"loadBalancerName": "sandbox", "port": 8080}]}
 BEHIND = {
     "a backendRef to nobody": [route(backends={"web": 9, "wbe": 1})],
     "its only backendRef to nobody": [route(backends={"wbe": 1})],
@@ -206,14 +207,15 @@ def test_a_rollback_does_not_wait_for_a_spec_that_alb_can_have(refused: dict[str
     universe.settle(lambda: universe.reason() == "RolledBack" and universe.ready(ROUTE))
 
 
-def test_a_rollback_ends_behind_a_broken_backend_ref() -> None:
+@pytest.mark.parametrize("beside", [{}, {"test": TEST}], ids=["production", "with a test listener"])
+def test_a_rollback_ends_behind_a_broken_backend_ref(beside: dict[str, Any]) -> None:
     """What is wrong with another backend keeps the failed candidate's tasks no longer than its drain."""
     universe = Universe(seed=7)
-    apply(web(strategy=THREE_STEPS), route())(universe)
+    apply(web(strategy=THREE_STEPS), route(**beside))(universe)
     universe.settle(lambda: universe.ready(WEB, ROUTE))
     apply(web("web:2", strategy=THREE_STEPS))(universe)
     universe.settle(lambda: at_step(1)(universe))
-    apply(*BEHIND["a backendRef to nobody"])(universe)
+    apply(route(backends={"web": 9, "wbe": 1}, **beside))(universe)
     verb(universe, "abort")
     universe.settle(lambda: universe.reason() == "RolledBack" and "rollout" not in universe.status())
     assert universe.reason(ROUTE) == "BackendNotFound"

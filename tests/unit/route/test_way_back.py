@@ -146,13 +146,33 @@ def test_one_goes_back_beside_one_that_goes_forward() -> None:
     assert [rule.desired.backends for rule in done.rules] == [("web",)]
 
 
-@pytest.mark.parametrize("role", ["test", "header"])
-def test_beside_production_nothing_is_sent_back(role: Any) -> None:
-    """Rules for tests go with the next plan that is whole."""
+def test_no_header_rule_is_sent_back() -> None:
+    """It has no share of production: it goes with the next plan that is whole."""
     production = wanted("main/1", "/a", order=1)
-    rule = wanted("main/2", "/b", role=role, twin="main/1", weights=None)
+    rule = wanted("main/2", "/b", role="header", twin="main/1", weights=None)
     on = listener(stands(production, 30), stands(rule, 29, Actions=forward(a=95, b=5)))
     assert sent(planned(production, rule, on=on, backends={"web": publishing()})) == []
+
+
+@pytest.mark.parametrize(
+    ("test", "actions", "expected"),
+    [
+        pytest.param("", forward(b=1), [{A: 1}], id="the candidate is not shown any more"),
+        pytest.param("", forward(a=1), [], id="nor was it"),
+        pytest.param("b", forward(a=1), [{B: 1}], id="it is shown"),
+        pytest.param("b", with_ledger(b=1, ledger=1), [], id="it is, beside another"),
+        pytest.param("c", forward(b=1), [], id="it has no target group yet"),
+    ],
+)
+def test_a_test_listener_shows_what_is_to_be_tested(
+    test: str, actions: list[dict[str, Any]], expected: list[dict[str, int]]
+) -> None:
+    """With or without a rollback, though the rule waits for another backend; the candidate goes then."""
+    rule = wanted(role="test", weights=None, backends=("web", "wbe"))
+    web = publishing(rollback=False, test=test, targets=(group("a", A), group("b", B)))
+    done = planned(rule, on=listener(stands(rule, 30, Actions=actions)), backends={"web": web})
+    assert sent(done) == expected
+    assert {action.priority for action in done.actions} <= {Priority.ROLLOUT}
 
 
 # A rule that stays until another can take over.

@@ -4,7 +4,9 @@ A backendRef that was misspelt, or whose Deployment has gone, leaves its rule as
 it; so does one whose Deployment is being deleted and that the rule does not send to so far: its tasks stop as
 soon as no rule does. A rollback of another backend of the route can't wait for a person (rollout.md §5): its
 requests reach what is bad. So what such a rule sends to the slots of that backend is divided anew, as the
-backend publishes it, and all else in the rule keeps its share. Forward moves wait.
+backend publishes it, and all else in the rule keeps its share. Forward moves wait. Nobody's requests wait at
+a test listener: there it is divided anew in either direction, or a failed candidate would be shown, and so
+kept, until the person came.
 
 A backend whose slots share in such a rule as it publishes is proved by it, or the way back would never end.
 """
@@ -34,13 +36,14 @@ def held(
     current = forward_weights(seen.get("Actions", ())) if seen else None
     if not current or (rule.weights is not None and not _begins(current, rule.weights, backends.values())):
         return rule
-    divided = _divided(current, backends, balancer=parent.load_balancer_arn)
-    if rule.role != "production" or not divided:
+    test = rule.role == "test"
+    divided = _divided(current, backends, balancer=parent.load_balancer_arn, test=test)
+    if rule.role == "header" or not divided:
         return replace(rule, weights=None)
-    weights = _sent_back(current, divided, backends)
+    weights = _sent_back(current, divided, backends, test=test)
     # Sessions stay as they are: what the spec says of them goes with its own weights.
     rule = replace(rule, weights=weights, backends=tuple(divided), sticky=None)
-    return rule if weights == current else replace(rule, reassert=True, rollback=True)
+    return rule if test or weights == current else replace(rule, reassert=True, rollback=True)
 
 
 def back_meanwhile(
@@ -50,8 +53,8 @@ def back_meanwhile(
     current = forward_weights(seen.get("Actions", ()))
     if not current or seen["Tags"].get(ROLE) != writes.ROLES["production"]:
         return None
-    divided = _divided(current, backends, balancer=parent.load_balancer_arn)
-    weights = _sent_back(current, divided, backends)
+    divided = _divided(current, backends, balancer=parent.load_balancer_arn, test=False)
+    weights = _sent_back(current, divided, backends, test=False)
     return writes.send_back(seen, weights, parent) if weights != current else None
 
 
@@ -60,7 +63,7 @@ Heirs = Mapping[str, Mapping[str, int]]
 
 
 def _divided(
-    current: Mapping[str, int], backends: Mapping[str, BackendFacts], *, balancer: str
+    current: Mapping[str, int], backends: Mapping[str, BackendFacts], *, balancer: str, test: bool
 ) -> dict[str, Heirs]:
     """Return the heirs of each backend in a rule that goes back, or shares as it publishes already."""
     found: dict[str, Heirs] = {}
@@ -70,23 +73,26 @@ def _divided(
         if traffic is None or not own:
             continue
         here = [target for target in traffic.targets if target.load_balancer_arn == balancer]
-        heirs = {
-            group.target_group_arn: _heirs(group, traffic.weights, here=here, rule=current) for group in own
-        }
+        shares = {traffic.test_slot: 1} if test else traffic.weights
+        heirs = {group.target_group_arn: _heirs(group, shares, here=here, rule=current) for group in own}
         stands = _composed(current, heirs) == _composed(current, {})
-        if all(heirs.values()) and (traffic.rollback or stands):
+        if all(heirs.values()) and (test or traffic.rollback or stands):
             found[name] = heirs
     return found
 
 
 def _sent_back(
-    current: Mapping[str, int], divided: Mapping[str, Heirs], backends: Mapping[str, BackendFacts]
+    current: Mapping[str, int],
+    divided: Mapping[str, Heirs],
+    backends: Mapping[str, BackendFacts],
+    *,
+    test: bool,
 ) -> dict[str, int]:
     """Return a rule's weights once all that goes back does; exactly those that it has where nothing does."""
     heirs: dict[str, Mapping[str, int]] = {}
     for name, of_backend in divided.items():
         traffic = backends[name].traffic
-        heirs |= of_backend if traffic and traffic.rollback else {}
+        heirs |= of_backend if test or (traffic and traffic.rollback) else {}
     weights = _composed(current, heirs)
     return dict(current) if weights == _composed(current, {}) else weights
 
