@@ -12,7 +12,8 @@ from sluice.model.traffic import SlotTarget
 from sluice.plan.route.desired import BackendFacts, desired_rules
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
 from sluice.plan.route.planner import Memory, RulePlan, plan_way_back
-from sluice.plan.route.proof import acknowledgements, verify
+from sluice.plan.route.proof import Proof, acknowledgements, verify
+from sluice.plan.route.status import parents_status
 from unit.route.standing import (
     BALANCER,
     KEY,
@@ -128,6 +129,15 @@ def test_a_backend_goes_back_with_all_its_ports_or_not_at_all() -> None:
     actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
     done = plan(web, stands(HELD, 30, Actions=actions))
     assert (sent(done), [rule.desired.weights for rule in done.rules]) == ([], [None])
+
+
+def test_production_goes_back_to_the_survivor_whatever_is_tested() -> None:
+    """In a rule that only stays, too: the slot to be tested is the test listeners' alone."""
+    web = publishing(test="b", targets=(group("a", A), group("b", B)))
+    old = wanted("main/old", "/a")
+    new = wanted("main/new", "/a", "/b", weights=None)
+    done = planned(new, on=listener(stands(old, 30, Actions=forward(a=95, b=5))), backends={"web": web})
+    assert sent(done) == [{A: 1}]
 
 
 def test_one_goes_back_beside_one_that_goes_forward() -> None:
@@ -246,6 +256,7 @@ def test_weights_that_stand_are_not_counted_anew() -> None:
     seen = stands(HELD, 30, Actions=with_ledger(a=3, ledger=1))
     (rule,) = plan(publishing(), seen).rules
     assert (rule.desired.weights, rule.desired.backends) == ({A: 3, OTHER: 1}, ("web",))
+    assert rule.desired.held
     assert not rule.desired.rollback
 
 
@@ -288,6 +299,24 @@ def test_never_to_another_port(
     told = traffic(rollback=True, targets=targets)
     web = BackendFacts(exists=True, traffic=told, groups=targets)
     assert sent(plan(web, stands(HELD, 30, Actions=actions))) == expected
+
+
+def test_a_hand_made_rollback_in_a_held_rule_is_not_ours() -> None:
+    """Another backend that stands in the rule does not make it so: once it is whole, that is drift."""
+    moving = publishing(rollback=False, weights={"a": 950, "b": 50}, targets=(group("a", A), group("b", B)))
+    ledger = BackendFacts(
+        exists=True, traffic=traffic(targets=(group("a", OTHER),)), groups=(group("a", OTHER),)
+    )
+    on, known = (
+        listener(stands(HELD, 30, Actions=with_ledger(a=50, ledger=50))),
+        {"web": moving, "ledger": ledger},
+    )
+    done = planned(HELD, on=on, backends=known)
+    assert [rule.desired.backends for rule in done.rules] == [("ledger",)]
+    ours = {"name": HELD.name, "weights": "ledger-a=500, web-a=475, web-b=25"}
+    previous = {"parents": [{"listenerArn": LISTENER, "rules": [ours]}]}
+    (parent,) = parents_status([on], done.rules, previous=previous, proof=Proof(wrong={}, at=5.0))
+    assert parent["rules"][0]["weights"] == ours["weights"]
 
 
 # Who goes.

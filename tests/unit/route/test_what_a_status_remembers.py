@@ -199,6 +199,13 @@ def entry(rule: PlannedRule, previous: dict[str, Any] | None = None, proof: Proo
             id="nothing is wanted yet: all stays",
         ),
         pytest.param(
+            {"desired": replace(RULE, held=True), "current": SPLIT},
+            {"weights": "web-a=1", "intended": ["web-b=1"], "stickySeconds": 60},
+            PROVEN,
+            {"weights": "web-a=1", "intended": ["web-b=1"], "stickySeconds": 60},
+            id="what is left alone is nobody's: all stays",
+        ),
+        pytest.param(
             {"desired": replace(RULE, weights=None)}, {}, None, {}, id="nothing is wanted, nothing is known"
         ),
         pytest.param(

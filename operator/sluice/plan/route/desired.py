@@ -93,6 +93,8 @@ class DesiredRule:
     """Whether weights that nobody of us wrote are overwritten."""
     rollback: bool
     """Its weights end a failed rollout."""
+    held: bool = False
+    """Its weights are those that were seen, whoever wrote them: it waits for a backend."""
 
 
 def desired_rules(

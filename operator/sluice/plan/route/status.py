@@ -130,7 +130,8 @@ def _rule_status(rule: PlannedRule, before: Mapping[str, Any], proof: Proof | No
     desired = rule.desired
     entry: dict[str, Any] = {"name": desired.name, "priority": rule.priority, "role": desired.role}
     entry |= {"ruleArn": rule.arn} if rule.arn else {}
-    wanted = shown(desired.weights) if desired.weights is not None else ""
+    # What a held rule has may be somebody else's: it is not made ours by being left alone.
+    wanted = shown(desired.weights) if desired.weights is not None and not desired.held else ""
     proven = bool(wanted) and (
         rule.output not in proof.wrong if proof else bool(rule.current) and rule.current == wanted
     )

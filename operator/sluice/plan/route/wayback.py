@@ -42,8 +42,8 @@ def held(
         return replace(rule, weights=None)
     weights = _sent_back(current, divided, backends, test=test)
     # Sessions stay as they are: what the spec says of them goes with its own weights.
-    rule = replace(rule, weights=weights, backends=tuple(divided), sticky=None)
-    return rule if test or weights == current else replace(rule, reassert=True, rollback=True)
+    rule = replace(rule, weights=weights, backends=tuple(divided), sticky=None, held=weights == current)
+    return rule if test or rule.held else replace(rule, reassert=True, rollback=True)
 
 
 def back_meanwhile(
