@@ -301,6 +301,22 @@ def test_never_to_another_port(
     assert sent(plan(web, stands(HELD, 30, Actions=actions))) == expected
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["forward", "two slots on the way back"])
+def test_a_rule_that_would_be_too_large_is_left(*, both: bool) -> None:
+    """Five target groups and a step of one of them to two slots: other rules, and what goes back, go on."""
+    full = [{"TargetGroupArn": arn, "Weight": 20} for arn in (A, OTHER, "arn:1", "arn:2", "arn:3")]
+    actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": full}}]
+    moving = publishing(rollback=both, weights={"a": 950, "b": 50}, targets=(group("a", A), group("b", B)))
+    back = publishing()
+    more = wanted("more/1", "/b", weights={A: 1}, order=6)
+    ledger = BackendFacts(exists=True, traffic=traffic(), groups=(group("a", OTHER),))
+    on = listener(stands(HELD, 30, Actions=actions), stands(more, 31, Actions=forward(a=95, b=5)))
+    done = planned(HELD, more, on=on, backends={"web": moving, "ledger": ledger})
+    assert sent(done) == [{A: 1}]
+    assert [rule.desired.backends for rule in done.rules if rule.arn == "arn:rule/30"] == [("web", "wbe")]
+    assert plan_way_back(KEY, installation="i", parents=[on], backends={"web": back}).actions != ()
+
+
 def test_a_hand_made_rollback_in_a_held_rule_is_not_ours() -> None:
     """Another backend that stands in the rule does not make it so: once it is whole, that is drift."""
     moving = publishing(rollback=False, weights={"a": 950, "b": 50}, targets=(group("a", A), group("b", B)))

@@ -23,7 +23,7 @@ from sluice.model.traffic import SlotTarget
 from sluice.plan.route import writes
 from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent
 from sluice.plan.route.ports import renamed
-from sluice.plan.route.weights import compose, forward_weights
+from sluice.plan.route.weights import TARGET_GROUPS_PER_RULE, compose, forward_weights
 
 
 def held(
@@ -65,8 +65,12 @@ Heirs = Mapping[str, Mapping[str, int]]
 def _divided(
     current: Mapping[str, int], backends: Mapping[str, BackendFacts], *, balancer: str, test: bool
 ) -> dict[str, Heirs]:
-    """Return the heirs of each backend in a rule that goes back, or shares as it publishes already."""
+    """Return the heirs of each backend in a rule that goes back, or shares as it publishes already.
+
+    One whose slots need more target groups than ALB gives a rule does neither: that is its rule's problem.
+    """
     found: dict[str, Heirs] = {}
+    going: dict[str, Mapping[str, int]] = {}
     for name, facts in sorted(backends.items()):
         traffic = facts.traffic
         own = [group for group in facts.groups if group.target_group_arn in current]
@@ -75,10 +79,18 @@ def _divided(
         here = [target for target in traffic.targets if target.load_balancer_arn == balancer]
         shares = {traffic.test_slot: 1} if test else traffic.weights
         heirs = {group.target_group_arn: _heirs(group, shares, here=here, rule=current) for group in own}
-        stands = _composed(current, heirs) == _composed(current, {})
-        if all(heirs.values()) and (test or traffic.rollback or stands):
+        if not all(heirs.values()) or _too_many(current, going | heirs):
+            continue
+        if test or traffic.rollback:
+            found[name] = heirs
+            going |= heirs
+        elif _composed(current, heirs) == _composed(current, {}):
             found[name] = heirs
     return found
+
+
+def _too_many(current: Mapping[str, int], heirs: Heirs) -> bool:
+    return len({heir for arn in current for heir in heirs.get(arn, (arn,))}) > TARGET_GROUPS_PER_RULE
 
 
 def _sent_back(
