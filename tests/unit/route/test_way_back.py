@@ -317,6 +317,23 @@ def test_a_rule_that_would_be_too_large_is_left(*, both: bool) -> None:
     assert plan_way_back(KEY, installation="i", parents=[on], backends={"web": back}).actions != ()
 
 
+def test_one_goes_back_beside_one_that_would_be_too_large() -> None:
+    """What goes back makes room that nothing else takes: the step of the other one waits as before."""
+    second = "arn:tg/ledger-b/1"
+    full = [{"TargetGroupArn": arn, "Weight": 20} for arn in (A, OTHER, second, "arn:1", "arn:2")]
+    ledger = BackendFacts(
+        exists=True,
+        traffic=traffic(rollback=True, targets=(group("a", OTHER),)),
+        groups=(group("a", OTHER), group("b", second)),
+    )
+    web = publishing(rollback=False, weights={"a": 950, "b": 50}, targets=(group("a", A), group("b", B)))
+    actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": full}}]
+    done = planned(
+        HELD, on=listener(stands(HELD, 30, Actions=actions)), backends={"ledger": ledger, "web": web}
+    )
+    assert sent(done) == [{A: 20, OTHER: 40, "arn:1": 20, "arn:2": 20}]
+
+
 def test_a_hand_made_rollback_in_a_held_rule_is_not_ours() -> None:
     """Another backend that stands in the rule does not make it so: once it is whole, that is drift."""
     moving = publishing(rollback=False, weights={"a": 950, "b": 50}, targets=(group("a", A), group("b", B)))

@@ -79,9 +79,10 @@ def _divided(
         here = [target for target in traffic.targets if target.load_balancer_arn == balancer]
         shares = {traffic.test_slot: 1} if test else traffic.weights
         heirs = {group.target_group_arn: _heirs(group, shares, here=here, rule=current) for group in own}
-        if not all(heirs.values()) or _too_many(current, going | heirs):
+        goes = test or traffic.rollback
+        if not all(heirs.values()) or _too_many(current, going | heirs if goes else heirs):
             continue
-        if test or traffic.rollback:
+        if goes:
             found[name] = heirs
             going |= heirs
         elif _composed(current, heirs) == _composed(current, {}):
