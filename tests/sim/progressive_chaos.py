@@ -220,7 +220,7 @@ class ProgressiveChaos(Chaos):
             for key in moving:
                 status = universe.status(key)
                 rollout = status["rollout"]
-                word = "resume" if rollout["kind"] == "First" and status.get("live") else "abort"
+                word = "resume" if rollout.get("kind") == "First" and status.get("live") else "abort"
                 universe.cluster.annotate(key, **{word: rollout["id"]})
             universe.run(60)
         super().heal(specs)
