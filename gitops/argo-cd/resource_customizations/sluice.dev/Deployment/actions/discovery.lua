@@ -65,6 +65,23 @@ for _, entry in ipairs(status.history or {}) do
   end
 end
 
+-- An undo or abort from rest began the undo that is in motion: said again, it would take that back.
+local function under_way()
+  local first = (status.history or {})[1]
+  if not forward or rollout.kind ~= "Undo" or rollout.by ~= "undo" or first == nil then
+    return false
+  end
+  for _, verb in ipairs({"abort", "undo"}) do
+    local said = (status.intents or {})[verb]
+    local again = said ~= nil and said > first.id .. "#" and said < first.id .. "$"
+    local at_step = said ~= nil and said > first.id .. "/" and said < first.id .. "0"
+    if said == first.id or again or at_step then
+      return true
+    end
+  end
+  return false
+end
+
 local function can_abort()
   if not progressive then
     return moving and (rollout.source or "") ~= "" and rollout.source ~= rollout.candidate
@@ -92,6 +109,9 @@ local function can_undo()
   if target == live and (progressive or (not moving and ready)) then
     return false
   end
+  if progressive and target == (status.rejectedRevision or {}).revision then
+    return false
+  end
   local asked
   if moving then
     asked = rollout.candidate
@@ -113,11 +133,11 @@ end
 local can = {
   ["promote"] = progressive and forward and (released or pausing),
   ["promote-full"] = progressive and forward and (released or before_full[rollout.stage] == true),
-  ["abort"] = can_abort(),
+  ["abort"] = can_abort() and not under_way(),
   ["pause"] = forward and not rollout.paused,
   ["resume"] = forward and (rollout.held == "DriftHalted" or rollout.paused == true),
   ["retry"] = can_retry(),
-  ["undo"] = can_undo(),
+  ["undo"] = can_undo() and not under_way(),
 }
 
 local heard = rollout_id ~= nil and obj.metadata.deletionTimestamp == nil and not spec.suspend
