@@ -9,6 +9,7 @@ moto has its own clock, the wall's. Imports happen on a service's first call and
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ from sluice_sandbox.aws.service import Caller, Params, Response
 from sluice_sandbox.aws.wire import models
 from sluice_sandbox.aws.wire.exchange import RawRequest
 from sluice_sandbox.aws.wire.models import Value
+
+_log = logging.getLogger(__name__)
 
 SERVICES = frozenset(
     {
@@ -156,6 +159,7 @@ class MotoBridge:
         """Name the operation of a REST request; `GET /path` when the model has no such route."""
         from moto.core.request import Request  # noqa: PLC0415 - moto is imported on first use
         from moto.core.routing import get_service_router  # noqa: PLC0415 - likewise
+        from werkzeug.exceptions import HTTPException  # noqa: PLC0415 - likewise
 
         try:
             normal = Request.from_primitives(
@@ -165,7 +169,10 @@ class MotoBridge:
                 request.body,
             )
             return str(get_service_router(service).match(normal)[0].name)
-        except Exception:  # noqa: BLE001 - a name for the record; the call itself is judged by moto
+        except HTTPException:  # no operation is like that; the call itself is judged by moto
+            return f"{request.method} {request.path}"
+        except Exception:  # noqa: BLE001 - a defect of moto's routing must not be one of the call
+            _log.exception("%s %s has no name", request.method, request.path)
             return f"{request.method} {request.path}"
 
     def _dispatch(self, service: str, request: Value) -> RawResponse:
