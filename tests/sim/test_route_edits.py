@@ -138,6 +138,33 @@ BEHIND = {
 }
 
 
+ELSEWHERE = {"parentRefs": [{"loadBalancerName": "sandbox", "port": 81}]}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(route(**TEST, backends={"web": 9, "wbe": 1}), id="to nobody, from another listener"),
+        pytest.param(route(**ELSEWHERE), id="to a listener that is not there"),
+        pytest.param(route(**ELSEWHERE, backends={"wbe": 1}), id="to nobody, from nowhere"),
+    ],
+)
+def test_a_rollback_does_not_wait_for_a_route_to_come_to_its_listener(edit: dict[str, Any]) -> None:
+    """The rules on the one that it leaves stay until then, and what goes back goes back in them."""
+    universe = Universe(seed=7)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    apply(edit)(universe)
+    universe.run(30)
+    assert not universe.ready(ROUTE)
+    assert sorted(production(universe).values()) == [5, 95]
+    verb(universe, "abort")
+    (live,) = (g["name"] for g in universe.status()["targetGroups"] if g["slot"] == "a")
+    universe.settle(lambda: list(production(universe)) == [live], within=120)
+
+
 @pytest.mark.parametrize("edit", BEHIND.values(), ids=BEHIND)
 def test_a_rollback_does_not_wait_for_a_route_to_be_mended(edit: list[dict[str, Any]]) -> None:
     """The rule that stays until then sends everything back at once; forward moves had waited."""

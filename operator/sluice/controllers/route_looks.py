@@ -170,7 +170,7 @@ class RouteLooks:
         """
         arns = {
             arn
-            for parent in found.parents
+            for parent in (*found.parents, *found.former)
             for rule in own_rules(parent, installation=self._settings.installation_id, key=found.key)
             for arn in forward_weights(rule.get("Actions", ())) or ()
         }

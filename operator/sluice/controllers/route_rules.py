@@ -64,7 +64,7 @@ class RuleKeeper:
             plan = plan_way_back(
                 seen.key,
                 installation=self._settings.installation_id,
-                parents=seen.parents,
+                parents=(*seen.parents, *seen.former),
                 backends=_concerned(seen),
             )
             if not plan.actions:
@@ -77,7 +77,8 @@ class RuleKeeper:
         plain, problems = desired_rules(seen.key, seen.intent, parents=parents, backends=backends)
         desired, untwinned = with_headers(plain, seen.intent, parents=parents, backends=backends)
         self._world.requests.watch(seen.context, watched(backends))
-        if problems:
+        stays = bool(seen.lost or problems)
+        if stays:
             seen = replace(seen, left=self._looks.left(seen))
         with tracing.span("plan") as span:
             plan = plan_rules(
@@ -86,7 +87,8 @@ class RuleKeeper:
                 desired=desired,
                 parents=parents,
                 # Rules of a listener that is to be left go last, and not while another one is missing.
-                former=() if seen.lost or problems else seen.former,
+                former=() if stays else seen.former,
+                staying=seen.former if stays else (),
                 memory=seen.memory,
                 backends=_concerned(seen),
             )

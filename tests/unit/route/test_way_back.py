@@ -11,13 +11,14 @@ from sluice.model.binding import Priority
 from sluice.model.traffic import SlotTarget
 from sluice.plan.route.desired import BackendFacts, desired_rules
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
-from sluice.plan.route.planner import Memory, RulePlan, plan_way_back
+from sluice.plan.route.planner import Memory, RulePlan, plan_rules, plan_way_back
 from sluice.plan.route.proof import Proof, acknowledgements, verify
 from sluice.plan.route.status import parents_status
 from unit.route.standing import (
     BALANCER,
     KEY,
     LISTENER,
+    NOTHING,
     A,
     B,
     forward,
@@ -425,3 +426,21 @@ def test_a_rule_is_whole_again() -> None:
     done = planned(rule, on=listener(stands(rule, 30, Actions=forward(a=1))), backends={"web": publishing()})
     assert sent(done) == [{A: 90, OTHER: 10}]
     assert done.rules[0].output == f"{LISTENER}|main/1"
+
+
+def test_the_way_back_on_a_listener_that_can_not_be_left_yet() -> None:
+    """Its production rules stay, are written before all else, and none is deleted."""
+    old = listener(stands(HELD, 40, Actions=forward(a=95, b=5)), stands(wanted("more/1"), 41))
+    done = plan_rules(
+        KEY,
+        installation="i",
+        desired=[wanted(listener_arn="arn:new")],
+        parents=[listener(stands(wanted(), 30, Actions=forward(b=1)), listener_arn="arn:new")],
+        former=[],
+        staying=[old],
+        memory=NOTHING,
+        backends={"web": publishing()},
+    )
+    rules = [(action.operation, action.params["RuleArn"]) for action in done.actions]
+    assert rules == [("ModifyRule", "arn:rule/40"), ("ModifyRule", "arn:rule/30")]
+    assert sent(done) == [{A: 1}, {A: 1}]

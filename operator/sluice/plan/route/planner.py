@@ -116,9 +116,11 @@ def plan_rules(
     former: Sequence[Parent],
     memory: Memory,
     backends: Mapping[str, BackendFacts],
+    staying: Sequence[Parent] = (),
 ) -> RulePlan:
     """Return the plan. `former` are listeners that the route left: their rules go last.
 
+    The rules of those in `staying` have to carry requests until other ones can: they only go back.
     Raises Refused when a priority cannot be had.
     """
     listeners = [
@@ -137,9 +139,10 @@ def plan_rules(
         for parent in former
         for rule in own_rules(parent, installation=installation, key=key)
     ]
+    back = plan_way_back(key, installation=installation, parents=staying, backends=backends).actions
     ordered = [
         *sorted(
-            (action for listener in listeners for action in listener.modify),
+            (*back, *(action for listener in listeners for action in listener.modify)),
             key=lambda action: action.priority,  # what rolls back before all the rest, else in order
         ),
         *(action for listener in listeners for action in listener.create),
@@ -159,7 +162,7 @@ def plan_rules(
 def plan_way_back(
     key: Key, *, installation: str, parents: Sequence[Parent], backends: Mapping[str, BackendFacts]
 ) -> RulePlan:
-    """Return the plan of a route whose spec ALB can't have: nothing but the way back in its rules."""
+    """Return what goes back in rules that only stay: of a spec that ALB can't have, on a listener left."""
     rules = [
         (rule, parent) for parent in parents for rule in own_rules(parent, installation=installation, key=key)
     ]
