@@ -65,10 +65,14 @@ def _candidate(work: Work) -> SlotOrder:
 
 
 def _source(work: Work, live: LiveRevision) -> SlotOrder:
+    name, count = other(work.rollout.slot), scaling.source_size(work)
+    if work.shares and work.rollout.weight and count is not None:
+        # No route names it: a rule may still send to it, which stays until its route is mended.
+        count = _count(work, name, count)
     return SlotOrder(
-        slot=other(work.rollout.slot),
+        slot=name,
         revision=live.revision,
-        count=scaling.source_size(work),
+        count=count,
         reason="live until the drain is over",
         hold_scale_in=True,
     )

@@ -256,3 +256,21 @@ def test_a_first_rollout_has_no_source(known: LiveRevision | None) -> None:
     )
     assert of("a", work) == SlotOrder(slot="a", revision=None, count=0, reason="not needed")
     assert of("b", work).reason == "candidate"
+
+
+@pytest.mark.parametrize(
+    ("carries", "count", "needs"),
+    [
+        pytest.param(None, None, {"proof"}, id="the rules were not read"),
+        pytest.param(True, None, set(), id="a rule of a route that waits sends to it"),
+        pytest.param(False, 3, set(), id="nobody does"),
+    ],
+)
+def test_where_weights_are_shares_of_tasks_the_source_gives_them_with_proof(
+    *, carries: bool | None, count: int | None, needs: set[str]
+) -> None:
+    """No route names the Deployment, but one that was misspelt has rules that stay until it is mended."""
+    source = dataclasses.replace(FULL, name="a", revision="r1", carries_weight=carries)
+    work = at(dataclasses.replace(FULL, revision="r2"), source, rollout={"shares": True})
+    assert of("a", work).count == count
+    assert work.needs == needs
