@@ -132,6 +132,8 @@ def await_proof(work: Work, *, what: str, plane: Plane | None = None) -> float |
         return None
     if work.shares:
         text = f"{work.candidate.running} tasks of the candidate and {work.source.running} of the source run"
+        if work.source.carries_weight:
+            text += ", which keeps its tasks while a listener rule sends to it: mend the route that has it"
     elif missing:
         names = ", ".join(route.label for route in missing[:3])
         text = f"{len(routes) - len(missing)} of {len(routes)} routes have proved it; waiting for {names}"

@@ -286,6 +286,17 @@ def test_missing_tasks_are_counted() -> None:
     assert work.waits == Wait(reason="RollingOut", message=text, counts=True)
 
 
+def test_why_the_source_keeps_its_tasks_is_told() -> None:
+    """No route names it, and a rule sends to it all the same."""
+    work = counted(4, 1)
+    slots = work.situation.slots
+    source = dataclasses.replace(slots["a"], carries_weight=True)
+    work.situation = dataclasses.replace(work.situation, slots={**slots, "a": source})
+    assert proof.await_proof(work, what="step") is None
+    assert work.waits is not None
+    assert work.waits.message.endswith("while a listener rule sends to it: mend the route that has it")
+
+
 @pytest.mark.parametrize("routes", [(UNPROVEN,), (TROUBLED,)])
 def test_a_first_rollout_does_not_fail_for_its_routes(routes: tuple[RouteFacts, ...]) -> None:
     """Its tasks are well, so the time of its routes does not count against the deadline."""
