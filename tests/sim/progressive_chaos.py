@@ -1,8 +1,9 @@
 """Random schedules of progressive rollouts, and an observer who asks the stand-in after each write.
 
 `ProgressiveChaos(seed)` is `Chaos` with progressive Deployments: verbs, steps of all kinds, candidates that
-break, weights edited by hand, tasks that die, jumps of the clock. With `calm` nobody damages AWS's objects or
-kills tasks, and the requests of visitors are judged too: no answer of 500 and above is the load balancer's.
+break, weights edited by hand, tasks that die, jumps of the clock, routes that are misspelt and mended. With
+`calm` nobody damages AWS's objects or kills tasks, and the requests of visitors are judged too: no answer of
+500 and above is the load balancer's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim import console
-from sim.chaos import FAULTS, Chaos, Manifest
+from sim.chaos import FAULTS, SECOND, Chaos, Manifest
 from sim.observer import Forbidden, Observer
 from sim.progressive_stories import production
 from sim.universe import LEDGER, ROUTE, WEB, Universe, deployment, route
@@ -33,6 +34,8 @@ STEPS: tuple[tuple[dict[str, Any], ...], ...] = (
     ),
 )
 BROKEN = {"SANDBOX_EXIT": "1"}
+TAKEN = 40_000
+"""The number of a bystander's rule."""
 MEMORY = 15.0
 """Seconds for which targets that were healthy count: rollout.md lets a rollback go by health of 10 s ago."""
 
@@ -184,7 +187,7 @@ class ProgressiveChaos(Chaos):
         universe.run(60)
         people = (self.apply, self.apply, self.apply, self.annotate, self.annotate, self.scale)
         process = (self.crash, self.crash, self.restart, self.deafen, self.lose_lease, self.jump)
-        aws: tuple[Callable[[], None], ...] = (self.fault,)
+        aws: tuple[Callable[[], None], ...] = (self.fault, self.fault, self.edit_route)
         if not self.calm:
             aws = (self.fault, self.by_hand, self.by_hand, self.crash_task, self.delete, self.edit_route)
         for _ in range(steps):
@@ -213,6 +216,16 @@ class ProgressiveChaos(Chaos):
         universe.heal()
         self.hook.armed = False
         universe.restart()
+        self._abort_all()
+        self._judge_way_back()
+        for key in (ROUTE, SECOND):
+            universe.cluster.delete(key)  # a way back is not proved while one of them is broken
+        self._abort_all()
+        super().heal(specs)
+
+    def _abort_all(self) -> None:
+        """Let every rollout end, in twenty minutes."""
+        universe = self.universe
         for _ in range(20):
             moving = [key for key in (WEB, LEDGER) if "rollout" in universe.status(key)]
             if not moving:
@@ -223,7 +236,22 @@ class ProgressiveChaos(Chaos):
                 word = "resume" if rollout.get("kind") == "First" and status.get("live") else "abort"
                 universe.cluster.annotate(key, **{word: rollout["id"]})
             universe.run(60)
-        super().heal(specs)
+
+    def _judge_way_back(self) -> None:
+        """No rule sends to a slot that is not live, whatever is wrong with a route by then."""
+        universe = self.universe
+        rules = [r for r in universe.rules() if ".anchor.sluice.invalid" not in str(r["Conditions"])]
+        sent = {arn for rule in rules for arn in _shares(rule["Actions"])}
+        for key in (WEB, LEDGER):
+            status = universe.status(key)
+            live = (status.get("live") or {}).get("slot")
+            if live and status.get("rollout", {}).get("stage", "RollingBack") in (
+                "RollingBack",
+                "CleaningUp",
+            ):
+                groups = {g.get("arn"): g["slot"] for g in status.get("targetGroups", ())}
+                failed = [arn for arn in sent & groups.keys() if groups[arn] != live]
+                assert failed == [], f"{key} is back on slot {live}, and rules send to {failed}"
 
     # What is asked for.
 
@@ -257,6 +285,24 @@ class ProgressiveChaos(Chaos):
         """Return a route to one or both."""
         both = {"web": 3, "ledger": 1}
         return route(key.name, backends=self.rng.choice(({"web": 1}, both)) if not self.calm else both)
+
+    def edit_route(self) -> None:
+        """Apply a route anew; as often as not so that a rule can't be as it says, until the next edit."""
+        key = ROUTE if self.calm else self.rng.choice((ROUTE, ROUTE, SECOND))
+        manifest = self.route(key)
+        refs = manifest["spec"]["rules"][0]["backendRefs"]
+        nobody = {"name": "nobody", "port": "http"}
+        broken = self.rng.choice(("", "", "", "beside", "instead", "match", "refused"))
+        if broken in ("beside", "match"):
+            refs.append(nobody)
+        if broken == "instead":
+            self.rng.choice(refs)["name"] = "nobody"
+        if broken == "match":
+            manifest["spec"]["rules"][0]["matches"].append({"path": {"value": "/more"}})
+        if broken == "refused":
+            more = {"name": "more", "matches": [{"path": {"value": "/more"}}], "priority": TAKEN}
+            manifest["spec"]["rules"].append(more | {"backendRefs": [nobody | {"name": "web"}]})
+        self._apply(key, manifest)
 
     def scale(self) -> None:
         """Scale a Deployment, never to nothing."""
