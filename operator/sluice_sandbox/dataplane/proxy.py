@@ -105,7 +105,7 @@ class ListenerProxy:
             exchange.stays = False
         decision = self._router.decide(self._arn, exchange.seen(), target=head.start[1])
         if isinstance(decision, Reply):
-            await http1.pass_on(reader, http1.Nowhere(), framing)
+            await exchange.drain()
             await exchange.reply(decision)
             return exchange.stays
         return await exchange.forward(decision)
@@ -156,6 +156,16 @@ class _Exchange:
             source_ip=self._client_ip,
             repeated=self._head.repeated,
         )
+
+    async def drain(self) -> None:
+        """Read the request's body to its end; a client that stops sending is not waited for for ever."""
+        try:
+            async with asyncio.timeout(self._idle):
+                await http1.pass_on(self._reader, http1.Nowhere(), self._framing)
+        except TimeoutError:
+            self.stays = False
+        else:
+            self._framing = http1.EMPTY
 
     async def reply(self, reply: Reply) -> None:
         """Answer in the load balancer's own name."""
@@ -286,8 +296,7 @@ class _Exchange:
         """Answer 408, 502 or 504; the client's connection stays only when its body was read to the end."""
         self._router.finish(decision, status=status, seconds=0.0, by_target=False, connected=connected)
         if drain and "expect" not in self._head.fields:
-            await http1.pass_on(self._reader, http1.Nowhere(), self._framing)
-            self._framing = http1.EMPTY
+            await self.drain()
         self.stays = self.stays and self._framing.is_empty
         await self.reply(error_reply(status))
         return self.stays

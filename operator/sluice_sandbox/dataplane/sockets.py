@@ -79,7 +79,8 @@ class SocketPlane:
         self._network = network
         self._loop = loop
         self._speed = float(getattr(world.clock, "speed", 1.0))
-        self._pool = UpstreamPool(network, connect_timeout=CONNECT_TIMEOUT / self._speed)
+        # A quick world does not make the machine quicker: a connection on loopback may take a moment.
+        self._pool = UpstreamPool(network, connect_timeout=max(1.0, CONNECT_TIMEOUT / self._speed))
         self._around = Surroundings(service=service, pool=self._pool, rng=random.Random(0), speed=self._speed)
         self._listeners: dict[str, _Open] = {}
         self._servers: dict[tuple[str, int], TaskServer] = {}

@@ -190,6 +190,18 @@ async def test_a_client_that_stops_sending_gets_408(side: Side, raw: bytes) -> N
     assert side.elb.service.counters()["listeners"][listener]["HTTPCode_ELB_4XX_Count"] == 1
 
 
+async def test_a_body_that_never_ends_does_not_hold_the_balancers_own_answer(side: Side) -> None:
+    """A group without targets answers 503 after the idle time-out, though the client stopped in its body."""
+    listener = side.elb.serve(side.elb.group())
+    url = await side.plane.ready(listener)
+    _set_balancer(side, listener, "idle_timeout.timeout_seconds", "5")
+    line = await Line.to(url)
+    line.writer.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 9\r\n\r\nabc")
+    assert (await line.receive()).status == 503
+    assert await line.is_closed()
+    await line.close()
+
+
 async def test_a_target_with_a_malformed_answer_is_a_bad_gateway(side: Side) -> None:
     """A transfer coding that nobody can read is 502, not a broken connection."""
     url, _, group = await _one(side)
