@@ -382,6 +382,15 @@ def test_nothing_begins_to_send_to_who_goes(
     assert sent(done) == (written or ([{A: 1}] if rollback else []))
 
 
+def test_a_rule_is_filled_on_the_way_back() -> None:
+    """ALB takes five target groups: a step back to two slots is written into a rule that has four."""
+    four = [{"TargetGroupArn": arn, "Weight": 25} for arn in (A, OTHER, "arn:1", "arn:2")]
+    actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": four}}]
+    moving = publishing(rollback=True, weights={"a": 950, "b": 50}, targets=(group("a", A), group("b", B)))
+    done = planned(HELD, on=listener(stands(HELD, 30, Actions=actions)), backends={"web": moving})
+    assert [set(weights) for weights in sent(done)] == [{A, B, OTHER, "arn:1", "arn:2"}]
+
+
 def test_a_rule_that_is_too_large_is_one_rules_problem() -> None:
     """Six target groups are one too many for ALB: that rule waits for a person, the other one does not."""
     names = [f"other-{number}" for number in range(6)]
