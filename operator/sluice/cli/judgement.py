@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 from sluice.cli.picture import condition
 from sluice.cli.problem import DONE, FAILED, PERSON
-from sluice.cli.sense import unheard
+from sluice.cli.sense import BACK, unheard
 from sluice.model.conditions import READY, STALLED
 
 Outcome = Literal["Ready", "Failed", "Person", "Moving"]
@@ -30,7 +30,6 @@ _ANSWERED: Final = frozenset(
     | {"AnalysisInconclusive", "DriftHalted", "RouteMissing", "NotPermitted"}
 )
 """Reasons of Stalled that a verb may end; with any other (a refused spec) it may never be dealt with."""
-_BACK: Final = frozenset({"RollingBack", "CleaningUp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,4 +95,4 @@ def waits_for_person(obj: Mapping[str, Any]) -> bool:
 
 
 def _going_back(status: Mapping[str, Any]) -> bool:
-    return (status.get("rollout") or {}).get("stage") in _BACK
+    return (status.get("rollout") or {}).get("stage") in BACK

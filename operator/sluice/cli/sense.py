@@ -15,7 +15,8 @@ from sluice.cli.picture import condition, strategy_of
 from sluice.model.conditions import READY
 from sluice.model.keys import GROUP
 
-_BACK: Final = frozenset({"RollingBack", "CleaningUp"})
+BACK: Final = frozenset({"RollingBack", "CleaningUp"})
+"""Stages of the way back."""
 _BEFORE_FULL: Final = frozenset(
     {"Starting", "PreScaleUp", "ScalingUp", "PostScaleUp", "PreTraffic", "Stepping", "Baking"}
 )
@@ -92,7 +93,7 @@ def under_way(verb: str, seen: Situation) -> str:
     revision that somebody has just fled from. '' where it means something else.
     """
     rollout, history = seen.rollout, seen.status.get("history") or ()
-    if verb not in _BACKWARDS or not history or rollout.get("stage") in _BACK:
+    if verb not in _BACKWARDS or not history or rollout.get("stage") in BACK:
         return ""
     if rollout.get("kind") != "Undo" or rollout.get("by") != "undo":
         return ""
@@ -123,7 +124,7 @@ def refusal(verb: str, seen: Situation) -> str:
 def _forward(seen: Situation) -> str:
     if not seen.rollout:
         return "nothing is in motion"
-    if seen.rollout.get("stage") in _BACK:
+    if seen.rollout.get("stage") in BACK:
         return "the rollout is on its way back"
     return ""
 
@@ -187,7 +188,7 @@ def _abort(seen: Situation) -> str:
     if not rollout:
         warm = "nothing is in motion, and no standby is warm; undo goes to an earlier revision"
         return "" if seen.standby else warm
-    if rollout.get("stage") in _BACK:
+    if rollout.get("stage") in BACK:
         return "the rollout is on its way back already"
     if rollout.get("kind") == "First" and seen.status.get("live"):
         return "the first revision is live already, and there is nothing to go back to"

@@ -23,10 +23,10 @@ from sluice.plan.deployment.targets import (
     target_groups,
     wanted,
 )
+from unit.deployment.slot_group import ARN, KNOWN, NAME, SEEN, WISH
 from unit.deployment.wishes import (
     BACKEND,
     BALANCER,
-    ELB,
     HTTP,
     LISTENER,
     NOW,
@@ -35,19 +35,7 @@ from unit.deployment.wishes import (
     tagged,
 )
 
-WISH = desired(backends=(BACKEND,))
-NAME = group_name(WISH, BALANCER, HTTP, slot="a")
-ARN = f"{ELB}:targetgroup/{NAME}/1"
-KNOWN = TargetGroup(port="http", container_port=8080, load_balancer_arn=BALANCER, name=NAME, arn=ARN)
 FRESH = dataclasses.replace(KNOWN, arn="")
-SEEN = {
-    "TargetGroupArn": ARN,
-    "TargetGroupName": NAME,
-    "HealthCheckPath": "/healthz",
-    "HealthCheckIntervalSeconds": 10,
-    "Tags": tagged(),
-    "Attributes": {"deregistration_delay.timeout_seconds": "30", "stickiness.enabled": "false"},
-}
 ADMIN = Port(name="", container_name="side", container_port=9090)
 GRPC = dataclasses.replace(HTTP, protocol_version="GRPC")
 

@@ -14,11 +14,11 @@ from sluice.model.errors import Refused
 from sluice.model.observed import Observed
 from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.state import Anchor, State, TargetGroup
-from sluice.plan.deployment.targets import attached, group_name, port_of, target_groups
+from sluice.plan.deployment.targets import attached, port_of, target_groups
+from unit.deployment.slot_group import ARN, KNOWN, NAME, SEEN, WISH
 from unit.deployment.wishes import (
     BACKEND,
     BALANCER,
-    ELB,
     HTTP,
     LISTENER,
     OTHER,
@@ -28,18 +28,6 @@ from unit.deployment.wishes import (
     tagged,
 )
 
-WISH = desired(backends=(BACKEND,))
-NAME = group_name(WISH, BALANCER, HTTP, slot="a")
-ARN = f"{ELB}:targetgroup/{NAME}/1"
-KNOWN = TargetGroup(port="http", container_port=8080, load_balancer_arn=BALANCER, name=NAME, arn=ARN)
-SEEN = {
-    "TargetGroupArn": ARN,
-    "TargetGroupName": NAME,
-    "HealthCheckPath": "/healthz",
-    "HealthCheckIntervalSeconds": 10,
-    "Tags": tagged(),
-    "Attributes": {"deregistration_delay.timeout_seconds": "30", "stickiness.enabled": "false"},
-}
 ADMIN = Port(name="admin", container_name="app", container_port=9090)
 ANCHORED = Anchor(
     listener_arn=LISTENER, load_balancer_arn=BALANCER, container_port=8080, priority=50_000, rule_arn="rule"

@@ -24,6 +24,7 @@ LIVE: Final = LiveRevision(slot="a", revision=R1, since=NOW - 1000)
 A: Final = SlotOrder(slot="a", revision=R1, count=2)
 B: Final = SlotOrder(slot="b", revision=R2, count=1)
 ONLY_A: Final = TrafficOrder(weights={"a": 1000})
+SPLIT: Final = TrafficOrder(weights={"a": 950, "b": 50})
 ROLLOUT: Final = Rollout(
     id="r2",
     kind="Rollout",
@@ -100,10 +101,10 @@ def settle(
     raise AssertionError(f"no fixpoint: {[action.operation for action in done.actions]}")
 
 
-def settled_slots() -> tuple[State, Observed]:
-    """Return r2 in slot b with one task beside r1 in slot a, with all that a step of five percent needs."""
-    traffic = TrafficOrder(weights={"a": 950, "b": 50})
-    return settle(decision(A, B, rollout=ROLLOUT, traffic=traffic), wish=NEW)
+REST, REST_SEEN = settle(decision())
+"""Slot a at rest."""
+BOTH, BOTH_SEEN = settle(decision(A, B, rollout=ROLLOUT, traffic=SPLIT), wish=NEW)
+"""Slot b with one task of r2 beside r1 in slot a, with all that a step of five percent needs."""
 
 
 def service_of(state: State, slot: str) -> ServiceId:

@@ -16,6 +16,8 @@ from sluice.plan.deployment.planner import DeploymentPlan
 from sluice.plan.deployment.state import Registering, Slot, State
 from unit.deployment import wishes
 from unit.progressive.planned import (
+    BOTH,
+    BOTH_SEEN,
     LIVE,
     NEW,
     NOW,
@@ -23,7 +25,10 @@ from unit.progressive.planned import (
     ONLY_A,
     R1,
     R2,
+    REST,
+    REST_SEEN,
     ROLLOUT,
+    SPLIT,
     A,
     B,
     call,
@@ -32,13 +37,8 @@ from unit.progressive.planned import (
     decision,
     planned,
     service_of,
-    settle,
-    settled_slots,
 )
 
-REST, REST_SEEN = settle(decision())
-BOTH, BOTH_SEEN = settled_slots()
-SPLIT = TrafficOrder(weights={"a": 950, "b": 50})
 HASHES = {wish.revision.name: wish.revision.definition_hash for wish in (OLD, NEW)}
 MORE_A, MORE_B = dataclasses.replace(A, count=5), dataclasses.replace(B, count=3)
 

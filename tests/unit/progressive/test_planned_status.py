@@ -16,19 +16,23 @@ from sluice.model.rollout import (
     Motion,
     SlotOrder,
     Standby,
-    TrafficOrder,
 )
 from sluice.plan.deployment.planner import DeploymentPlan
 from sluice.plan.deployment.state import State
 from unit.deployment import wishes
 from unit.progressive.planned import (
+    BOTH,
+    BOTH_SEEN,
     LIVE,
     NEW,
     NOW,
     OLD,
     R1,
     R2,
+    REST,
+    REST_SEEN,
     ROLLOUT,
+    SPLIT,
     A,
     B,
     calls,
@@ -36,13 +40,8 @@ from unit.progressive.planned import (
     decision,
     planned,
     service_of,
-    settle,
-    settled_slots,
 )
 
-REST, REST_SEEN = settle(decision())
-BOTH, BOTH_SEEN = settled_slots()
-SPLIT = TrafficOrder(weights={"a": 950, "b": 50})
 MOVING = decision(A, B, rollout=ROLLOUT, traffic=SPLIT)
 MORE = dataclasses.replace(A, count=5)
 LEFT = dataclasses.replace(B, revision=None, count=None)
