@@ -31,8 +31,10 @@ class SharedFiles(JSONFileLoader):  # type: ignore[misc]  # botocore has no type
     """Reads each of botocore's files once for the process, whoever's session asks.
 
     moto opens sessions of its own, and each would parse EC2's model again: half of what a start cost,
-    and tens of megabytes a copy. Sessions only read what they load, but for the SDK's extras, which
-    botocore merges in at each loading and which a second time change nothing.
+    and tens of megabytes a copy. Sessions share what they only read, which are the shapes (but for the
+    SDK's extras, which botocore merges in at each loading and which a second time change nothing). Each has
+    operations of its own: botocore writes into them (`remove_bucket_from_url_paths_from_model` takes the
+    bucket off the paths of S3 at a client's first call), and who reads next would find no path at all.
     """
 
     _files: ClassVar[dict[str, Value]] = {}
@@ -42,7 +44,14 @@ class SharedFiles(JSONFileLoader):  # type: ignore[misc]  # botocore has no type
         found = self._files.get(file_path)
         if found is None:
             found = self._files[file_path] = super().load_file(file_path)
+        if isinstance(found, dict) and isinstance(operations := found.get("operations"), dict):
+            return {**found, "operations": {name: _own(told) for name, told in operations.items()}}
         return found
+
+
+def _own(operation: Value) -> Value:
+    """Return an operation whose members (`http`, `endpoint`) are nobody else's."""
+    return {name: dict(told) if isinstance(told, dict) else told for name, told in operation.items()}
 
 
 def share_files() -> None:
