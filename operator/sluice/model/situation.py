@@ -24,6 +24,8 @@ class SlotFacts:
     member of the revision differs, and no task of another deployment is left; '' otherwise."""
     desired: int = 0
     running: int = 0
+    current: int | None = None
+    """Of these, those of the task definition that the slot is for; None when it could not be read."""
     tasks: int = 0
     """All tasks that are not stopped, of any revision."""
     healthy: int | None = None
@@ -112,6 +114,15 @@ class TrafficFacts:
         entries that are there.
         """
         return tuple(route for route in self.routes if route.verified_at) or self.routes
+
+    @property
+    def unproved(self) -> bool:
+        """Tell whether there are routes and none of them ever proved anything of the Deployment.
+
+        Their status says nothing of their rules then, and may never come to: the first route is misspelt, or
+        names a slot that nobody serves (decision 28).
+        """
+        return bool(self.routes) and not any(route.verified_at for route in self.routes)
 
     def provers_of(self, plane: Plane | None) -> tuple[RouteFacts, ...]:
         """Return those of one plane, all for None."""

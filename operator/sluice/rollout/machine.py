@@ -23,6 +23,9 @@ must be written and proved first: a weight, a header or test route, running task
 | RollingBack | every route proved the source alone | CleaningUp | |
 | CleaningUp | told, collected, drained, rules read, names left | at rest | |
 
+Where no route ever proved anything, its proof is not waited for on the way back, nor by `promote-full` in
+PreTraffic (decision 28).
+
 A first rollout goes Starting … Stepping (everything at once) … PostTraffic and is done; what fails has
 nothing to go back to. An undo goes Starting, ScalingUp, Stepping (everything at once), Draining.
 

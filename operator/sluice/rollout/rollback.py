@@ -17,6 +17,7 @@ only after the one before:
 | the source's target health cannot be read for `HEALTH_PATIENCE` | back, if half its tasks are known to run |
 | entries of the candidate stay in Cloud Map, whatever the cause | its tasks stay; Draining tells whose |
 | that route, or its discovery, is taken away while AWS denies it | its entries are not waited for any more |
+| no route ever proved anything (decision 28) | step 2 if only tests were sent; else what the rules say |
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Final
 from sluice.model.rollout import Outcome, RejectedRevision
 from sluice.model.situation import SlotFacts
 from sluice.rollout import hooks, proof, scaling
-from sluice.rollout.work import Work, drain
+from sluice.rollout.work import SETTLING, Work, drain
 
 EVIDENCE_PATIENCE: Final = 60.0
 """Seconds that the clean-up waits for evidence: it must not keep a broken candidate for ever."""
@@ -59,9 +60,15 @@ def fall_back(work: Work, reason: str, message: str, *, outcome: Outcome = "Roll
     if rollout.stage == "Starting":
         return _end(work)  # nothing was touched yet
     work.note("RollbackStarted", f"back to {rollout.source}: {reason}: {message}")
-    if not rollout.shown:
+    if not rollout.shown or _never_sent(work):
         return work.enter("CleaningUp", verified_at=work.now)
     return work.enter("RollingBack")
+
+
+def _never_sent(work: Work) -> bool:
+    """Tell whether routes were told to send nothing but tests to the candidate, and proved nothing ever."""
+    rollout = work.rollout
+    return work.situation.traffic.unproved and not (rollout.weight or rollout.proven or rollout.header)
 
 
 def fail_first(work: Work, reason: str, message: str, *, outcome: Outcome = "RolledBack") -> bool:
@@ -104,6 +111,9 @@ def rolling_back(work: Work) -> bool:
     if traffic.routes and not traffic.provers_of("rules"):
         return work.enter("CleaningUp", proven=0)  # names take minutes: tell and collect meanwhile
     at = proof.await_proof(work, what=f"rollback ({rollout.reason}) to {rollout.source}", plane="rules")
+    if at is None and _nobody_sends(work):
+        work.note("RollbackVerified", f"no rule sends to {rollout.candidate}, and no route ever proved one")
+        return work.enter("CleaningUp", proven=0, verified_at=work.now)
     if at is None:
         return False
     if not work.rollout.verified_at:  # no route: shares of tasks
@@ -111,6 +121,23 @@ def rolling_back(work: Work) -> bool:
         work.note("RollbackVerified", f"{rollout.source} has everything again, after {seconds:.1f} s")
         work.change(verified_at=max(at, rollout.decided_at))
     return work.enter("CleaningUp", proven=0)
+
+
+def _nobody_sends(work: Work) -> bool:
+    """Tell whether AWS itself shows the way back where no route ever proved anything (decision 28).
+
+    A first route that can't be made must not hold it: its rules, if any, are read. Not before a write of
+    an older order can have taken place.
+    """
+    if not work.situation.traffic.unproved:
+        return False
+    settled = work.rollout.verify_after + SETTLING
+    if work.now < settled:
+        work.wakes.append(settled)
+        return False
+    if work.candidate.carries_weight is None:
+        work.needs.add("proof")
+    return work.candidate.carries_weight is False
 
 
 def _source_takes_back(work: Work) -> bool | None:
@@ -134,7 +161,8 @@ def cleaning_up(work: Work) -> bool:
     drained = _drained(work, slot) if rollout.shown and not work.shares else True
     if not (told and collected and drained):
         return work.wait("Draining", f"rolled back to {rollout.source}; evidence is collected")
-    if rollout.shown and proof.await_proof(work, what="the test rules go") is None:
+    provable = rollout.shown and not work.situation.traffic.unproved
+    if provable and proof.await_proof(work, what="the test rules go") is None:
         return False
     return _end(work) if gone(work, slot) else False
 

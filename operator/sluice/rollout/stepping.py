@@ -61,9 +61,25 @@ def post_scale_up(work: Work) -> bool:
 
 def pre_traffic(work: Work) -> bool:
     """Stage PreTraffic: hooks, once the test listener is proved to show the candidate."""
-    if work.rollout.kind == "Rollout" and proof.await_proof(work, what="the test listener") is None:
+    if work.rollout.kind == "Rollout" and not _present_proved(work):
         return False
     return hooked(work, "PreTraffic", "Stepping")
+
+
+def _present_proved(work: Work) -> bool:
+    """Tell whether routes proved what they have before the first weight, as far as anybody can (decision 28).
+
+    A first route that came with this rollout can't name a source that has no healthy target, or not the
+    route's port: there is nothing to prove, and none of its requests to lose. A person decides then, as
+    wherever the live slot is not healthy: `promote-full` sends everything to the candidate.
+    """
+    traffic = work.situation.traffic
+    if traffic.unproved and work.source.name not in traffic.published_slots:
+        if not scaling.source_carries(work, FULL):
+            return False
+        if work.rollout.full:
+            return True
+    return proof.await_proof(work, what="the test listener") is not None
 
 
 def stepping(work: Work) -> bool:

@@ -37,6 +37,7 @@ SEEN = SlotFacts(
     revision=WISH.revision.name,
     desired=3,
     running=2,
+    current=2,
     tasks=3,
     healthy=1,
     carries_weight=True,
@@ -76,7 +77,11 @@ SERVICES: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     "another task definition": ({"taskDefinition": OTHER_DEFINITION}, {"revision": ""}),
     "a setting of the revision was changed": ({"enableExecuteCommand": True}, {"revision": ""}),
     "a setting that is not the revision's was changed": ({"propagateTags": "NONE"}, {}),
-    "no deployments told": ({"deployments": None}, {}),
+    "no deployments told": ({"deployments": None}, {"current": None}),
+    "none is of its definition": (
+        {"deployments": [deployment(taskDefinition=OTHER_DEFINITION)]},
+        {"current": 0},
+    ),
     "an empty deployment is left": ({"deployments": [deployment(), EMPTY]}, {}),
     "a deployment without counts is left": (
         {
@@ -89,7 +94,7 @@ SERVICES: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     ),
     "a deployment with a task is left": (
         {"deployments": [deployment(), {**EMPTY, "runningCount": 1}]},
-        {"revision": ""},
+        {"revision": "", "current": 3},
     ),
     "a deployment with a pending task is left": (
         {"deployments": [deployment(), {**EMPTY, "pendingCount": 1}]},
@@ -97,7 +102,7 @@ SERVICES: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     ),
     "a deployment whose task is replaced is left": (
         {"deployments": [{**EMPTY, "runningCount": 1, "pendingCount": 1}, deployment()]},
-        {"revision": ""},
+        {"revision": "", "current": 3},
     ),
     "one group is attached": ({"loadBalancers": BOTH_ATTACHED[:1]}, {"healthy": 2}),
     "no group is attached: to run is enough": ({"loadBalancers": None}, {"healthy": 2}),

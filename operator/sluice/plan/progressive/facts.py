@@ -81,6 +81,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         revision=slot.revision if runs(desired, slot, service, look) else "",
         desired=int(service.get("desiredCount", 0)),
         running=running,
+        current=_current(service, slot.task_definition),
         tasks=running + int(service.get("pendingCount", 0)),
         healthy=healthy(look, groups, service, slot=name),
         images=look.images.get(name, ()),
@@ -145,6 +146,13 @@ def runs(desired: Desired, slot: Slot, service: Structure, look: Look) -> bool:
         or not (int(deployment.get("runningCount", 0)) + int(deployment.get("pendingCount", 0)))
         for deployment in service.get("deployments") or ()
     )
+
+
+def _current(service: Structure, definition: str) -> int | None:
+    """Return the running tasks of a definition: ECS keeps older ones while the newest do not start."""
+    deployments = service.get("deployments") or ()
+    of_it = [entry for entry in deployments if entry.get("taskDefinition") == definition]
+    return sum(int(entry.get("runningCount", 0)) for entry in of_it) if deployments else None
 
 
 def healthy(look: Look, groups: Sequence[TargetGroup], service: Structure, *, slot: str = "") -> int | None:

@@ -1,0 +1,191 @@
+"""Routes that never proved anything (decision 28), at one moment: what they hold, and what they do not."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from sluice.model.rollout import Stage
+from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts
+from sluice.rollout import rollback, stepping
+from sluice.rollout.verdict import verdict
+from sluice.rollout.work import Work
+from unit.rollout.moment import NOW, moment
+
+NEVER = RouteFacts(name="main", proven=False, problem="Deployment shop/wbe does not exist")
+NAMES = dataclasses.replace(NEVER, plane="discovery")
+ONCE = dataclasses.replace(NEVER, verified_at=NOW - 500)
+
+
+@pytest.mark.parametrize(
+    ("routes", "unproved"),
+    [
+        ((), False),
+        ((NEVER,), True),
+        ((NEVER, NAMES), True),
+        ((ONCE,), False),
+        ((NEVER, ONCE), False),
+        ((NEVER, dataclasses.replace(NAMES, verified_at=NOW)), False),
+    ],
+)
+def test_what_never_proved_anything(routes: tuple[RouteFacts, ...], *, unproved: bool) -> None:
+    """One proof of one plane is enough: then routes tell what there is; without routes nobody has to."""
+    assert TrafficFacts(routes=routes).unproved is unproved
+
+
+def standing(
+    stage: Stage, *routes: RouteFacts, source: int | None = 4, told: str = "b", **members: Any
+) -> Work:
+    """Return a rollout in a stage with routes that were told of slots; all of the candidate is healthy."""
+    slots = dict(moment().situation.slots)
+    carries = members.pop("carries_weight", None)
+    slots["a"] = dataclasses.replace(slots["a"], healthy=source)
+    slots["b"] = dataclasses.replace(slots["b"], healthy=4, carries_weight=carries)
+    traffic = TrafficFacts(
+        weights={"a": 1000}, test="b", published_slots=frozenset(told), routes=routes or (NEVER,)
+    )
+    rollout = {"stage": stage, "shown": True, "weight": 0, "proven": 0} | members
+    return moment(rollout=rollout, slots=slots, traffic=traffic)
+
+
+@pytest.mark.parametrize(
+    ("members", "moved", "message"),
+    [
+        pytest.param({"source": 0}, False, "live slot a: 0 of 4 targets healthy", id="nobody can name it"),
+        pytest.param({"source": 3}, False, "live slot a: 3 of 4 targets healthy", id="one is missing"),
+        pytest.param({"source": None}, False, "live slot a: target health could not be", id="not read"),
+        pytest.param({}, False, "route main: Deployment shop/wbe does not exist", id="it has no such port"),
+        pytest.param({"source": 0, "full": True}, True, "", id="a person asks for the cure"),
+        pytest.param({"full": True}, True, "", id="a person asks for the port"),
+        pytest.param(
+            {"full": True, "told": "ab"}, False, "route main: Deployment shop/wbe", id="it can be named"
+        ),
+        pytest.param(
+            {"source": 0, "told": "ab"}, False, "route main: Deployment shop/wbe", id="it died after that"
+        ),
+        pytest.param({"kind": "First", "source": 0}, True, "", id="a first rollout has no source"),
+    ],
+)
+def test_a_source_that_no_route_can_name(members: dict[str, Any], *, moved: bool, message: str) -> None:
+    """Its first route came with the rollout: a person decides, since no proof can come."""
+    work = standing("PreTraffic", **members)
+    assert stepping.pre_traffic(work) is moved
+    assert work.rollout.stage == ("Stepping" if moved else "PreTraffic")
+    if message:
+        assert work.waits is not None
+        assert message in work.waits.message
+        assert work.waits.counts is ("route main" in message)
+
+
+def test_a_route_that_proved_once_proves_again() -> None:
+    """Not even for the cure: its rules are there, and must show the test listener."""
+    work = standing("PreTraffic", ONCE, source=0, full=True)
+    assert stepping.pre_traffic(work) is False
+    assert work.waits is not None
+    assert work.waits.message.startswith("the test listener: route main")
+
+
+@pytest.mark.parametrize(
+    ("routes", "members", "stage"),
+    [
+        pytest.param((NEVER,), {}, "CleaningUp", id="nothing but tests was sent"),
+        pytest.param((ONCE,), {}, "RollingBack", id="a route tells what there is"),
+        pytest.param((NEVER,), {"weight": 1}, "RollingBack", id="a weight was ordered"),
+        pytest.param((NEVER,), {"proven": 1}, "RollingBack", id="a weight was proved"),
+        pytest.param((NEVER,), {"header": ("x", "1")}, "RollingBack", id="a header was ordered"),
+    ],
+)
+def test_the_way_back_from_tests_needs_no_proof(
+    routes: tuple[RouteFacts, ...], members: dict[str, Any], stage: Stage
+) -> None:
+    """Routes were told to send nobody: nothing has to come back."""
+    work = standing("PreTraffic", *routes, **members)
+    assert rollback.fall_back(work, "Person", "abort") is True
+    assert work.rollout.stage == stage
+    assert work.rollout.verified_at == (NOW if stage == "CleaningUp" else 0.0)
+
+
+LATE = NOW - 15
+"""A write of an order before this one has taken place by now, or never will."""
+
+
+@pytest.mark.parametrize(
+    ("routes", "members", "stage"),
+    [
+        pytest.param((NEVER,), {"carries_weight": False}, "CleaningUp", id="no rule sends to it"),
+        pytest.param((NEVER,), {"carries_weight": True}, "RollingBack", id="a rule sends to it"),
+        pytest.param((NEVER,), {"carries_weight": None}, "RollingBack", id="not read"),
+        pytest.param((ONCE,), {"carries_weight": False}, "RollingBack", id="a route has to tell"),
+        pytest.param(
+            (NEVER,), {"carries_weight": False, "verify_after": LATE + 1}, "RollingBack", id="too early"
+        ),
+    ],
+)
+def test_what_rules_show_is_proof_where_no_route_ever_gave_one(
+    routes: tuple[RouteFacts, ...], members: dict[str, Any], stage: Stage
+) -> None:
+    """Once no older order can be written any more."""
+    given = {"reason": "Alarm", "decided_at": LATE, "verify_after": LATE, "proven": 250} | members
+    work = standing("RollingBack", *routes, **given)
+    assert rollback.rolling_back(work) is (stage == "CleaningUp")
+    assert work.rollout.stage == stage
+    if stage == "CleaningUp":
+        assert (work.rollout.proven, work.rollout.verified_at) == (0, NOW)
+        (note,) = work.notes
+        assert note.message == "no rule sends to r2, and no route ever proved one"
+        assert note.reason == "RollbackVerified"
+    else:
+        assert (work.rollout.proven, work.notes) == (250, [])
+        assert ("proof" in work.needs) is (members["carries_weight"] is None)
+        assert work.wakes.count(NOW + 1) == ("verify_after" in members)
+
+
+@pytest.mark.parametrize(("route", "ended"), [(NEVER, True), (ONCE, False)])
+def test_the_end_of_the_clean_up(route: RouteFacts, *, ended: bool) -> None:
+    """The rules were read: a route that never proved anything has nothing to add."""
+    work = standing(
+        "CleaningUp",
+        route,
+        carries_weight=False,
+        reason="Alarm",
+        outcome="RolledBack",
+        decided_at=NOW - 900,
+        verified_at=NOW - 900,
+        evidence_taken=True,
+    )
+    assert rollback.cleaning_up(work) is ended
+    assert (work.motion.rollout is None) is ended
+
+
+@pytest.mark.parametrize(
+    ("slot", "ready", "message"),
+    [
+        pytest.param({}, True, "4 of 4 tasks healthy", id="not told by ECS"),
+        pytest.param({"current": 4}, True, "4 of 4 tasks healthy", id="all are the revision's"),
+        pytest.param(
+            {"current": 3}, False, "3 of 4 tasks healthy; 1 of an older revision still run", id="one is not"
+        ),
+        pytest.param(
+            {"current": 0}, False, "0 of 4 tasks healthy; 4 of an older revision still run", id="none is"
+        ),
+        pytest.param(
+            {"current": 3, "healthy": 2},
+            False,
+            "2 of 4 tasks healthy; 1 of an older revision still run",
+            id="one of both",
+        ),
+        pytest.param({"current": 3, "running": 3, "healthy": 3}, False, "3 of 4 tasks healthy", id="few run"),
+    ],
+)
+def test_tasks_of_an_older_revision_are_not_the_live_ones(
+    slot: dict[str, Any], message: str, *, ready: bool
+) -> None:
+    """ECS keeps them while those of the newest deployment do not start."""
+    found = {"exists": True, "revision": "", "desired": 4, "running": 4, "tasks": 4, "healthy": 4} | slot
+    work = moment(wanted="r1", slots={"a": SlotFacts(name="a", **found), "b": SlotFacts(name="b")})
+    work.motion = dataclasses.replace(work.motion, rollout=None)
+    said = verdict(work)
+    assert said.ready is ready
+    assert said.message == f"revision r1 in slot a: {message}"
