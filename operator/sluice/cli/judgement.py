@@ -20,8 +20,9 @@ from typing import Any, Final, Literal
 
 from sluice.cli.picture import condition
 from sluice.cli.problem import DONE, FAILED, PERSON
-from sluice.cli.sense import BACK, unheard
+from sluice.cli.sense import unheard
 from sluice.model.conditions import READY, STALLED
+from sluice.model.rollout import BACK
 
 Outcome = Literal["Ready", "Failed", "Person", "Moving"]
 EXITS: Final[Mapping[Outcome, int]] = {"Ready": DONE, "Failed": FAILED, "Person": PERSON}

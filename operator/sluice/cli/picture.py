@@ -13,6 +13,7 @@ from typing import Any, Literal
 from sluice.cli import picture_routes
 from sluice.cli.picture_routes import RouteView
 from sluice.model.conditions import READY, UNSEEN, WARNINGS
+from sluice.model.rollout import BACK
 
 Json = Mapping[str, Any]
 Role = Literal["live", "candidate", "standby", "idle", "retiring"]
@@ -287,7 +288,7 @@ def _step_state(at: int, index: int, stage: str) -> StepState:
         return "done"
     if at > index:
         return "next"
-    if stage in ("RollingBack", "CleaningUp"):
+    if stage in BACK:
         return "left"
     return "present" if stage == "Stepping" else "next"
 

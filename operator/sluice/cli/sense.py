@@ -14,9 +14,8 @@ from typing import Any, Final
 from sluice.cli.picture import condition, strategy_of
 from sluice.model.conditions import READY
 from sluice.model.keys import GROUP
+from sluice.model.rollout import BACK
 
-BACK: Final = frozenset({"RollingBack", "CleaningUp"})
-"""Stages of the way back."""
 _BEFORE_FULL: Final = frozenset(
     {"Starting", "PreScaleUp", "ScalingUp", "PostScaleUp", "PreTraffic", "Stepping", "Baking"}
 )

@@ -17,13 +17,12 @@ from sluice.model.desired import Desired, Hold, Strategy
 from sluice.model.errors import AwsFailure, Deferred, Refused
 from sluice.model.keys import Key
 from sluice.model.names import family_name
+from sluice.model.rollout import BACK
 from sluice.plan.deployment.state import State
 from sluice.plan.failures import failure_of
 from sluice.plan.progressive.memory import motion_of
 from sluice.ports import Object
 
-BACK: Final = frozenset({"RollingBack", "CleaningUp"})
-"""Stages of a rollout that is on its way back."""
 _ADVICE: Final = "the rollout goes no step forward until this is corrected; analysis and rollback go on"
 
 

@@ -17,7 +17,7 @@ from sluice.controllers.deployment_looks import Mood
 from sluice.controllers.deployment_wish import Tenant, Wish, Wishes
 from sluice.controllers.gate_scene import scene
 from sluice.controllers.groups import group_facts
-from sluice.controllers.held import BACK, hold_blind, hold_of, in_between
+from sluice.controllers.held import hold_blind, hold_of, in_between
 from sluice.controllers.hook_leftovers import HookLeftovers
 from sluice.controllers.progressive_looks import ProgressiveLooks, failing
 from sluice.controllers.record import Record
@@ -29,7 +29,7 @@ from sluice.model.desired import Desired, Revision
 from sluice.model.errors import AwsFailure, Deferred, Refused, SluiceError
 from sluice.model.keys import Key
 from sluice.model.observed import Observed
-from sluice.model.rollout import Decision, Motion
+from sluice.model.rollout import BACK, Decision, Motion
 from sluice.model.situation import Person, Situation
 from sluice.model.strategy import Metric, Progressive
 from sluice.plan import permit

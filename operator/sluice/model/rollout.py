@@ -29,6 +29,8 @@ Stage = Literal[
     "RollingBack",  # rules first: written, verified
     "CleaningUp",  # OnRollback hooks, evidence, drain, candidate to 0
 ]
+BACK: Final[frozenset[str]] = frozenset({"RollingBack", "CleaningUp"})
+"""Stages of the way back."""
 RolloutKind = Literal["First", "Rollout", "Undo"]
 Outcome = Literal["Succeeded", "RolledBack", "Failed", "Aborted", "Superseded"]
 

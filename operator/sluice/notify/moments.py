@@ -26,6 +26,7 @@ from typing import Any, Final
 from sluice.model.conditions import STALLED, parse_timestamp
 from sluice.model.keys import DEPLOYMENT, SERVICE_ROUTE, Key, Kind
 from sluice.model.names import short_hash
+from sluice.model.rollout import BACK
 from sluice.notify.moment import LONGEST, EventName, Moment
 from sluice.ports import Object
 
@@ -43,7 +44,6 @@ _TOLD_BY_OUTCOME: Final[Mapping[str, frozenset[str]]] = {
 }
 """Stalled reasons at rest → newest outcomes of the history that say the same."""
 _WAITS_TO_START: Final = "Starting"
-_BACK: Final = frozenset({"RollingBack", "CleaningUp"})
 _FULLY_SENT: Final = frozenset({"PostTraffic", "Baking", "PostBake", "Draining"})
 _FULL: Final = 1000
 _HOUR: Final = 3600
@@ -164,7 +164,7 @@ def _present(about: _About, obj: Object, status: Mapping[str, Any]) -> Iterator[
     }
     yield about.moment("Started", rollout, **shared)
     memory = _mapping(moving.get("memory"))
-    if stage in _BACK:
+    if stage in BACK:
         if memory.get("outcome") != "Superseded":
             why, text = str(moving.get("reason", "")), str(moving.get("message", ""))
             yield about.moment("RollingBack", rollout, reason=why, message=text[:LONGEST], **shared)
