@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from sim.chaos import Manifest
+from sim.discovery_stories import named
 from sim.progressive_stories import BLUE_GREEN, BROKEN, ROLLING, THREE_STEPS, production, serves, verb, web
 from sim.stories import apply
 from sim.test_progressive_hooks import strategy
@@ -79,6 +80,43 @@ def test_another_revision_takes_the_place_of_the_one_that_waits() -> None:
     assert universe.status()["history"][0]["outcome"] == "Aborted"
 
 
+def test_a_test_listener_does_not_keep_who_was_sent_away() -> None:
+    """Nobody can be shown in the candidate's place, and its tasks wait for every rule: the test rule goes."""
+    universe = broken()
+    test = {"parentRefs": [{"loadBalancerName": "sandbox", "port": 8080}]}
+    apply(web("web:3", strategy=BLUE_GREEN), route(test=test))(universe)
+    universe.settle(lambda: held(universe), within=120)
+    assert len(universe.rules(8080)) == 2, "the anchor, and the candidate for testers"
+    verb(universe, "abort")
+    universe.settle(lambda: "rollout" not in universe.status(), within=900)
+    assert ended(universe) == "Aborted"
+    assert len(universe.rules(8080)) == 1
+
+
+@pytest.mark.parametrize("kind", ["rules", "names"])
+def test_a_cure_whose_route_is_misspelt_does_not_stay_for_ever(kind: str) -> None:
+    """Nobody came to the candidate, so the source has nothing to take back, well or not."""
+    universe = broken()
+    asks = misspelt() if kind == "rules" else nameless()
+    apply(web("web:3", strategy=BLUE_GREEN, progressDeadlineSeconds=60), asks)(universe)
+    if kind == "rules":
+        universe.settle(lambda: held(universe), within=120)
+    else:
+        universe.run(30)
+    verb(universe, "promote-full")
+    universe.settle(lambda: "rollout" not in universe.status(), within=900)
+    assert universe.status()["history"][0]["reason"].startswith("Deadline: ")
+    apply(web("web:4", strategy=BLUE_GREEN), route())(universe)
+    universe.settle(lambda: held(universe), within=600)
+
+
+def nameless() -> Manifest:
+    """Return a route whose name has no place in Cloud Map, and no rules."""
+    asks = named("Tasks")
+    asks["spec"]["discovery"]["namespaceRef"] = {"name": "nowhere.local"}
+    return asks
+
+
 def test_a_hook_says_no_to_the_cure() -> None:
     """It runs once a person asked for the cure, and its word sends nobody to it."""
     universe = broken()
@@ -132,14 +170,15 @@ def ended(universe: Universe) -> str:
     return str(universe.status()["history"][0]["outcome"])
 
 
-def test_a_first_route_in_the_middle_of_task_shares_holds_no_way_back() -> None:
+@pytest.mark.parametrize("kind", ["rules", "names"])
+def test_a_first_route_in_the_middle_of_task_shares_holds_no_way_back(kind: str) -> None:
     """The weights were shares of tasks until a misspelt route came: what AWS shows of its rules counts."""
     universe = Universe(seed=7)
     apply(web(strategy=THREE_STEPS, replicas=4))(universe)
     universe.settle(lambda: universe.ready(WEB))
     apply(web("web:2", strategy=THREE_STEPS, replicas=4))(universe)
     universe.settle(at_paused_step(universe), within=120)
-    apply(misspelt())(universe)
+    apply(misspelt() if kind == "rules" else nameless())(universe)
     universe.run(30)
     verb(universe, "abort")
     universe.settle(lambda: "rollout" not in universe.status(), within=900)
@@ -149,6 +188,18 @@ def test_a_first_route_in_the_middle_of_task_shares_holds_no_way_back() -> None:
 def at_paused_step(universe: Universe) -> Callable[[], bool]:
     """Return whether the first pause waits for a person."""
     return lambda: (universe.status().get("rollout") or {}).get("stepIndex") == 1
+
+
+def test_a_name_is_no_reason_to_pass_over_the_proof() -> None:
+    """It needs no target group, so that none is told says nothing; promote-full waits for it as for rules."""
+    universe = Universe(seed=7)
+    apply(web(strategy=BLUE_GREEN))(universe)
+    universe.settle(lambda: universe.ready(WEB))
+    apply(web("web:2", strategy=BLUE_GREEN), nameless())(universe)
+    universe.settle(lambda: universe.status()["rollout"]["stage"] == "PreTraffic", within=120)
+    verb(universe, "promote-full")
+    universe.run(60)
+    assert universe.status()["rollout"]["stage"] == "PreTraffic"
 
 
 @pytest.mark.parametrize("word", ["", "promote-full"])

@@ -120,9 +120,11 @@ class TrafficFacts:
         """Tell whether there are routes and none of them ever proved anything of the Deployment.
 
         Their status says nothing of their rules then, and may never come to: the first route is misspelt, or
-        names a slot that nobody serves (decision 28).
+        names a slot that nobody serves (decision 28). Rules can be read instead, names cannot: a name is only
+        passed over where its route says that it can't be had.
         """
-        return bool(self.routes) and not any(route.verified_at for route in self.routes)
+        told = all(route.plane == "rules" or route.problem for route in self.routes)
+        return bool(self.routes) and told and not any(route.verified_at for route in self.routes)
 
     def provers_of(self, plane: Plane | None) -> tuple[RouteFacts, ...]:
         """Return those of one plane, all for None."""

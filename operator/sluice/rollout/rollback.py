@@ -94,6 +94,8 @@ def rolling_back(work: Work) -> bool:
     rollout = work.rollout
     if rollout.weight or rollout.header is not None or rollout.verify_after < rollout.decided_at:
         enough = _source_takes_back(work) if rollout.weight else True
+        if not enough and _never_arrived(work):
+            enough = True
         if enough is None:
             text = "the source's target health could not be read yet"
             return work.wait("WaitingForTargets", f"rollback ({rollout.reason}): {text}", counts=True)
@@ -140,6 +142,18 @@ def _nobody_sends(work: Work) -> bool:
     return work.candidate.carries_weight is False
 
 
+def _never_arrived(work: Work) -> bool:
+    """Tell whether no request can have come to the candidate, so that a broken source has none to take back.
+
+    Whatever was ordered, its first route could not be made.
+    """
+    if not work.situation.traffic.unproved:
+        return False
+    if work.candidate.carries_weight is None:
+        work.needs.add("proof")
+    return work.candidate.free
+
+
 def _source_takes_back(work: Work) -> bool | None:
     """Tell whether the source can take the requests; None: not known yet."""
     enough = scaling.source_takes_back(work)
@@ -173,6 +187,8 @@ def _drained(work: Work, slot: SlotFacts) -> bool:
     since = work.rollout.returned_at
     if not since:
         at = proof.await_proof(work, what=f"rolled back to {source}; the names follow")
+        if at is None and _nobody_sends(work) and slot.free:
+            at = work.now  # a name that can't be had
         if at is None:
             return False
         since = max(at, work.rollout.decided_at)

@@ -71,10 +71,12 @@ def _present_proved(work: Work) -> bool:
 
     A first route that came with this rollout can't name a source that has no healthy target, or not the
     route's port: there is nothing to prove, and none of its requests to lose. A person decides then, as
-    wherever the live slot is not healthy: `promote-full` sends everything to the candidate.
+    wherever the live slot is not healthy: `promote-full` sends everything to the candidate. A name needs no
+    target group, and proves a source without tasks, too.
     """
     traffic = work.situation.traffic
-    if traffic.unproved and work.source.name not in traffic.published_slots:
+    unnamed = traffic.unproved and work.source.name not in traffic.published_slots
+    if unnamed and traffic.provers_of("rules"):
         if not scaling.source_carries(work, FULL):
             return False
         if work.rollout.full:

@@ -16,6 +16,7 @@ from unit.rollout.moment import NOW, moment
 
 NEVER = RouteFacts(name="main", proven=False, problem="Deployment shop/wbe does not exist")
 NAMES = dataclasses.replace(NEVER, plane="discovery")
+NEW_NAMES = dataclasses.replace(NAMES, problem="")
 ONCE = dataclasses.replace(NEVER, verified_at=NOW - 500)
 
 
@@ -28,10 +29,16 @@ ONCE = dataclasses.replace(NEVER, verified_at=NOW - 500)
         ((ONCE,), False),
         ((NEVER, ONCE), False),
         ((NEVER, dataclasses.replace(NAMES, verified_at=NOW)), False),
+        ((NEVER, NEW_NAMES), False),
+        ((NEW_NAMES,), False),
+        ((dataclasses.replace(NEVER, problem=""),), True),
     ],
 )
 def test_what_never_proved_anything(routes: tuple[RouteFacts, ...], *, unproved: bool) -> None:
-    """One proof of one plane is enough: then routes tell what there is; without routes nobody has to."""
+    """One proof of one plane is enough: then routes tell what there is; without routes nobody has to.
+
+    Rules can be read instead. A name can't: its route has to say that it can't be had.
+    """
     assert TrafficFacts(routes=routes).unproved is unproved
 
 
@@ -40,9 +47,9 @@ def standing(
 ) -> Work:
     """Return a rollout in a stage with routes that were told of slots; all of the candidate is healthy."""
     slots = dict(moment().situation.slots)
-    carries = members.pop("carries_weight", None)
+    carries, listed = members.pop("carries_weight", None), members.pop("listed", "")
     slots["a"] = dataclasses.replace(slots["a"], healthy=source)
-    slots["b"] = dataclasses.replace(slots["b"], healthy=4, carries_weight=carries)
+    slots["b"] = dataclasses.replace(slots["b"], healthy=4, carries_weight=carries, listed=listed)
     traffic = TrafficFacts(
         weights={"a": 1000}, test="b", published_slots=frozenset(told), routes=routes or (NEVER,)
     )
@@ -77,6 +84,58 @@ def test_a_source_that_no_route_can_name(members: dict[str, Any], *, moved: bool
         assert work.waits is not None
         assert message in work.waits.message
         assert work.waits.counts is ("route main" in message)
+
+
+@pytest.mark.parametrize("source", [0, 4])
+def test_a_name_tells_of_a_source_that_no_target_group_is_told_of(source: int) -> None:
+    """A name needs none: its proof is waited for, also of a source without tasks."""
+    work = standing("PreTraffic", NAMES, source=source, full=True, told="")
+    assert stepping.pre_traffic(work) is False
+    assert work.waits is not None
+    assert work.waits.message.startswith("the test listener: route main (discovery)")
+
+
+@pytest.mark.parametrize(
+    ("routes", "members", "held"),
+    [
+        pytest.param((NEVER,), {"carries_weight": False}, False, id="no rule was made"),
+        pytest.param((NEVER,), {"carries_weight": True}, True, id="a rule sends to it"),
+        pytest.param((NEVER,), {"carries_weight": None}, True, id="not read"),
+        pytest.param((ONCE,), {"carries_weight": False}, True, id="a route has to tell"),
+        pytest.param((NAMES,), {"carries_weight": False, "listed": "main"}, True, id="a name leads to it"),
+        pytest.param((NAMES,), {"carries_weight": False}, False, id="the name can't be had"),
+        pytest.param((NEW_NAMES,), {"carries_weight": False}, True, id="nobody looked for the name yet"),
+    ],
+)
+def test_a_broken_source_has_nothing_to_take_back_from_who_got_nothing(
+    routes: tuple[RouteFacts, ...], members: dict[str, Any], *, held: bool
+) -> None:
+    """Else a cure that was promoted could neither come nor go, and no revision after it begin."""
+    given = {"reason": "Deadline", "decided_at": NOW, "verify_after": NOW, "weight": 1000, "shown": True}
+    work = standing("RollingBack", *routes, source=0, **given | members)
+    rollback.rolling_back(work)
+    assert (work.rollout.weight == 1000) is held
+    assert (work.waits is not None and "is held" in work.waits.message) is held
+    assert ("proof" in work.needs) is (members["carries_weight"] is None)
+
+
+@pytest.mark.parametrize(
+    ("routes", "members", "drained"),
+    [
+        pytest.param((NAMES,), {}, True, id="the name can't be had"),
+        pytest.param((NAMES,), {"listed": "main"}, False, id="its entries are there"),
+        pytest.param((NEW_NAMES,), {}, False, id="nobody looked for the name yet"),
+        pytest.param((NAMES,), {"verify_after": NOW - 14}, False, id="an older order may be written yet"),
+    ],
+)
+def test_a_name_that_can_not_be_had_is_not_waited_for(
+    routes: tuple[RouteFacts, ...], members: dict[str, Any], *, drained: bool
+) -> None:
+    """No rule leads to the candidate either: its drain begins."""
+    given = {"reason": "Person", "decided_at": NOW - 20, "verify_after": NOW - 20, "evidence_taken": True}
+    work = standing("CleaningUp", *routes, carries_weight=False, **given | members)
+    rollback.cleaning_up(work)
+    assert (work.rollout.verified_at == NOW) is drained
 
 
 def test_a_route_that_proved_once_proves_again() -> None:

@@ -186,6 +186,55 @@ def test_a_test_listener_shows_what_is_to_be_tested(
     assert {action.priority for action in done.actions} <= {Priority.ROLLOUT}
 
 
+@pytest.mark.parametrize(
+    ("members", "actions", "gone"),
+    [
+        pytest.param({"targets": (group("b", B),)}, forward(b=1), True, id="the live slot has no target"),
+        pytest.param({"targets": ()}, forward(b=1), True, id="nor has any"),
+        pytest.param({"targets": (group("b", B),)}, with_ledger(b=1, ledger=1), True, id="beside another"),
+        pytest.param(
+            {"targets": (group("a", A, port="admin", container_port=9090),)},
+            forward(b=1),
+            True,
+            id="the live slot has another port",
+        ),
+        pytest.param(
+            {"targets": (group("a", A, load_balancer_arn="arn:else"),)},
+            forward(b=1),
+            True,
+            id="not on this one",
+        ),
+        pytest.param({"targets": (group("a", A),)}, forward(b=1), False, id="the live slot is shown instead"),
+        pytest.param({"test": "b"}, forward(a=1), False, id="production has its requests"),
+        pytest.param({"weights": {"a": 900, "b": 100}, "targets": ()}, forward(b=1), False, id="it has some"),
+        pytest.param({"targets": ()}, [{"Type": "redirect"}], False, id="somebody made it another"),
+        pytest.param({"targets": ()}, with_ledger(ledger=1), False, id="it shows none of it"),
+    ],
+)
+def test_a_test_rule_goes_that_could_only_show_who_was_sent_away(
+    members: dict[str, Any], actions: list[dict[str, Any]], *, gone: bool
+) -> None:
+    """Tasks wait for every rule that sends to them, and nobody's requests wait for a test rule."""
+    rule = wanted(role="test", weights=None)
+    backends = {"web": publishing(**members), "nothing yet": BackendFacts(exists=True)}
+    done = planned(rule, on=listener(stands(rule, 30, Actions=actions)), backends=backends)
+    assert [action.operation for action in done.actions if action.operation == "DeleteRule"] == [
+        "DeleteRule"
+    ] * gone
+    assert (rule.name in {placed.desired.name for placed in done.rules}) is not gone
+
+
+def test_no_production_rule_goes_for_want_of_another() -> None:
+    """Requests wait for it."""
+    assert plan(publishing(targets=()), stands(HELD, 30, Actions=forward(b=1))).actions == ()
+
+
+def test_a_test_rule_that_is_not_there_goes_nowhere() -> None:
+    """Nothing shows anybody."""
+    rule = wanted(role="test", weights=None)
+    assert planned(rule, on=listener(), backends={"web": publishing(targets=())}).actions == ()
+
+
 # A rule that stays until another can take over.
 
 NEW = wanted("main/new", "/a", "/b", weights=None)

@@ -6,8 +6,9 @@
     no            | without weights,  | none: a rule without target groups is not made, nor one to tasks that
                   | or backend going  | are about to stop
     yes           | without weights,  | none: what carries requests stays until we know better; but what goes
-                  | or begins to send | back goes back in it (`wayback`)
-                  | to who goes       |
+                  | or begins to send | back goes back in it (`wayback`),
+                  | to who goes       | and a test rule is deleted that shows who is not to be shown any more,
+                  |                   | while there is nobody to show instead
     yes           | equal             | none
     yes           | forward differs   | ModifyRule, forward's target groups only
     yes           | conditions differ | ModifyRule, conditions (only a hand edit does that)
@@ -41,7 +42,7 @@ from sluice.plan.route import writes
 from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent, Problem
 from sluice.plan.route.overlap import overlap
 from sluice.plan.route.priorities import Ladder, Taken
-from sluice.plan.route.wayback import back_meanwhile, held
+from sluice.plan.route.wayback import back_meanwhile, held, stranded
 from sluice.plan.route.weights import forward_weights
 from sluice.plan.route.writes import shown
 
@@ -204,6 +205,9 @@ def _plan_listener(
             plan.delete.append(writes.delete(left, parent, reason="no rule of the route asks for it"))
         elif back := back_meanwhile(left, parent, backends):
             plan.modify.append(back)
+    for rule in [rule for rule in wanted if stranded(rule, seen.get(rule.name), parent, backends.values())]:
+        wanted.remove(rule)
+        plan.delete.append(writes.delete(seen[rule.name], parent, reason="tests are to reach nobody now"))
     for rule in wanted:
         if rule.name in seen and rule.priority not in (None, int(seen[rule.name]["Priority"])):
             ladder.free(int(seen[rule.name]["Priority"]))  # two rules may want each other's number

@@ -6,7 +6,8 @@ soon as no rule does. A rollback of another backend of the route can't wait for 
 requests reach what is bad. So what such a rule sends to the slots of that backend is divided anew, as the
 backend publishes it, and all else in the rule keeps its share. Forward moves wait. Nobody's requests wait at
 a test listener: there it is divided anew in either direction, or a failed candidate would be shown, and so
-kept, until the person came.
+kept, until the person came. Where nobody can be shown in its place (the live slot has no healthy target), the
+test rule goes.
 
 A backend whose slots share in such a rule as it publishes is proved by it, or the way back would never end.
 """
@@ -56,6 +57,28 @@ def back_meanwhile(
     divided = _divided(current, backends, balancer=parent.load_balancer_arn, test=False)
     weights = _sent_back(current, divided, backends, test=False)
     return writes.send_back(seen, weights, parent) if weights != current else None
+
+
+def stranded(
+    rule: DesiredRule, seen: Mapping[str, Any] | None, parent: Parent, backends: Iterable[BackendFacts]
+) -> bool:
+    """Tell whether a test rule shows a slot that nobody is to reach any more, with no other to show instead.
+
+    Its tasks would stay for it until a person came: the live slot has no healthy target, or not the port.
+    """
+    current = forward_weights(seen.get("Actions", ())) if seen else None
+    if rule.role != "test" or rule.weights is not None or not current:
+        return False
+    for facts in backends:
+        traffic = facts.traffic
+        if traffic is None:
+            continue
+        here = [target for target in traffic.targets if target.load_balancer_arn == parent.load_balancer_arn]
+        left = {slot for slot, parts in traffic.weights.items() if parts} | {traffic.test_slot}
+        own = [g for g in facts.groups if g.target_group_arn in current and g.slot not in left]
+        if any(not _heirs(group, {traffic.test_slot: 1}, here=here, rule=current) for group in own):
+            return True
+    return False
 
 
 Heirs = Mapping[str, Mapping[str, int]]
