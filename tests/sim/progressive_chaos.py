@@ -225,10 +225,17 @@ class ProgressiveChaos(Chaos):
         super().heal(specs)
 
     def whole(self, *keys: Key) -> bool:
-        """As `Chaos` does; where a live slot that can't be mended holds the cure, a person promotes it."""
+        """As `Chaos` does; a person says what is asked of one.
+
+        A live slot that can't be mended holds the cure: promote it. The last edit was first seen when the
+        heal began, and the final spec came in the middle of its rollout (`onNewRevision: Reject`): retry.
+        """
         universe = self.universe
         for key in (WEB, LEDGER):
-            rollout = universe.status(key).get("rollout")
+            status = universe.status(key)
+            rollout = status.get("rollout")
+            if not rollout and universe.reason(key) == "NotPermitted":
+                universe.cluster.annotate(key, retry=status["history"][0]["id"])
             if rollout and "promote-full if" in str(universe.condition("Ready", key)["message"]):
                 universe.cluster.annotate(key, promote_full=rollout["id"])
         return super().whole(*keys)
