@@ -25,7 +25,7 @@ class SlotFacts:
     desired: int = 0
     running: int = 0
     current: int | None = None
-    """Of these, those of the task definition that the slot is for; None when it could not be read."""
+    """Of these, those of the service's newest task definition; None when it could not be read."""
     tasks: int = 0
     """All tasks that are not stopped, of any revision."""
     healthy: int | None = None

@@ -81,7 +81,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         revision=slot.revision if runs(desired, slot, service, look) else "",
         desired=int(service.get("desiredCount", 0)),
         running=running,
-        current=_current(service, slot.task_definition),
+        current=_current(service),
         tasks=running + int(service.get("pendingCount", 0)),
         healthy=healthy(look, groups, service, slot=name),
         images=look.images.get(name, ()),
@@ -148,10 +148,13 @@ def runs(desired: Desired, slot: Slot, service: Structure, look: Look) -> bool:
     )
 
 
-def _current(service: Structure, definition: str) -> int | None:
-    """Return the running tasks of a definition: ECS keeps older ones while the newest do not start."""
+def _current(service: Structure) -> int | None:
+    """Return the running tasks of the newest definition: ECS keeps older ones while those do not start.
+
+    The service's own word, not the status's: that has what somebody's hand put there until it was repaired.
+    """
     deployments = service.get("deployments") or ()
-    of_it = [entry for entry in deployments if entry.get("taskDefinition") == definition]
+    of_it = [entry for entry in deployments if entry.get("taskDefinition") == service.get("taskDefinition")]
     return sum(int(entry.get("runningCount", 0)) for entry in of_it) if deployments else None
 
 
