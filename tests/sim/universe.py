@@ -114,6 +114,13 @@ class Universe:
         self.crashes = 0
         for name in CLUSTERS:
             self.aws("ecs", "CreateCluster", clusterName=name)
+        self.balancer = ""
+        self.listeners: dict[int, str] = {}
+        self.make_balancer()
+        self.operator = self.start()
+
+    def make_balancer(self) -> None:
+        """Create the load balancer `sandbox` and its listeners (again, once it was deleted)."""
         balancer = self.aws(
             "elbv2",
             "CreateLoadBalancer",
@@ -121,9 +128,8 @@ class Universe:
             Subnets=list(SUBNET_IDS),
             SecurityGroups=[SECURITY_GROUP_ID],
         )
-        self.balancer = balancer["LoadBalancers"][0]["LoadBalancerArn"]
+        self.balancer = str(balancer["LoadBalancers"][0]["LoadBalancerArn"])
         self.listeners = {port: self.make_listener(port) for port in (80, 8080)}
-        self.operator = self.start()
 
     def make_listener(self, port: int) -> str:
         """Create a listener that answers 404 by default; return its ARN."""

@@ -234,7 +234,11 @@ class Looks:
         )
         attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
         attached |= {entry.get("registryArn") for entry in service.get("serviceRegistries") or ()}
-        routed = {group.arn for group in state.target_groups if group.arn}
+        routed = {
+            group.arn
+            for group in state.target_groups
+            if group.arn and (observed.target_groups.get(group.name) or {}).get("LoadBalancerArns") != []
+        }
         routed |= {desired.registry.arn} if desired.registry else set()
         detached = given and bool(routed - attached)
         if slot and (elsewhere or failed or forced or detached):

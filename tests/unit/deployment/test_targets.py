@@ -9,7 +9,7 @@ import pytest
 
 from sim.universe import ROUTE, WEB, Universe, deployment, route
 from sluice.model.actions import Ref
-from sluice.model.desired import Desired, Port
+from sluice.model.desired import Backend, Desired, Port
 from sluice.model.errors import Refused
 from sluice.model.observed import Observed
 from sluice.plan.deployment.anchor import anchors
@@ -128,6 +128,47 @@ def test_groups_outlive_their_routes() -> None:
     found = plan_groups(alone, known=(KNOWN,), target_groups={NAME: SEEN})
     assert [group.name for group in found.groups] == [NAME]
     assert attached(alone, found, slot="a")[0]["targetGroupArn"] == ARN
+
+
+LEFT = {NAME: {**SEEN, "LoadBalancerArns": []}}
+ELSEWHERE = dataclasses.replace(BACKEND, load_balancer_arn=OTHER_BALANCER, listener_arn=OTHER_LISTENER)
+
+
+@pytest.mark.parametrize(
+    ("backends", "there", "hung", "seen", "expected"),
+    [
+        pytest.param((ELSEWHERE,), [ARN], (), LEFT, ["new"], id="another comes: it goes"),
+        pytest.param((ELSEWHERE,), [ARN], (ANCHORED,), LEFT, [ARN, "new"], id="its anchor comes back"),
+        pytest.param((ELSEWHERE, BACKEND), [ARN], (), LEFT, [ARN, "new"], id="a route asks for it"),
+        pytest.param((), [ARN], (), LEFT, [ARN], id="nothing is changed to be rid of it"),
+        pytest.param((), [], (), LEFT, [], id="a new service, or it was detached: never again"),
+        pytest.param((), [], (), {NAME: SEEN}, [ARN], id="AWS did not tell of load balancers"),
+        pytest.param((), [], (), {}, [ARN], id="not looked at"),
+    ],
+)
+def test_a_group_that_nothing_can_use_again_holds_no_other(
+    backends: tuple[Backend, ...],
+    there: list[str],
+    hung: tuple[Anchor, ...],
+    seen: dict[str, Any],
+    expected: list[str],
+) -> None:
+    """Its load balancer was deleted: ECS takes no list with it."""
+    wish = desired(backends=backends)
+    found = plan_groups(wish, known=(KNOWN,), target_groups=seen)
+    service = {"loadBalancers": [{"targetGroupArn": arn} for arn in there]}
+    listed = attached(wish, found, slot="a", anchors=hung, service=service)
+    assert sorted("new" if isinstance(e["targetGroupArn"], Ref) else ARN for e in listed) == sorted(expected)
+
+
+def test_what_nothing_can_use_stays_known_of_both_slots() -> None:
+    """Merging, narrowing and adding others keep who it is."""
+    found = plan_groups(desired(), known=(KNOWN,), target_groups=LEFT)
+    assert found.loose == {NAME}
+    assert found.with_others((), slot="a").loose == {NAME}
+    assert found.without(frozenset({"x"})).loose == {NAME}
+    other = plan_groups()
+    assert (other.and_of(found).loose, found.and_of(other).loose) == ({NAME}, {NAME})
 
 
 def test_a_port_that_is_gone_is_detached() -> None:

@@ -126,7 +126,9 @@ def _run(work: Work) -> None:
     if registration.arn is None:
         _wait_for_definition(work, registration)
         return
-    balancers = attached(work.desired, targets, slot=work.slot.name)
+    balancers = attached(
+        work.desired, targets, slot=work.slot.name, anchors=hung.anchors, service=work.service
+    )
     if work.service is None:
         create(work, registration.arn, balancers)
     else:

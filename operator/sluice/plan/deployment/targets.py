@@ -9,7 +9,7 @@ change, is a new group beside the old one; traffic moves once the new one is hea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sluice.model import ownership
@@ -19,7 +19,7 @@ from sluice.model.desired import Backend, Desired, Port
 from sluice.model.errors import Refused
 from sluice.model.names import target_group_name
 from sluice.model.observed import Observed, Structure
-from sluice.plan.deployment.state import State, TargetGroup
+from sluice.plan.deployment.state import Anchor, State, TargetGroup
 
 ROLE: Final = "target-group"
 PER_SERVICE: Final = 5  # ECS: "Target groups per service", developer guide, service-quotas
@@ -47,6 +47,8 @@ class Targets:
     actions: tuple[Action, ...]
     repaired: tuple[str, ...] = ()
     """What a hand edit had changed, for events."""
+    loose: frozenset[str] = frozenset()
+    """Groups that no route asks for and that AWS says no load balancer uses."""
 
     def with_others(self, groups: Sequence[TargetGroup], *, slot: str) -> Targets:
         """Return these groups and the known ones of the other slot, which stay as they are."""
@@ -56,6 +58,7 @@ class Targets:
             arns={**self.arns, **{group.name: group.arn for group in others}},
             actions=self.actions,
             repaired=self.repaired,
+            loose=self.loose,
         )
 
     def without(self, names: frozenset[str]) -> Targets:
@@ -63,7 +66,7 @@ class Targets:
         if not names:
             return self
         kept = tuple(group for group in self.groups if group.name not in names)
-        return Targets(groups=kept, arns=self.arns, actions=self.actions, repaired=self.repaired)
+        return replace(self, groups=kept)
 
     def and_of(self, other: Targets) -> Targets:
         """Return the groups of both slots, and what makes them so."""
@@ -72,6 +75,7 @@ class Targets:
             arns={**self.arns, **other.arns},
             actions=(*self.actions, *other.actions),
             repaired=(*self.repaired, *other.repaired),
+            loose=self.loose | other.loose,
         )
 
 
@@ -158,6 +162,7 @@ def target_groups(desired: Desired, state: State, observed: Observed, *, slot: s
     arns: dict[str, str | Ref] = {}
     actions: list[Action] = []
     repaired: list[str] = []
+    loose: set[str] = set()
     entries = wanted(desired, state, slot=slot)
     if sum(1 for _, _, port in entries if port) > PER_SERVICE:
         raise Refused(
@@ -182,6 +187,8 @@ def target_groups(desired: Desired, state: State, observed: Observed, *, slot: s
         if seen is not _UNSEEN:
             _prove(desired, group, seen)
             arn = seen["TargetGroupArn"]
+            if backend is None and seen.get("LoadBalancerArns") == []:
+                loose.add(group.name)
             if port is not None:
                 fixes = _drift(seen, port)
                 actions += fixes
@@ -198,7 +205,13 @@ def target_groups(desired: Desired, state: State, observed: Observed, *, slot: s
                 protocol_version=group.protocol_version,
             )
         )
-    return Targets(groups=tuple(groups), arns=arns, actions=tuple(actions), repaired=tuple(repaired))
+    return Targets(
+        groups=tuple(groups),
+        arns=arns,
+        actions=tuple(actions),
+        repaired=tuple(repaired),
+        loose=frozenset(loose),
+    )
 
 
 _UNSEEN: Final[Structure] = {}
@@ -221,17 +234,39 @@ def moving_ports(desired: Desired, state: State) -> tuple[str, ...]:
     )
 
 
-def attached(desired: Desired, targets: Targets, *, slot: str) -> list[dict[str, Any]]:
-    """Return the slot's `loadBalancers` (values may be Refs), ordered by group name."""
+def attached(
+    desired: Desired,
+    targets: Targets,
+    *,
+    slot: str,
+    anchors: Sequence[Anchor] = (),
+    service: Structure | None = None,
+) -> list[dict[str, Any]]:
+    """Return the slot's `loadBalancers` (values may be Refs), ordered by group name.
+
+    ECS takes no list that has a group which no load balancer uses. One that nothing will associate again (no
+    route asks for it, and no anchor can: its load balancer was deleted) goes when others come; nothing is
+    changed in the service only to be rid of it.
+    """
     ports = {port.container_port: port for port in desired.revision.ports}
+    hung = {(anchor.load_balancer_arn, anchor.container_port) for anchor in anchors}
+    there = {entry.get("targetGroupArn") for entry in (service or {}).get("loadBalancers") or ()}
+    own = [group for group in targets.groups if group.slot == slot and group.container_port in ports]
+    adrift = {
+        group.name
+        for group in own
+        if group.name in targets.loose and (group.load_balancer_arn, group.container_port) not in hung
+    }
+    if all(targets.arns[group.name] in there for group in own if group.name not in adrift):
+        adrift = {name for name in adrift if targets.arns[name] not in there}
     return [
         {
             "targetGroupArn": targets.arns[group.name],
             "containerName": ports[group.container_port].container_name,
             "containerPort": group.container_port,
         }
-        for group in targets.groups
-        if group.slot == slot and group.container_port in ports
+        for group in own
+        if group.name not in adrift
     ]
 
 

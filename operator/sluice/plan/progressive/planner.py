@@ -173,7 +173,8 @@ def _run(work: _Work, orders: Mapping[str, SlotOrder]) -> None:
         if arn is None:
             work.messages.append(f"slot {name} waits for its task definition")
             continue
-        _serve(work, wish, order, arn, attached(wish, targets, slot=name))
+        balancers = attached(wish, targets, slot=name, anchors=hung.anchors, service=work.found.get(name))
+        _serve(work, wish, order, arn, balancers)
     for name, order in orders.items():
         service = work.found.get(name)
         if service and name not in wishes:
