@@ -388,6 +388,7 @@ class Progressives:
             group=group_facts(self._world.store, key, group, asks=self._asks) if group else None,
             person=person,
             paused=desired.paused,
+            hold=desired.hold is not None,
             known=frozenset(self._wishes.known(key)) if person.undo is not None else frozenset(),
             leader_epoch=self._world.leader_epoch(),
             resumed=moment.resumed,

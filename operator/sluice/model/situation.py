@@ -243,7 +243,10 @@ class Situation:
     group: GroupFacts | None = None
     person: Person = field(default_factory=Person)
     paused: bool = False
-    """`spec.paused`."""
+    """`spec.paused`, or what `hold` says."""
+    hold: bool = False
+    """The spec can't be followed now (it is refused, AWS can't be read): nothing goes forward, and what the
+    controller says beside it tells why."""
     known: frozenset[str] = frozenset()
     """Revisions that are kept and can be gone back to."""
     previous: str = ""

@@ -65,7 +65,9 @@ def halted(work: Work) -> bool:
     elif rollout.kind == "Undo":
         return False  # a way back is never paused
     elif work.situation.paused:
-        work.wait("Paused", f"spec.paused: revision {rollout.candidate} waits until it is cleared")
+        text = f"revision {rollout.candidate} waits until"
+        held = work.situation.hold
+        work.wait("Paused", f"{text} then" if held else f"spec.paused: {text} it is cleared")
     elif rollout.paused:
         work.wait("Paused", "paused by a person; resume to go on")
     else:
@@ -78,7 +80,7 @@ def kept_paused(work: Work) -> str:
     if work.rollout.kind == "Undo":
         return ""
     if work.situation.paused:
-        return "; spec.paused holds it after that"
+        return "" if work.situation.hold else "; spec.paused holds it after that"
     return "; paused by a person, too: resume to go on after that" if work.rollout.paused else ""
 
 

@@ -179,3 +179,24 @@ def test_each_gate_alone_stops_a_step(strategy: dict[str, Any], facts: dict[str,
     work = moment(strategy=analysed(**strategy), slots=slots(facts.get("source", 4)), **others)
     assert holds.forward(work) is (waits == "")
     assert (work.waits.reason if work.waits else "") == waits
+
+
+@pytest.mark.parametrize(
+    ("facts", "message", "after"),
+    [
+        pytest.param(
+            {},
+            "spec.paused: revision r2 waits until it is cleared",
+            "; spec.paused holds it after that",
+            id="the field",
+        ),
+        pytest.param({"hold": True}, "revision r2 waits until then", "", id="a spec that is refused"),
+    ],
+)
+def test_who_paused_is_told(facts: dict[str, Any], message: str, after: str) -> None:
+    """Nobody looks for a field that is not there: what is wrong with the spec is told before it."""
+    work = moment(paused=True, **facts)
+    assert holds.halted(work) is True
+    assert work.waits is not None
+    assert work.waits.message == message
+    assert holds.kept_paused(work) == after
