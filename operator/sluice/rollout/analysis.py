@@ -94,6 +94,16 @@ def accept(work: Work) -> None:
     work.change(metrics=runs)
 
 
+def forgive(work: Work) -> None:
+    """Start counting anew, a whole interval from now: a person sent the candidate forward again."""
+    runs = tuple(
+        dataclasses.replace(run, passed=0, failed=0, inconclusive=0, errors=0, empty=0)
+        for run in work.rollout.metrics
+    )
+    work.change(metrics=runs)
+    postpone(work)
+
+
 def postpone(work: Work) -> None:
     """Let every run begin a whole interval from now: earlier samples do not count any more."""
     intervals = {metric.name: metric.interval for metric in work.strategy.analysis.metrics}

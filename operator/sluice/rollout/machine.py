@@ -111,7 +111,7 @@ def _turns_back(work: Work) -> bool:
     """Look for everything that turns a rollout back whatever its stage waits for."""
     if work.rollout.stage in _UNTOUCHED:
         return False
-    if _superseded(work):
+    if not _called_the_cure(work) and _superseded(work):
         return True
     for reason, look in _LOOKS:
         why = look(work)
@@ -155,6 +155,17 @@ _LOOKS: Final[tuple[tuple[str, Callable[[Work], str]], ...]] = (
     ("Alarm", _alarm),
     ("Analysis", analysis.judge),
 )
+
+
+def _called_the_cure(work: Work) -> bool:
+    """Tell whether another revision waits: a person promoted all of this one, and the source is dead."""
+    rollout, wanted = work.rollout, work.situation.wanted
+    if not (rollout.full and rollout.weight) or wanted in ("", rollout.candidate):
+        return False
+    if scaling.source_takes_back(work) is not False:
+        return False
+    work.gate("next revision", "Waiting", asked_revision(work))
+    return True
 
 
 def _superseded(work: Work) -> bool:

@@ -18,6 +18,9 @@ only after the one before:
 | entries of the candidate stay in Cloud Map, whatever the cause | its tasks stay; Draining tells whose |
 | that route, or its discovery, is taken away while AWS denies it | its entries are not waited for any more |
 | no route ever proved anything (decision 28) | step 2 if only tests were sent; else what the rules say |
+| it is held, and a person says promote-full | the candidate gets everything, as if it had never gone back |
+| it is held, and a person says abort once more | the source gets everything, healthy or not |
+| it is held, no route is left, the candidate is dead, too | step 2: there is nothing to shift |
 """
 
 from __future__ import annotations
@@ -94,18 +97,19 @@ def rolling_back(work: Work) -> bool:
     rollout = work.rollout
     if rollout.weight or rollout.header is not None or rollout.verify_after < rollout.decided_at:
         enough = _source_takes_back(work) if rollout.weight else True
-        if not enough and _never_arrived(work):
+        if not enough and _nothing_to_shift(work):
             enough = True
         if enough is None:
             text = "the source's target health could not be read yet"
             return work.wait("WaitingForTargets", f"rollback ({rollout.reason}): {text}", counts=True)
         if not enough:
-            work.gate("person", "Waiting", "both slots are unhealthy")
+            work.gate("person", "Waiting", f"slot {work.source.name} can't take the requests back")
             return work.wait(
                 "WaitingForTargets",
                 f"rollback ({rollout.reason}) is held: the source has {work.source.healthy} of "
                 f"{scaling.full_size(work)} targets healthy, the candidate {work.candidate.healthy}; the "
-                "weights stay as they are until a slot is mended",
+                "weights stay as they are until a slot is mended; promote-full if the candidate is the cure, "
+                "abort once more to go back all the same",
             )
         work.change(weight=0, header=None, verify_after=work.now)
     proof.note_return(work)
@@ -142,12 +146,26 @@ def _nobody_sends(work: Work) -> bool:
     return work.candidate.carries_weight is False
 
 
-def _never_arrived(work: Work) -> bool:
-    """Tell whether no request can have come to the candidate, so that a broken source has none to take back.
+def held(work: Work) -> bool:
+    """Tell whether a way back was ordered and could not begin: the source was not healthy enough."""
+    rollout = work.motion.rollout
+    return rollout is not None and rollout.stage == "RollingBack" and rollout.weight > 0
 
-    Whatever was ordered, its first route could not be made.
+
+def go_all_the_same(work: Work) -> None:
+    """Give the source everything, healthy or not, in a way back that is held: a person said so."""
+    work.change(weight=0, header=None, verify_after=work.now)
+    work.note("RollbackStarted", f"back to {work.rollout.source} all the same: aborted by a person once more")
+
+
+def _nothing_to_shift(work: Work) -> bool:
+    """Tell whether no request comes to the candidate by a rule or a name: the source has none to take back.
+
+    Whatever was ordered: its first route could not be made, or the last one is gone. There a candidate that
+    is well is kept for the route that may come back.
     """
-    if not work.situation.traffic.unproved:
+    traffic = work.situation.traffic
+    if not traffic.unproved and (traffic.routes or work.candidate.healthy != 0):
         return False
     if work.candidate.carries_weight is None:
         work.needs.add("proof")

@@ -2,12 +2,13 @@
 
 | verb | in motion | at rest |
 |---|---|---|
-| abort | goes back | goes back to the warm standby |
+| abort | goes back; a way back that is held, all the same | goes back to the warm standby |
 | undo | to the source: goes back | to the standby, the one before, or a kept revision, without steps |
 | retry | - | the rejected revision may begin again |
 | pause, resume | holds forward moves; resume also overwrites drift, once | - |
 | promote | ends a pause step, an inconclusive analysis, a failed hook that pauses | - |
 | promote-full | passes over pauses, analyses and hooks of the steps, or the rest of bake | - |
+| | ends a way back that is held: the candidate is the cure | |
 
 abort beats everything else. What does nothing is told with the reason, as a Warning.
 """
@@ -93,6 +94,9 @@ def _abort(work: Work) -> str:
         if standby is None or work.now >= standby.until:
             return "nothing is in motion, and no standby is warm; undo goes to an earlier revision"
         return _undo(work, standby.revision)
+    if rollback.held(work):
+        rollback.go_all_the_same(work)
+        return ""
     if work.rollout.stage in ("RollingBack", "CleaningUp"):
         return "the rollout is on its way back already"
     if work.rollout.kind == "First" and work.motion.live is not None:
@@ -188,6 +192,9 @@ def _promote(work: Work) -> str:
 
 
 def _promote_full(work: Work) -> str:
+    if rollback.held(work):
+        _cure(work)
+        return ""
     refusal = _forward(work)
     if refusal:
         return refusal
@@ -207,6 +214,27 @@ def _promote_full(work: Work) -> str:
     work.change(full=True)
     work.note("Promoted", "pauses, analyses and hooks of the remaining steps are passed over by a person")
     return ""
+
+
+def _cure(work: Work) -> None:
+    """Go forward again where the way back is held: a person says that the candidate is the cure.
+
+    What turned it back is passed over once: it is measured anew, and may turn it back again.
+    """
+    hooks.ignore_failed(work)
+    analysis.forgive(work)
+    alarms.accept(work)
+    work.enter(
+        "Stepping",
+        step=len(work.steps) - 1,
+        full=True,
+        samples_after=work.now,
+        decided_at=work.rollout.started_at if work.rollout.kind == "Undo" else 0.0,
+        reason="",
+        message="",
+        outcome="",
+    )
+    work.note("Promoted", "the way back was held, and is given up by a person: the candidate gets everything")
 
 
 def _release(work: Work) -> bool:

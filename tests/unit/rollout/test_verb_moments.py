@@ -42,6 +42,59 @@ def ignored(work: Work) -> list[str]:
     return told(work, "VerbIgnored")
 
 
+HELD: dict[str, Any] = {
+    "stage": "RollingBack",
+    "step": 1,
+    "weight": 250,
+    "proven": 250,
+    "shown": True,
+    "reason": "Alarm",
+    "message": "web-5xx is in ALARM",
+    "outcome": "RolledBack",
+    "decided_at": NOW - 500,
+    "verify_after": NOW - 900,
+}
+"""A way back that could not begin: the source was not healthy enough."""
+
+
+def test_abort_once_more_goes_back_all_the_same() -> None:
+    """Both slots may be dead: then no other revision could ever begin."""
+    work = said(Person(abort=True), rollout=HELD)
+    assert (work.rollout.stage, work.rollout.weight, work.rollout.verify_after) == ("RollingBack", 0, NOW)
+    assert work.rollout.outcome == "RolledBack"
+    assert told(work, "RollbackStarted") == ["back to r1 all the same: aborted by a person once more"]
+    assert ignored(work) == []
+
+
+@pytest.mark.parametrize(("kind", "decided"), [("Rollout", 0.0), ("Undo", NOW - 1000)])
+def test_promote_full_ends_a_way_back_that_is_held(kind: str, decided: float) -> None:
+    """The candidate may be the cure; what turned it back is measured anew, from now on."""
+    runs = (
+        MetricRun(id="errors", since=NOW - 900, due=NOW + 1, taken=5, passed=2, failed=3),
+        MetricRun(id="alarm/web-5xx", since=NOW - 900),
+    )
+    hooks = (HookRun(id="PostTraffic/smoke", state="Failed"),)
+    held = HELD | {"kind": kind, "metrics": runs, "hooks": hooks, "started_at": NOW - 1000}
+    work = said(Person(promote_full=True), rollout=held)
+    rollout = work.rollout
+    assert (rollout.stage, rollout.step, rollout.full, rollout.weight) == (
+        "Stepping",
+        0 if kind == "Undo" else 2,
+        True,
+        250,
+    )
+    assert (rollout.reason, rollout.message, rollout.outcome, rollout.decided_at) == ("", "", "", decided)
+    assert rollout.samples_after == rollout.progressed_at == NOW
+    assert {(run.id, run.taken, run.passed, run.failed) for run in rollout.metrics} == {
+        ("errors", 5, 0, 0),
+        ("alarm/web-5xx", 0, 1, 0),
+    }
+    assert [run.state for run in rollout.hooks] == ["Ignored"]
+    assert told(work, "Promoted") == [
+        "the way back was held, and is given up by a person: the candidate gets everything"
+    ]
+
+
 # -- who said it, and in which order ----------------------------------------------------------------------
 
 
@@ -120,7 +173,7 @@ def test_abort_at_rest_goes_to_the_warm_standby(motion: Motion, refusal: str) ->
 @pytest.mark.parametrize(
     ("rollout", "live", "refusal"),
     [
-        pytest.param({"stage": "RollingBack"}, LIVE, f"{BACK} already", id="back"),
+        pytest.param({"stage": "RollingBack", "weight": 0}, LIVE, f"{BACK} already", id="back"),
         pytest.param({"stage": "CleaningUp"}, LIVE, f"{BACK} already", id="cleaning up"),
         pytest.param(
             {"kind": "First"},

@@ -157,7 +157,8 @@ def test_the_source_alone_is_ordered_once(rollout: dict[str, Any], *, renewed: b
             {"source": 1, "candidate": 2},
             250,
             "is held: the source has 1 of 4 targets healthy, the candidate 2; the weights stay as they are "
-            "until a slot is mended",
+            "until a slot is mended; promote-full if the candidate is the cure, abort once more to go back "
+            "all the same",
             False,
             id="both are unhealthy",
         ),
