@@ -163,10 +163,16 @@ def _promote(seen: Situation) -> str:
 def _promote_full(seen: Situation) -> str:
     if not seen.progressive:
         return _STEPS_ONLY
-    why = _forward(seen)
-    if why or _released(seen) or seen.rollout.get("stage") in _BEFORE_FULL:
+    why = "" if _held(seen) else _forward(seen)
+    if why or _held(seen) or _released(seen) or seen.rollout.get("stage") in _BEFORE_FULL:
         return why
     return "the candidate has all requests already"
+
+
+def _held(seen: Situation) -> bool:
+    """Tell whether a way back waits for a person, since the source can't take the requests."""
+    gates = seen.rollout.get("gates") or ()
+    return seen.rollout.get("stage") == "RollingBack" and any(gate.get("name") == "person" for gate in gates)
 
 
 def _released(seen: Situation) -> bool:
@@ -188,7 +194,7 @@ def _abort(seen: Situation) -> str:
         warm = "nothing is in motion, and no standby is warm; undo goes to an earlier revision"
         return "" if seen.standby else warm
     if rollout.get("stage") in BACK:
-        return "the rollout is on its way back already"
+        return "" if _held(seen) else "the rollout is on its way back already"
     if rollout.get("kind") == "First" and seen.status.get("live"):
         return "the first revision is live already, and there is nothing to go back to"
     return ""

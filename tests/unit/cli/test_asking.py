@@ -189,6 +189,28 @@ def test_what_was_handled_is_told_and_not_said_again(api: FakeApi, run: Run) -> 
     assert "was handled before; nothing was written: the rollout is on its way back" in result.output
 
 
+HELD = samples.moving(
+    stage="RollingBack", gates=[{"name": "person", "state": "Waiting", "since": "2026-11-18T11:04:00Z"}]
+)
+"""A way back that waits for a person: its source can't take the requests."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verb", "value"),
+    [
+        pytest.param(["abort"], "abort", "r2#2", id="all the same"),
+        pytest.param(["promote", "--full"], "promote-full", "r2", id="the candidate is the cure"),
+    ],
+)
+def test_a_way_back_that_is_held_is_ended(
+    api: FakeApi, run: Run, arguments: list[str], verb: str, value: str
+) -> None:
+    """Both ways: abort is said once more, though it was handled before."""
+    api.put(samples.deployment({**HELD, "intents": {"abort": "r2"}}))
+    assert run(*arguments, "checkout").exit_code == 0
+    assert annotation(api, verb) == value
+
+
 def test_what_waits_for_the_operator_is_not_said_again(api: FakeApi, run: Run) -> None:
     """The annotation is there and not handled: no second write."""
     obj = samples.deployment(samples.moving())
