@@ -1,6 +1,7 @@
-"""A load balancer is deleted and made again under its name, as Terraform replaces one.
+"""A load balancer, or its listener, is deleted and made again, as Terraform replaces one.
 
-Its target groups stay, and no rule can ever use them again: ECS takes no list of target groups that has one.
+A load balancer's target groups stay, and no rule can ever use them again: ECS takes no list of target groups
+that has one. Those of a listener are used again; meanwhile nobody checks their targets.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from sim.progressive_stories import BLUE_GREEN, ROLLING, production, ready, web
+from sim.progressive_stories import (
+    BLUE_GREEN,
+    ROLLING,
+    THREE_STEPS,
+    at_step,
+    production,
+    ready,
+    serves,
+    verb,
+    web,
+)
 from sim.stories import apply
 from sim.universe import Universe, route
 
@@ -30,3 +41,20 @@ def test_at_rest(strategy: dict[str, Any]) -> None:
     calls = len(list(universe.world.calls.find(service="ecs", operation="UpdateService")))
     universe.run(1200)
     assert len(list(universe.world.calls.find(service="ecs", operation="UpdateService"))) == calls
+
+
+def test_a_listener_in_the_middle_of_a_rollout() -> None:
+    """Nobody is healthy where nobody looks: the rollout waits, and the candidate is not to blame."""
+    universe = Universe(seed=7)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    before = production(universe)
+    universe.aws("elbv2", "DeleteListener", ListenerArn=universe.listeners.pop(80))
+    universe.run(120)
+    universe.listeners[80] = universe.make_listener(80)
+    universe.settle(lambda: production(universe) == before, within=300)
+    assert universe.status()["rollout"]["stage"] == "Stepping"
+    verb(universe, "promote-full")
+    universe.settle(lambda: serves("web:2")(universe), within=900)

@@ -86,7 +86,7 @@ class ProgressiveLooks(Looks):
         healthy: dict[str, frozenset[str]] = {}
         for arn in sorted(group.arn for slot in state.slots for group in groups_of(state, slot.name)):
             with contextlib.suppress(AwsFailure, Deferred):
-                healthy[arn] = self._healthy(arn)
+                healthy[arn] = _healthy(self._states(arn))
         seen = Observed(healthy=healthy)
         return Look(
             observed=seen,
@@ -151,13 +151,16 @@ class ProgressiveLooks(Looks):
             if self._serves(state, look, slot.name, group) and group.arn not in look.health_read
         )
         healthy = dict(look.observed.healthy)
-        healthy |= {arn: self._healthy(arn) for arn in arns}
+        read = {arn: self._states(arn) for arn in arns}
+        healthy |= {arn: _healthy(states) for arn, states in read.items()}
+        unused = {arn for arn, states in read.items() if states and set(states.values()) == {"unused"}}
         well = {name: self._well(state, name) for name in sorted(look.checked - set(look.well))}
         return dataclasses.replace(
             look,
             well={**look.well, **well},
             observed=dataclasses.replace(look.observed, healthy=healthy),
             health_read=look.health_read | frozenset(arns),
+            unused=look.unused | unused,
         )
 
     def _with_images(self, state: State, look: Look) -> Look:
@@ -209,12 +212,12 @@ class ProgressiveLooks(Looks):
         )
         return sum(task.get("healthStatus") == "HEALTHY" for task in tasks)
 
-    def _healthy(self, arn: str) -> frozenset[str]:
-        return frozenset(
-            f"{entry['Target']['Id']}:{entry['Target'].get('Port', '')}"
+    def _states(self, arn: str) -> Mapping[str, str]:
+        """Return how ELB judges the targets of a group (botocore, TargetHealthStateEnum), by id and port."""
+        return {
+            f"{entry['Target']['Id']}:{entry['Target'].get('Port', '')}": entry["TargetHealth"]["State"]
             for entry in self._facts.target_health(self._context, arn, max_age=_HEALTH_AGE)
-            if entry["TargetHealth"]["State"] == "healthy"
-        )
+        }
 
     def _serves(self, state: State, look: Look, slot: str, group: TargetGroup) -> bool:
         for entry in state.slots:
@@ -294,3 +297,7 @@ def failing(service: Structure) -> bool:
     """Tell whether a service's deployment shows failed tasks: the stopped ones are worth a read."""
     primary = ecs.primary(service)
     return primary.get("rolloutState") == "FAILED" or bool(int(primary.get("failedTasks", 0) or 0))
+
+
+def _healthy(states: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(target for target, state in states.items() if state == "healthy")

@@ -31,6 +31,9 @@ class SlotFacts:
     healthy: int | None = None
     """Running tasks that are healthy targets in every target group of the slot (running tasks where it
     has none); None when it could not be read."""
+    unused: bool = False
+    """No listener sends to one of its target groups, so nobody checks its targets: they are not healthy, and
+    nothing is known against them."""
     images: tuple[str, ...] = ()
     """`<container>@<digest>` of its running tasks, sorted; () when it was not read."""
     zones: int = 0

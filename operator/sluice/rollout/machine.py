@@ -134,8 +134,8 @@ def _unhealthy(work: Work) -> str:
         return ""
     if slot.healthy is None:
         work.needs.add("health")
-    if slot.healthy != 0 or not scaling.full_size(work):
-        return ""
+    if slot.healthy != 0 or slot.unused or not scaling.full_size(work):
+        return ""  # unused: the listener is gone, requests reach nobody and the candidate is not to blame
     return ": ".join((f"slot {slot.name} has no healthy target left", *slot.failing[:1]))
 
 

@@ -139,6 +139,11 @@ LOOKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"observed": {"healthy": {HTTP: frozenset({"10.0.0.1", "10.0.0.2"})}}},
         {"healthy": 0},
     ),
+    "nobody looks at one of its groups": (
+        {"observed": {"healthy": {}}, "unused": frozenset({HTTP})},
+        {"healthy": 0, "unused": True},
+    ),
+    "nobody looks at another's group": ({"unused": frozenset({"x"})}, {}),
     "nobody is healthy in any group": ({"observed": {"healthy": {}}}, {"healthy": 0}),
     "all are healthy": (
         {"observed": {"healthy": dict.fromkeys((HTTP, ADMIN), frozenset({"1", "2", "3"}))}},

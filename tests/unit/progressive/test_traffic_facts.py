@@ -61,6 +61,7 @@ def route(
     }
 
 
+LACKS = {"type": "Ready", "status": "False", "reason": "WaitingForTargets", "message": "no target group yet"}
 PROVEN = RouteFacts(name="shop", proven=True, verified_at=60.0)
 UNPROVEN = RouteFacts(name="shop", proven=False)
 ROUTES: dict[str, tuple[dict[str, Any], RouteFacts]] = {
@@ -94,6 +95,15 @@ ROUTES: dict[str, tuple[dict[str, Any], RouteFacts]] = {
         dataclasses.replace(PROVEN, problem="no rule is left", problem_reason="QuotaExceeded"),
     ),
     "not ready, but not in trouble": (route(proof(), conditions=(READY,)), PROVEN),
+    "it lacks a backend": (
+        route(conditions=(LACKS,)),
+        dataclasses.replace(UNPROVEN, problem="no target group yet", problem_reason="WaitingForTargets"),
+    ),
+    "it lacks one and is in trouble": (
+        route(conditions=(LACKS, STALLED)),
+        dataclasses.replace(UNPROVEN, problem="no rule is left", problem_reason="QuotaExceeded"),
+    ),
+    "it lacked one": (route(proof(), conditions=(LACKS | {"status": "True"},)), PROVEN),
     "conditions were never written": (
         route(proof()) | {"status": {"backends": [proof()], "conditions": None}},
         PROVEN,

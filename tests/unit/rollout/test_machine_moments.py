@@ -80,6 +80,7 @@ def test_tasks_that_crash_turn_back(slot: dict[str, Any], message: str) -> None:
         ),
         pytest.param({"healthy": 1}, {}, "", id="one"),
         pytest.param({"healthy": None}, {}, "", id="not read"),
+        pytest.param({"healthy": 0, "unused": True}, {}, "", id="no listener sends to it"),
         pytest.param({"healthy": 0}, {"rollout": {"weight": 0, "proven": 0}}, "", id="nothing is sent to it"),
         pytest.param({"healthy": 0}, {"rollout": {"shares": True}}, "", id="it has no targets"),
         pytest.param(

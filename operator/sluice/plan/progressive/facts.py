@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from sluice.model.conditions import STALLED
+from sluice.model.conditions import READY, STALLED
 from sluice.model.desired import Desired
 from sluice.model.observed import ServiceId, Structure
 from sluice.model.ownership import REVISION
@@ -84,6 +84,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         current=_current(service),
         tasks=running + int(service.get("pendingCount", 0)),
         healthy=healthy(look, groups, service, slot=name),
+        unused=any(group.arn in look.unused for group in groups),
         images=look.images.get(name, ()),
         zones=zones(look, groups, service),
         failing=failing,
@@ -300,9 +301,7 @@ def _rules(route: Structure, name: str, told: Traffic | None) -> RouteFacts:
     entries = status.get("backends") or ()
     proof = acknowledged(entries, name)
     own: Mapping[str, Any] = next((entry for entry in entries if entry.get("name") == name), {})
-    stalled: Mapping[str, Any] = next(
-        (entry for entry in status.get("conditions") or () if entry["type"] == STALLED), {}
-    )
+    trouble = _trouble(status.get("conditions") or ())
     proven = bool(
         told is not None
         and proof is not None
@@ -313,6 +312,15 @@ def _rules(route: Structure, name: str, told: Traffic | None) -> RouteFacts:
         proven=proven,
         verified_at=proof.verified_at if proof else 0.0,
         foreign=str(own.get("foreign") or ""),
-        problem=str(stalled.get("message", "")),
-        problem_reason=str(stalled.get("reason", "")),
+        problem=str(trouble.get("message", "")),
+        problem_reason=str(trouble.get("reason", "")),
     )
+
+
+def _trouble(conditions: Sequence[Structure]) -> Structure:
+    """Return the condition that says why a route can't be as it should: it is stalled, or lacks a backend."""
+    for entry in conditions:
+        if entry["type"] == STALLED:
+            return entry
+    waits = {"type": READY, "status": "False", "reason": "WaitingForTargets"}
+    return next((entry for entry in conditions if waits.items() <= entry.items()), {})

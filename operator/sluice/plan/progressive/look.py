@@ -20,6 +20,8 @@ class Look:
     """Slot → its stopped tasks."""
     health_read: frozenset[str] = frozenset()
     """ARNs of target groups whose health was read."""
+    unused: frozenset[str] = frozenset()
+    """Of these, those whose targets nobody checks: no listener sends to the group (Target.NotInUse)."""
     checked: frozenset[str] = frozenset()
     """Slots whose tasks are as healthy as their containers say: names lead to them, target groups do not."""
     well: Mapping[str, int] = field(default_factory=dict)

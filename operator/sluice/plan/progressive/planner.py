@@ -6,7 +6,8 @@
 
 While the spec cannot be followed (`Desired.hold`) only traffic is decided, and no AWS call is planned.
 While a rollback's rules are not verified nothing else is written (rollout.md §5: its first AWS calls are
-the rule writes, and those are the routes'); only an undo may first bring a shrunk standby back.
+the rule writes, and those are the routes'), unless routes have no target group to write; only an undo may
+first bring a shrunk standby back.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def plan(
         retiring, let_go = services.remaining(desired, retiring, look.observed.services)
         work.notes += let_go
         work.state = dataclasses.replace(work.state, retiring=retiring)
-        if decision.traffic.rollback and _rules_first(decision):
+        if decision.traffic.rollback and _rules_first(work):
             _remember(work)
         else:
             _run(work, orders)
@@ -117,10 +118,23 @@ def _retire(work: _Work, routes: Sequence[Mapping[str, Any]], orders: Mapping[st
     ]
 
 
-def _rules_first(decision: Decision) -> bool:
-    """Tell whether rules have to be written; where only names lead here, slots are looked after meanwhile."""
-    rollout = decision.motion.rollout
-    return rollout is not None and rollout.stage == "RollingBack"
+def _rules_first(work: _Work) -> bool:
+    """Tell whether rules have to be written; where only names lead here, slots are looked after meanwhile.
+
+    So they are where routes can't write the way back: a slot that is to get requests has no target group that
+    they were told of (somebody deleted them), and gets one by nothing but that.
+    """
+    rollout = work.decision.motion.rollout
+    if rollout is None or rollout.stage != "RollingBack":
+        return False
+    told = {target.target_group_arn for target in work.state.traffic.targets} if work.state.traffic else set()
+    seen = work.look.observed.target_groups
+    there = {
+        group.slot
+        for group in work.state.target_groups
+        if group.arn in told and seen.get(group.name, {}) is not None
+    }
+    return there.issuperset(work.decision.traffic.weights)
 
 
 def _examine(work: _Work, name: str, order: SlotOrder | None, retiring: tuple[Slot, ...]) -> tuple[Slot, ...]:
