@@ -273,3 +273,15 @@ def test_a_definition_that_came_to_light_after_the_abort_is_not_made_twice() -> 
     verb(universe, "retry")
     universe.settle(lambda: at_step(1)(universe))
     assert len(universe.definitions()) == 2
+
+
+def test_target_groups_are_deleted_while_both_slots_have_weight() -> None:
+    """The way back can't be written before the source has one again: that comes before the rules then."""
+    universe = half()
+    for port in universe.listeners:
+        for rule in universe.rules(port):
+            universe.aws("elbv2", "DeleteRule", RuleArn=rule["RuleArn"])
+    for group in universe.target_groups():
+        universe.aws("elbv2", "DeleteTargetGroup", TargetGroupArn=group["TargetGroupArn"])
+    universe.settle(lambda: rolled_back(universe), within=900)
+    assert alone(universe)
