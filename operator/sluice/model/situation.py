@@ -45,6 +45,8 @@ class SlotFacts:
     carries_weight: bool | None = None
     """Whether any rule of its load balancers gives weight to it, read in this pass; None: not read.
     The proof before every shrink (rollout.md §7 point 3)."""
+    carrier: str = ""
+    """The first such rule, for people; '' where none is known."""
     listed: str = ""
     """What may still answer with its tasks (a ServiceRoute's discovery), in words; '' when nothing does.
     Like weight, it keeps tasks from going."""

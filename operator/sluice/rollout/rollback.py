@@ -228,9 +228,9 @@ def gone(work: Work, slot: SlotFacts) -> bool:
     if not slot.carries_weight:
         text = f"tasks of slot {slot.name} stay until their entries left Cloud Map: {slot.listed}"
         return work.wait("Draining", text, counts=True)
-    return work.wait(
-        "Draining", f"a rule still gives weight to slot {slot.name}; its tasks stay", counts=True
-    )
+    named = f" ({slot.carrier})" if slot.carrier else ""
+    text = f"a rule still gives weight to slot {slot.name}{named}; its tasks stay"
+    return work.wait("Draining", text, counts=True)
 
 
 def _collect(work: Work) -> bool:

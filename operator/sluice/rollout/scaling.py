@@ -139,7 +139,7 @@ def _busy(work: Work) -> str:
     if slot.carries_weight is None:
         work.needs.add("proof")
     if slot.carries_weight:
-        return "a rule still gives weight to it"
+        return "a rule still gives weight to it" + (f" ({slot.carrier})" if slot.carrier else "")
     return f"names still answer with its old tasks ({slot.listed})" if slot.listed else ""
 
 

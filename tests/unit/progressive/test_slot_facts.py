@@ -41,9 +41,10 @@ SEEN = SlotFacts(
     tasks=3,
     healthy=1,
     carries_weight=True,
+    carrier="r1, priority 7",
     drain_seconds=30.0,
 )
-NOT_THERE = SlotFacts(name="b", healthy=0, carries_weight=True, drain_seconds=30.0)
+NOT_THERE = SlotFacts(name="b", healthy=0, carries_weight=True, carrier="r1, priority 7", drain_seconds=30.0)
 BOTH_ATTACHED = service()["loadBalancers"]
 
 
@@ -184,23 +185,28 @@ LOOKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"observed": {"target_groups": attributes(CROSS, CROSS)}},
         {"drain_seconds": 300.0},
     ),
-    "no rule was read": ({"proof": None}, {"carries_weight": None}),
-    "no rule is there": ({"proof": {wishes.LISTENER: []}}, {"carries_weight": False}),
+    "no rule was read": ({"proof": None}, {"carries_weight": None, "carrier": ""}),
+    "no rule is there": ({"proof": {wishes.LISTENER: []}}, {"carries_weight": False, "carrier": ""}),
     "a rule of one listener of two gives weight": (
-        {"proof": {"l1": [forward(("other", 1))], "l2": [forward(("x", 1)), forward((ADMIN, 1))]}},
-        {"carries_weight": True},
+        {
+            "proof": {
+                "l1": [forward(("other", 1))],
+                "l2": [forward(("x", 1)), forward((ADMIN, 1), arn="r2", Priority="default")],
+            }
+        },
+        {"carrier": "r2, priority default"},
     ),
     "a rule gives no weight": (
         {"proof": {"l1": [forward((HTTP, 0), ("other", 100))]}},
-        {"carries_weight": False},
+        {"carries_weight": False, "carrier": ""},
     ),
     "an anchor is no weight": (
         {"proof": {"l1": [forward((HTTP, 1), Tags=wishes.tagged(role="anchor"))]}},
-        {"carries_weight": False},
+        {"carries_weight": False, "carrier": ""},
     ),
     "the anchor of another Deployment is": (
         {"proof": {"l1": [forward((HTTP, 1), Tags=wishes.tagged(wishes.OTHER, role="anchor"))]}},
-        {"carries_weight": True},
+        {},
     ),
 }
 

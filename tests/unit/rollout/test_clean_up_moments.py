@@ -152,10 +152,10 @@ def test_when_the_last_route_is_gone_the_drain_begins(decided: float, since: flo
             id="one is to be there",
         ),
         pytest.param(
-            {"tasks": 1, "desired": 1, "carries_weight": True},
+            {"tasks": 1, "desired": 1, "carries_weight": True, "carrier": "rule/1, priority 7"},
             False,
             set(),
-            "a rule still gives weight to slot b; its tasks stay",
+            "a rule still gives weight to slot b (rule/1, priority 7); its tasks stay",
             id="one is there",
         ),
         pytest.param(

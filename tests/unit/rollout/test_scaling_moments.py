@@ -229,6 +229,13 @@ def ready(**members: Any) -> Work:
             id="a rule leads to it",
         ),
         pytest.param(
+            {"revision": "r1", "carries_weight": True, "carrier": "rule/1, priority 7"},
+            "RollingOut",
+            "a rule still gives weight to it (rule/1, priority 7), so the slot's revision is not changed",
+            set(),
+            id="and which",
+        ),
+        pytest.param(
             {"revision": "r1", "carries_weight": False, "listed": "route web"},
             "RollingOut",
             "names still answer with its old tasks (route web), so the slot's revision is not changed",

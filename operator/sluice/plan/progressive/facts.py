@@ -65,13 +65,18 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
     groups = groups_of(state, name)
     if look.blind and slot is not None:
         return _unseen(look, slot, groups)
-    carries = carries_weight(desired, look, groups)
+    carrier = carrier_of(desired, look, groups)
+    carries = None if carrier is None else bool(carrier)
     service = (
         look.observed.services.get(ServiceId(slot.cluster, slot.service_name)) if slot is not None else None
     )
     if slot is None or not service or service.get("status") != "ACTIVE":
         return SlotFacts(
-            name=name, carries_weight=carries, healthy=0, drain_seconds=drain_seconds(look, groups)
+            name=name,
+            carries_weight=carries,
+            carrier=carrier or "",
+            healthy=0,
+            drain_seconds=drain_seconds(look, groups),
         )
     failing, failed = failures(slot, service, look.stopped.get(name, ()), since=_since(state, name))
     running = int(service.get("runningCount", 0))
@@ -90,6 +95,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         failing=failing,
         failed=failed,
         carries_weight=carries,
+        carrier=carrier or "",
         drain_seconds=drain_seconds(look, groups),
     )
 
@@ -229,18 +235,21 @@ def _since(state: State, name: str) -> float:
     return state.live.since if state.live else 0.0
 
 
-def carries_weight(desired: Desired, look: Look, groups: Sequence[TargetGroup]) -> bool | None:
-    """Tell whether any rule, but for our anchors, gives weight to one of the groups; None: not read."""
+def carrier_of(desired: Desired, look: Look, groups: Sequence[TargetGroup]) -> str | None:
+    """Return the first rule, but for our anchors, that gives weight to one of the groups; None: not read."""
     if not groups:
-        return False
+        return ""
     if look.proof is None:
         return None
     arns = {group.arn for group in groups}
-    return any(
-        arns & set(weighted(rule))
-        for rules in look.proof.values()
-        for rule in rules
-        if not is_anchor(rule, desired.installation, desired.key)
+    return next(
+        (
+            f"{rule['RuleArn']}, priority {rule.get('Priority', '')}"
+            for rules in look.proof.values()
+            for rule in rules
+            if not is_anchor(rule, desired.installation, desired.key) and arns & set(weighted(rule))
+        ),
+        "",
     )
 
 
