@@ -93,3 +93,27 @@ def test_no_route_is_left_and_both_are_dead(monkeypatch: pytest.MonkeyPatch) -> 
     universe.cluster.delete(ROUTE)
     universe.settle(lambda: "rollout" not in universe.status(), within=900)
     assert universe.status()["history"][0]["outcome"] == "RolledBack"
+
+
+@pytest.mark.parametrize("end", ["newer", "abort"])
+def test_a_candidate_that_loses_a_target_while_its_source_drains(end: str) -> None:
+    """It has everything, and never all its targets again: the cure does not wait behind it for ever."""
+    universe = Universe(seed=7)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: universe.ready(WEB, ROUTE))
+    apply(web("web:2", strategy=THREE_STEPS, progressDeadlineSeconds=60))(universe)
+    universe.settle(lambda: at_step(1)(universe), within=300)
+    verb(universe, "promote-full")
+    universe.settle(lambda: universe.status()["rollout"]["stage"] == "Draining", within=300)
+    (group,) = (g for g in universe.target_groups() if g["TargetGroupName"] in production(universe))
+    found = universe.aws("elbv2", "DescribeTargetHealth", TargetGroupArn=group["TargetGroupArn"])
+    target = found["TargetHealthDescriptions"][0]["Target"]
+    universe.aws("elbv2", "DeregisterTargets", TargetGroupArn=group["TargetGroupArn"], Targets=[target])
+    universe.settle(lambda: "; abort goes back to" in universe.told(), within=900)
+    assert "1 of 2 targets healthy" in universe.told()
+    if end == "abort":
+        verb(universe, "abort")
+    else:
+        apply(web("web:3", strategy=THREE_STEPS, progressDeadlineSeconds=60))(universe)
+    outcome = "Aborted" if end == "abort" else "Superseded"
+    universe.settle(lambda: universe.status()["history"][0]["outcome"] == outcome, within=900)

@@ -58,6 +58,8 @@ def deadline(work: Work) -> bool:
         work.wakes.append(ends)
         return False
     text = f"no progress in {limit:g} s: {wait.message if wait else ''}"
+    if rollout.stage == "Draining":
+        text = f"{text}; abort goes back to {rollout.source}"
     if rollout.stage in _NEVER_BACK:
         work.waits = Wait(reason="ProgressDeadlineExceeded", message=text)
         return False

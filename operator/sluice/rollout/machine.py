@@ -29,6 +29,7 @@ PreTraffic (decision 28).
 A first rollout goes Starting … Stepping (everything at once) … PostTraffic and is done; what fails has
 nothing to go back to. An undo goes Starting, ScalingUp, Stepping (everything at once), Draining.
 
+From Draining another revision goes back only where the candidate can't keep its targets past the deadline.
 Back, from any stage that goes forward: tasks that crash or no healthy target left, an alarm, a failed
 metric or hook, the deadline, a person, a newer revision, a member of the release group.
 """
@@ -41,6 +42,7 @@ from typing import Final
 
 from sluice.model.rollout import Decision, Motion, RejectedRevision, Stage
 from sluice.model.situation import Situation
+from sluice.model.strategy import FULL
 from sluice.rollout import (
     alarms,
     analysis,
@@ -103,8 +105,8 @@ def _move(work: Work) -> None:
         scaling.keep_floor(work)
     holds.watch(work)
     images.watch(work)
-    if not _turns_back(work) and not _STAGES[work.rollout.stage](work):
-        clocks.deadline(work)
+    if not _turns_back(work) and not _STAGES[work.rollout.stage](work) and not clocks.deadline(work):
+        _overtaken(work)
 
 
 def _turns_back(work: Work) -> bool:
@@ -188,6 +190,29 @@ def _superseded(work: Work) -> bool:
         _refuse(work)
     else:
         work.gate("next revision", "Waiting", asked_revision(work))
+    return False
+
+
+def _overtaken(work: Work) -> bool:
+    """Let another revision take over from one in Draining that can't keep its targets, after the deadline.
+
+    It may be the cure; the source still has its tasks. What only waits for names or somebody's rule is well.
+    """
+    rollout, wanted = work.rollout, work.situation.wanted
+    late = work.waits is not None and work.waits.reason == "ProgressDeadlineExceeded"
+    if (
+        rollout.stage != "Draining"
+        or rollout.kind != "Rollout"
+        or not late
+        or wanted in ("", rollout.candidate)
+    ):
+        return False
+    healthy = work.candidate.healthy
+    if healthy is None or healthy >= scaling.needed(work, FULL):
+        return False
+    if work.strategy.on_new_revision == "Supersede" or work.situation.declared_undo:
+        return _leave(work, asked_revision(work))
+    work.gate("next revision", "Waiting", asked_revision(work))
     return False
 
 
