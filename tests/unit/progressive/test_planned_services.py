@@ -265,23 +265,6 @@ def test_a_rollback_writes_rules_first(what: Decision, expected: list[str]) -> N
     assert traffic.weights == what.traffic.weights
 
 
-@pytest.mark.parametrize("how", ["not told", "deleted", "only the candidate's is there"])
-def test_a_rollback_that_routes_cannot_write_mends_target_groups_first(how: str) -> None:
-    """Somebody deleted them: the source gets one that routes can be told of by nothing but this pass."""
-    what = moving(MORE_A, rollout=BACK, traffic=dataclasses.replace(ONLY_A, rollback=True))
-    state, seen = BOTH, BOTH_SEEN
-    assert state.traffic is not None
-    names = [group.name for group in state.target_groups if group.slot == "a"]
-    if how != "not told":
-        seen = dataclasses.replace(seen, target_groups={**seen.target_groups, **dict.fromkeys(names)})
-    if how != "deleted":
-        targets = tuple(target for target in state.traffic.targets if target.slot == "b")
-        state = dataclasses.replace(state, traffic=dataclasses.replace(state.traffic, targets=targets))
-    done = planned(seen, state, what, wish=NEW)
-    assert ("UpdateService" if how == "not told" else "CreateTargetGroup") in calls(done)
-    assert {action.priority for action in done.actions} <= {Priority.ROLLBACK}
-
-
 @pytest.mark.parametrize("held", [True, False])
 def test_while_the_spec_cannot_be_followed_only_traffic_is_decided(*, held: bool) -> None:
     """No AWS call is planned, what the slots are is left as status had it, and the reason is told."""

@@ -20,7 +20,7 @@ from typing import Any
 from sluice.model.actions import Action, Note, Ref
 from sluice.model.binding import Priority
 from sluice.model.conditions import RECONCILING_REASONS, timestamp
-from sluice.model.desired import Desired, Revision
+from sluice.model.desired import Backend, Desired, Revision
 from sluice.model.observed import ServiceId, Structure
 from sluice.model.rollout import Decision, Finished, Rollout, SlotOrder
 from sluice.plan.deployment import discovery, history, publish, retire, summary
@@ -29,7 +29,7 @@ from sluice.plan.deployment.anchor import anchors
 from sluice.plan.deployment.planner import DeploymentPlan
 from sluice.plan.deployment.register import register
 from sluice.plan.deployment.state import Rollout as Moving
-from sluice.plan.deployment.state import Slot, State
+from sluice.plan.deployment.state import Slot, State, TargetGroup
 from sluice.plan.deployment.summary import Verdict
 from sluice.plan.deployment.targets import Targets, attached, target_groups
 from sluice.plan.progressive import replaced
@@ -121,20 +121,32 @@ def _retire(work: _Work, routes: Sequence[Mapping[str, Any]], orders: Mapping[st
 def _rules_first(work: _Work) -> bool:
     """Tell whether rules have to be written; where only names lead here, slots are looked after meanwhile.
 
-    So they are where routes can't write the way back: a slot that is to get requests has no target group that
-    they were told of (somebody deleted them), and gets one by nothing but that.
+    So they are where routes can't write or prove the way back: a slot that is to get requests has no target
+    group that they were told of where one of them asks for it (somebody deleted it, or the route got another
+    load balancer), and gets one by nothing but that.
     """
     rollout = work.decision.motion.rollout
     if rollout is None or rollout.stage != "RollingBack":
         return False
     told = {target.target_group_arn for target in work.state.traffic.targets} if work.state.traffic else set()
     seen = work.look.observed.target_groups
-    there = {
-        group.slot
+    there = [
+        group
         for group in work.state.target_groups
         if group.arn in told and seen.get(group.name, {}) is not None
-    }
-    return there.issuperset(work.decision.traffic.weights)
+    ]
+    slots = work.decision.traffic.weights
+    return {group.slot for group in there}.issuperset(slots) and all(
+        any(group.slot == slot and _serves(group, backend) for group in there)
+        for backend in work.desired.backends
+        for slot in slots
+    )
+
+
+def _serves(group: TargetGroup, backend: Backend) -> bool:
+    """Tell whether a target group is for what a route asks for."""
+    ports = ("", group.port, str(group.container_port))
+    return group.load_balancer_arn == backend.load_balancer_arn and backend.port in ports
 
 
 def _examine(work: _Work, name: str, order: SlotOrder | None, retiring: tuple[Slot, ...]) -> tuple[Slot, ...]:
