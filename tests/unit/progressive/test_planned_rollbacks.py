@@ -10,12 +10,12 @@ import pytest
 from sluice.model.binding import Priority
 from unit.deployment import wishes
 from unit.progressive.planned import (
-    A,
     BOTH,
     BOTH_SEEN,
     NEW,
     ONLY_A,
     ROLLOUT,
+    A,
     calls,
     decision,
     planned,
