@@ -243,3 +243,14 @@ def test_target_groups_that_were_deleted_are_made_again_on_the_way_back(end: Do)
     end(universe)
     ends(universe, rollout)
     universe.settle(lambda: universe.ready(ROUTE), within=BOUND)
+
+
+@pytest.mark.parametrize("end", [abort, supersede])
+@pytest.mark.parametrize("place", ["PreTraffic", "50 %"])
+def test_a_route_gets_another_load_balancer_in_the_moment_of_the_way_back(place: str, end: Do) -> None:
+    """One apply of both: its new target groups are made before the way back is proved, not after."""
+    universe = stand(place)
+    rollout = present(universe)
+    endings.another_balancer(universe)
+    end(universe)
+    ends(universe, rollout)
