@@ -22,7 +22,7 @@ from sim.progressive_stories import (
     web,
 )
 from sim.stories import apply
-from sim.universe import Universe, route
+from sim.universe import ROUTE, Universe, route
 
 
 @pytest.mark.parametrize("strategy", [ROLLING, BLUE_GREEN], ids=["rolling", "progressive"])
@@ -58,3 +58,21 @@ def test_a_listener_in_the_middle_of_a_rollout() -> None:
     assert universe.status()["rollout"]["stage"] == "Stepping"
     verb(universe, "promote-full")
     universe.settle(lambda: serves("web:2")(universe), within=900)
+
+
+def test_a_load_balancer_in_the_middle_of_a_rollout() -> None:
+    """Both slots get new groups, the rules are made again at the present weights, and it goes on."""
+    universe = Universe(seed=7)
+    apply(web(strategy=THREE_STEPS), route())(universe)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=THREE_STEPS))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    before = sorted(production(universe).values())
+    universe.aws("elbv2", "DeleteLoadBalancer", LoadBalancerArn=universe.balancer)
+    universe.run(100)
+    universe.make_balancer()
+    universe.settle(lambda: universe.ready(ROUTE), within=900)
+    assert sorted(production(universe).values()) == before
+    verb(universe, "promote-full")
+    universe.settle(lambda: serves("web:2")(universe), within=900)
+    assert sorted(production(universe).values()) == [1]
