@@ -222,3 +222,29 @@ def test_what_was_not_looked_at_is_nothing() -> None:
     """An action is a rollout's unless it says how urgent it is; no plan is finished by itself."""
     assert said(observed) == {}
     assert said(actions) == {"Action.priority": actions.Priority.ROLLOUT}
+
+
+NEVER = replace(NEW, problem="Deployment shop/wbe does not exist")
+NO_NAME = replace(NEVER, plane="discovery")
+
+
+@pytest.mark.parametrize(
+    ("routes", "unproved"),
+    [
+        pytest.param((), False, id="no route"),
+        pytest.param((NEVER,), True, id="never"),
+        pytest.param((NEW,), True, id="never, and it does not say why"),
+        pytest.param((NEVER, NO_NAME), True, id="neither rules nor names"),
+        pytest.param((API,), False, id="once"),
+        pytest.param((NEVER, API), False, id="another route once"),
+        pytest.param((NEVER, NAME), False, id="its names once"),
+        pytest.param((NEVER, replace(NEW, plane="discovery")), False, id="a name that may come"),
+        pytest.param((replace(NEW, plane="discovery"),), False, id="nothing but a name that may come"),
+    ],
+)
+def test_what_never_proved_anything(routes: tuple[RouteFacts, ...], *, unproved: bool) -> None:
+    """One proof of one plane is enough: then routes tell what there is; without routes nobody has to.
+
+    Rules can be read instead. A name can't: its route has to say that it can't be had.
+    """
+    assert TrafficFacts(routes=routes).unproved is unproved

@@ -79,6 +79,10 @@ SERVICES: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
     "a setting of the revision was changed": ({"enableExecuteCommand": True}, {"revision": ""}),
     "a setting that is not the revision's was changed": ({"propagateTags": "NONE"}, {}),
     "no deployments told": ({"deployments": None}, {"current": None}),
+    "its own has no count": (
+        {"deployments": [{"status": "PRIMARY", "taskDefinition": DEFINITION}]},
+        {"current": 0},
+    ),
     "none is of its definition": (
         {"deployments": [deployment(taskDefinition=OTHER_DEFINITION)]},
         {"current": 0},

@@ -20,28 +20,6 @@ NEW_NAMES = dataclasses.replace(NAMES, problem="")
 ONCE = dataclasses.replace(NEVER, verified_at=NOW - 500)
 
 
-@pytest.mark.parametrize(
-    ("routes", "unproved"),
-    [
-        ((), False),
-        ((NEVER,), True),
-        ((NEVER, NAMES), True),
-        ((ONCE,), False),
-        ((NEVER, ONCE), False),
-        ((NEVER, dataclasses.replace(NAMES, verified_at=NOW)), False),
-        ((NEVER, NEW_NAMES), False),
-        ((NEW_NAMES,), False),
-        ((dataclasses.replace(NEVER, problem=""),), True),
-    ],
-)
-def test_what_never_proved_anything(routes: tuple[RouteFacts, ...], *, unproved: bool) -> None:
-    """One proof of one plane is enough: then routes tell what there is; without routes nobody has to.
-
-    Rules can be read instead. A name can't: its route has to say that it can't be had.
-    """
-    assert TrafficFacts(routes=routes).unproved is unproved
-
-
 def standing(
     stage: Stage, *routes: RouteFacts, source: int | None = 4, told: str = "b", **members: Any
 ) -> Work:
