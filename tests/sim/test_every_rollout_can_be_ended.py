@@ -7,6 +7,7 @@ healthy target (`sim.endings.Watcher` raises), and at the end no rule sends to w
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from sim import console, endings
 from sim.endings import Do, abort, delete_both, go, mend, over, source_again, stand, supersede
 from sim.progressive_stories import BLUE_GREEN, production, serves, verb, web
 from sim.stories import apply
-from sim.universe import ROUTE, WEB, Universe
+from sim.universe import LEDGER, ROUTE, WEB, Universe, deployment
 
 BOUND = 700.0
 """Seconds: twice the deregistration delay (who gives up a rollout that drains already), and some."""
@@ -254,3 +255,32 @@ def test_a_route_gets_another_load_balancer_in_the_moment_of_the_way_back(place:
     endings.another_balancer(universe)
     end(universe)
     ends(universe, rollout)
+
+
+def grouped(image: str, name: str = "web", **spec: Any) -> dict[str, Any]:
+    """Return a member of a release group that waits a minute for the others."""
+    strategy = copy.deepcopy(BLUE_GREEN)
+    strategy["progressive"] |= {"releaseGroup": {"name": "core", "timeout": "1m"}}
+    return deployment(name, image=image, strategy=strategy, **spec)
+
+
+@pytest.mark.parametrize("end", ["abort", "a revision without the group", "the other is aborted"])
+def test_a_member_that_does_not_come_is_named_and_holds_nobody_who_gives_up(end: str) -> None:
+    """Its tasks never start: the other waits at its step, says for whom, and is held by nothing else."""
+    universe = endings.begin()
+    apply(grouped("web:1"), grouped("ledger:1", "ledger"))(universe)
+    universe.settle(lambda: universe.ready(WEB, LEDGER), within=BOUND)
+    slow = {"env": {"SANDBOX_START_DELAY_S": "9000"}}
+    apply(grouped("web:2"), grouped("ledger:2", "ledger", **slow))(universe)
+    universe.settle(lambda: universe.reason() == "ProgressDeadlineExceeded", within=120)
+    assert "mend ledger or abort" in universe.condition("Ready")["message"]
+    rollout = present(universe)
+    if end == "abort":
+        abort(universe)
+    elif end == "the other is aborted":
+        universe.cluster.annotate(LEDGER, abort=universe.status(LEDGER)["rollout"]["id"])
+    else:
+        supersede(universe)
+    ends(universe, rollout)
+    if end == "a revision without the group":
+        universe.settle(lambda: serves("web:3")(universe), within=BOUND)
