@@ -36,7 +36,7 @@ def test_at_rest(strategy: dict[str, Any]) -> None:
     universe.run(400)
     assert [service["loadBalancers"] for service in universe.services()] == before
     universe.make_balancer()
-    universe.settle(lambda: ready(universe), within=600)
+    universe.settle(lambda: ready(universe), within=200)
     assert sorted(production(universe).values()) == [1]
     calls = len(list(universe.world.calls.find(service="ecs", operation="UpdateService")))
     universe.run(1200)
@@ -71,7 +71,7 @@ def test_a_load_balancer_in_the_middle_of_a_rollout() -> None:
     universe.aws("elbv2", "DeleteLoadBalancer", LoadBalancerArn=universe.balancer)
     universe.run(100)
     universe.make_balancer()
-    universe.settle(lambda: universe.ready(ROUTE), within=900)
+    universe.settle(lambda: universe.ready(ROUTE), within=200)
     assert sorted(production(universe).values()) == before
     verb(universe, "promote-full")
     universe.settle(lambda: serves("web:2")(universe), within=900)

@@ -246,7 +246,8 @@ class RouteLooks:
         )
         rules = self.rules(context, listener.listener_arn)
         if rules is None:
-            self._world.facts.forget(context.binding, listener.listener_arn, listener.load_balancer_arn)
+            gone = (listener.listener_arn, listener.load_balancer_arn, listener.load_balancer_name)
+            self._world.facts.forget(context.binding, *gone)
             text = f"the listener of parentRef {ref.name} was deleted; create it again"
             raise Refused("ListenerNotFound", text)
         return Parent(
