@@ -1,7 +1,8 @@
-"""The strategy becomes Progressive while a rolling Deployment replaces its service: nobody gets an error.
+"""The strategy's type changes in the middle of something.
 
-What is replaced goes only after its successor's tasks are healthy targets and names answer with them,
-whichever strategy began it.
+It becomes Progressive while a rolling Deployment replaces its service: nobody gets an error; what is replaced
+goes only after its successor's tasks are healthy targets and names answer with them. Or RollingUpdate while a
+rollout is in motion.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 
 from sim.discovery_stories import CANARY, complete, named, rolling
+from sim.progressive_stories import ROLLING, THREE_STEPS, at_step, ready, serves, verb, web
 from sim.stories import apply
 from sim.test_discovery_rollouts import begun
 from sim.test_traffic import SPOT, open_for_visitors
-from sim.universe import ROUTE, WEB, deployment
+from sim.universe import ROUTE, WEB, Universe, deployment, route
 
 SECOND = {"cluster": "second"}
 MOVES: dict[str, tuple[dict[str, Any], float]] = {
@@ -51,3 +53,23 @@ def test_names_let_a_replaced_service_go_first(after: float) -> None:
     apply(rolling(ecs=SECOND, strategy=CANARY))(universe)
     universe.settle(lambda: complete("web:1")(universe) and "retiring" not in universe.status(), within=1800)
     assert clients.stop().bad == []
+
+
+@pytest.mark.parametrize("policy", ["Supersede", "Queue"])
+def test_rolling_and_a_new_revision_in_mid_rollout(policy: str) -> None:
+    """What is in motion ends as it began; the new revision knows no steps: the spec has none any more."""
+    universe = Universe(seed=7)
+    steps = {"progressive": {**THREE_STEPS["progressive"], "onNewRevision": policy}}
+    apply(web(strategy=THREE_STEPS | steps), route())(universe)
+    universe.settle(lambda: ready(universe))
+    apply(web("web:2", strategy=THREE_STEPS | steps))(universe)
+    universe.settle(lambda: at_step(1)(universe))
+    apply(web("web:3", strategy=ROLLING))(universe)
+    if policy == "Queue":
+        universe.run(30)
+        verb(universe, "promote-full")
+    universe.settle(lambda: serves("web:3")(universe), within=1200)
+    assert [entry["outcome"] for entry in universe.status()["history"]][:2] == [
+        "Succeeded",
+        "Superseded" if policy == "Supersede" else "Succeeded",
+    ]

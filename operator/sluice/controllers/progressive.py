@@ -381,6 +381,7 @@ class Progressives:
             declared_undo=work.wish.wanted != work.wish.desired.revision.name,
             strategy=work.strategy,
             snapshot=snapshot,
+            leaving=work.wish.progressive is None,
             replicas=desired.replicas,
             slots=facts.slot_facts(desired, state, look, routes, settles_at=work.settles_at),
             traffic=facts.traffic_facts(state, routes, key.name),

@@ -239,6 +239,9 @@ class Situation:
     """The spec's. A rollout in motion goes by `snapshot`."""
     snapshot: Progressive | None = None
     """The strategy that the running rollout started with."""
+    leaving: bool = False
+    """The spec's strategy is not Progressive any more: what is in motion ends by its snapshot, and another
+    revision is not this machine's to begin."""
     replicas: int | None
     """The spec's; None: somebody else owns the live slot's count."""
     slots: Mapping[str, SlotFacts]

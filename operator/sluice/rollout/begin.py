@@ -29,7 +29,7 @@ def at_rest(work: Work) -> bool:
     if work.motion.live is None and not _adopt(work):
         return False
     motion, wanted = work.motion, work.situation.wanted
-    if not wanted or (motion.live and motion.live.revision == wanted):
+    if not wanted or (motion.live and motion.live.revision == wanted) or work.situation.leaving:
         return False
     rejected = motion.rejected
     if rejected and rejected.revision == wanted:

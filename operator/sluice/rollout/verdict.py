@@ -58,6 +58,9 @@ def _at_rest(work: Work) -> Verdict:
     if live is None:
         wait = work.waits or Wait(reason="RollingOut", message="nothing is live yet")
         return Verdict(ready=False, reason=wait.reason, message=wait.message, phase="Pending")
+    if work.situation.leaving and live.revision != wanted:
+        text = f"revision {wanted} begins by the new strategy"
+        return Verdict(ready=False, reason="RollingOut", message=text, phase="Progressing")
     slot = facts(work.situation, live.slot)
     size = slot.desired if work.situation.replicas is None else work.situation.replicas
     good = slot.running if slot.healthy is None else slot.healthy

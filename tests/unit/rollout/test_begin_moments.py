@@ -11,6 +11,7 @@ from sluice.model.rollout import Finished, LiveRevision, Motion, RejectedRevisio
 from sluice.model.situation import GroupFacts, MemberFacts, SlotFacts, TrafficFacts
 from sluice.model.strategy import FreezeWindow
 from sluice.rollout import begin
+from sluice.rollout.verdict import Verdict, verdict
 from sluice.rollout.work import Work
 from unit.rollout.moment import NOW, analysed, moment
 
@@ -47,6 +48,20 @@ def test_nothing_begins_where_nothing_else_is_asked_for(wanted: str) -> None:
     work = resting(wanted=wanted)
     assert not begin.at_rest(work)
     assert work.motion.rollout is None
+
+
+def test_nothing_begins_for_a_spec_that_is_rolling_by_now() -> None:
+    """Its next revision knows no steps: it is the rolling strategy's, from the next pass on."""
+    work = resting(leaving=True, wanted="r3")
+    assert not begin.at_rest(work)
+    assert verdict(work) == Verdict(
+        ready=False,
+        reason="RollingOut",
+        message="revision r3 begins by the new strategy",
+        phase="Progressing",
+    )
+    work.situation = dataclasses.replace(work.situation, wanted="r1")
+    assert verdict(work).message != "revision r1 begins by the new strategy"
 
 
 def test_another_revision_begins_in_the_other_slot() -> None:
