@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.model.binding import Priority
-from sluice.model.traffic import SlotTarget
+from sluice.model.traffic import HeaderRoute, SlotTarget
 from sluice.plan.route.desired import BackendFacts, desired_rules
 from sluice.plan.route.intent import Backend, Match, RouteIntent, RuleIntent
 from sluice.plan.route.planner import Memory, RulePlan, plan_rules, plan_way_back
@@ -263,6 +263,45 @@ def test_a_rule_that_only_stays(
         assert (action.priority, action.independent) == (Priority.ROLLBACK, True)
         assert action.subject == "rule main/old of sandbox:80"
         assert action.reason == "weights web-a=95, web-b=5 → web-a=1"
+
+
+HEADER = HeaderRoute(name="x-canary", value="1", slot="b")
+
+
+@pytest.mark.parametrize(
+    ("backends", "actions", "goes"),
+    [
+        pytest.param({"web": publishing()}, forward(b=1), True, id="its header is published no more"),
+        pytest.param({"web": publishing(header=HEADER)}, forward(b=1), False, id="it is published"),
+        pytest.param(
+            {"web": publishing(header=replace(HEADER, slot="a"))}, forward(b=1), True, id="for the other slot"
+        ),
+        pytest.param(
+            {"web": BackendFacts(exists=True)}, forward(b=1), False, id="nothing was ever published"
+        ),
+        pytest.param({"web": publishing()}, forward(x=1), False, id="to nobody that is known"),
+        pytest.param({"web": publishing()}, [{"Type": "redirect"}], False, id="sends nowhere"),
+        pytest.param({}, forward(b=1), False, id="no backend is known"),
+    ],
+)
+def test_a_header_rule_ends_whatever_the_spec_waits_for(
+    backends: dict[str, BackendFacts], actions: list[dict[str, Any]], *, goes: bool
+) -> None:
+    """Requests with the header would reach a candidate that failed until a person mended the route."""
+    seen = stands(wanted("main/h", "/a", role="header", twin="main/1"), 29, Actions=actions)
+    refused = plan_way_back(KEY, installation="i", parents=[listener(seen)], backends=backends)
+    assert [(a.operation, a.params["RuleArn"]) for a in refused.actions] == [
+        ("DeleteRule", "arn:rule/29")
+    ] * goes
+    waits = planned(NEW, on=listener(seen), backends=backends)
+    assert [a.operation for a in waits.actions] == ["DeleteRule"] * goes
+
+
+def test_only_header_rules_end_with_a_header() -> None:
+    """A production rule is what requests need."""
+    seen = stands(wanted("main/1", "/a"), 29, Actions=forward(b=1))
+    back = plan_way_back(KEY, installation="i", parents=[listener(seen)], backends={"web": publishing()})
+    assert [a.operation for a in back.actions] == ["ModifyRule"]
 
 
 # What it proves.

@@ -42,7 +42,7 @@ from sluice.plan.route import writes
 from sluice.plan.route.desired import BackendFacts, DesiredRule, Parent, Problem
 from sluice.plan.route.overlap import overlap
 from sluice.plan.route.priorities import Ladder, Taken
-from sluice.plan.route.wayback import back_meanwhile, held, stranded
+from sluice.plan.route.wayback import back_meanwhile, header_ended, held, stranded
 from sluice.plan.route.weights import forward_weights
 from sluice.plan.route.writes import shown
 
@@ -167,7 +167,12 @@ def plan_way_back(
     rules = [
         (rule, parent) for parent in parents for rule in own_rules(parent, installation=installation, key=key)
     ]
-    backs = (back_meanwhile(rule, parent, backends) for rule, parent in rules)
+    backs = [back_meanwhile(rule, parent, backends) for rule, parent in rules]
+    backs += [
+        writes.delete(rule, parent, reason="its header is published no more")
+        for rule, parent in rules
+        if header_ended(rule, backends)
+    ]
     return RulePlan(rules=(), actions=tuple(filter(None, backs)), notes=())
 
 
@@ -201,7 +206,8 @@ def _plan_listener(
     surplus = _take_over(wanted, seen, surplus)
     missing = [rule for rule in wanted if rule.name not in seen and not _can_be_made(rule)]
     for left in surplus:
-        if not any(overlap(left.get("Conditions", ()), other.conditions) for other in missing):
+        stays = any(overlap(left.get("Conditions", ()), other.conditions) for other in missing)
+        if not stays or header_ended(left, backends):
             plan.delete.append(writes.delete(left, parent, reason="no rule of the route asks for it"))
         elif back := back_meanwhile(left, parent, backends):
             plan.modify.append(back)

@@ -59,6 +59,23 @@ def back_meanwhile(
     return writes.send_back(seen, weights, parent) if weights != current else None
 
 
+def header_ended(seen: Mapping[str, Any], backends: Mapping[str, BackendFacts]) -> bool:
+    """Tell whether a header rule sends to a slot for which its backend publishes no header any more.
+
+    Without it those requests go with all others; whatever else the spec waits for, nobody's go to a candidate
+    that failed.
+    """
+    if seen["Tags"].get(ROLE) != writes.ROLES["header"]:
+        return False
+    current = forward_weights(seen.get("Actions", ())) or {}
+    for facts in backends.values():
+        slots = {group.slot for group in facts.groups if group.target_group_arn in current}
+        header = facts.traffic.header if facts.traffic else None
+        if facts.traffic and slots and (header is None or header.slot not in slots):
+            return True
+    return False
+
+
 def stranded(
     rule: DesiredRule, seen: Mapping[str, Any] | None, parent: Parent, backends: Iterable[BackendFacts]
 ) -> bool:
