@@ -204,6 +204,8 @@ def _undo(seen: Situation) -> str:
     if seen.rollout and seen.progressive:
         if seen.revision not in ("", seen.rollout.get("source", "")):
             return f"a rollout is in motion; abort it before you go to {seen.revision}"
+        if _held(seen):
+            return "the way back is held; abort goes back all the same, whether the source is healthy or not"
         return _abort(seen)
     if seen.progressive and not seen.live:
         return "nothing is live that could be undone"

@@ -135,6 +135,16 @@ def ignore_failed(work: Work) -> str:
     return ", ".join(run.id for run in failed)
 
 
+def ask_again(work: Work) -> None:
+    """Begin another attempt of what still ran when the way back began: nobody waited for its answer since.
+
+    It may have been ended (`attempts`), and its time is over: it would count as a no that nobody said.
+    """
+    for run in work.rollout.hooks:
+        if run.state == "Running" and not run.id.startswith("OnRollback/"):
+            _keep(work, HookRun(id=run.id, attempt=run.attempt + 1, started_at=work.now))
+
+
 def _waiting(work: Work, hook: Hook, run: HookRun) -> bool:
     work.gate(f"hook {hook.name}", "Running", run.message)
     tries = f", attempt {run.attempt + 1} of {hook.retries + 1}" if hook.retries else ""

@@ -208,7 +208,7 @@ def _overtaken(work: Work) -> bool:
     ):
         return False
     healthy = work.candidate.healthy
-    if healthy is None or healthy >= scaling.needed(work, FULL):
+    if healthy is None or healthy >= scaling.needed(work, FULL) or _called_the_cure(work):
         return False
     if work.strategy.on_new_revision == "Supersede" or work.situation.declared_undo:
         return _leave(work, asked_revision(work))

@@ -147,9 +147,17 @@ def _nobody_sends(work: Work) -> bool:
 
 
 def held(work: Work) -> bool:
-    """Tell whether a way back was ordered and could not begin: the source was not healthy enough."""
+    """Tell whether a way back was decided and can't begin: the source is not healthy enough.
+
+    Nor if AWS does not tell how it is, after HEALTH_PATIENCE. Before, a word that was said of what went on
+    until now (a promote-full while a metric failed) would be taken for an answer to a hold.
+    """
     rollout = work.motion.rollout
-    return rollout is not None and rollout.stage == "RollingBack" and rollout.weight > 0
+    if rollout is None or rollout.stage != "RollingBack" or not rollout.weight:
+        return False
+    enough = _source_takes_back(work)
+    late = work.now >= rollout.decided_at + HEALTH_PATIENCE
+    return enough is False or (enough is None and late and bool(work.situation.blocked))
 
 
 def go_all_the_same(work: Work) -> None:

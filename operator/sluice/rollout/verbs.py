@@ -108,9 +108,7 @@ def _abort(work: Work) -> str:
 def _undo(work: Work, revision: str) -> str:
     motion, situation = work.motion, work.situation
     if motion.rollout is not None:
-        if revision not in ("", work.rollout.source):
-            return f"a rollout is in motion; abort it before you go to {revision}"
-        return _abort(work)
+        return _undo_in_motion(work, revision)
     standby = motion.standby if motion.standby and work.now < motion.standby.until else None
     target = revision or (standby.revision if standby else "") or situation.previous
     refusal = ""
@@ -139,6 +137,14 @@ def _undo(work: Work, revision: str) -> str:
         )
     begin.begin(work, target, kind="Undo", by="undo")
     return ""
+
+
+def _undo_in_motion(work: Work, revision: str) -> str:
+    if revision not in ("", work.rollout.source):
+        return f"a rollout is in motion; abort it before you go to {revision}"
+    if rollback.held(work):
+        return "the way back is held; abort goes back all the same, whether the source is healthy or not"
+    return _abort(work)
 
 
 def _retry(work: Work) -> str:
@@ -222,6 +228,7 @@ def _cure(work: Work) -> None:
     What turned it back is passed over once: it is measured anew, and may turn it back again.
     """
     hooks.ignore_failed(work)
+    hooks.ask_again(work)
     analysis.forgive(work)
     alarms.accept(work)
     work.enter(

@@ -88,3 +88,17 @@ def test_another_revision_overtakes_one_that_never_ends(
     assert moving is not None
     assert (moving.reason == "Superseded") is leaves
     assert (moving.stage == "Draining") is not leaves
+
+
+def test_nobody_overtakes_a_cure_whose_source_is_dead() -> None:
+    """It would be held on its way back, where a person called the candidate the cure already."""
+    plain = moment()
+    slots: dict[str, SlotFacts] = dict(plain.situation.slots)
+    slots["a"] = dataclasses.replace(slots["a"], healthy=0)
+    slots["b"] = dataclasses.replace(slots["b"], healthy=3)
+    traffic = TrafficFacts(weights={"b": 1000}, verify_after=NOW - 1000)
+    work = moment(rollout=LATE | {"full": True}, slots=slots, wanted="r3", traffic=traffic)
+    done = decide(work.situation, work.motion, now=NOW)
+    moving = done.motion.rollout
+    assert moving is not None
+    assert (moving.stage, [gate.name for gate in moving.gates]) == ("Draining", ["next revision"])

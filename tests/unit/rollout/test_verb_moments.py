@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.model.rollout import HookRun, LiveRevision, MetricRun, Motion, RejectedRevision, Standby
-from sluice.model.situation import Person
+from sluice.model.situation import Person, SlotFacts
 from sluice.model.strategy import Pause, Progressive, SetWeight
 from sluice.rollout import verbs
 from sluice.rollout.work import Work
@@ -55,11 +55,61 @@ HELD: dict[str, Any] = {
     "verify_after": NOW - 900,
 }
 """A way back that could not begin: the source was not healthy enough."""
+UNFIT = "the way back is held; abort goes back all the same, whether the source is healthy or not"
+
+
+def taking(healthy: int | None) -> dict[str, SlotFacts]:
+    """Return both slots, the source with so many healthy targets of four, the candidate with all."""
+    slots: dict[str, SlotFacts] = dict(moment().situation.slots)
+    slots["a"] = dataclasses.replace(slots["a"], healthy=healthy, running=1)
+    slots["b"] = dataclasses.replace(slots["b"], healthy=4)
+    return slots
+
+
+@pytest.mark.parametrize(
+    ("healthy", "since", "facts", "held"),
+    [
+        pytest.param(0, 0.0, {}, True, id="the source is dead"),
+        pytest.param(4, 500.0, {}, False, id="it is well again in this pass"),
+        pytest.param(None, 29.9, {"blocked": "Throttling"}, False, id="not known yet"),
+        pytest.param(None, 30.0, {"blocked": "Throttling"}, True, id="not to be had"),
+        pytest.param(None, 500.0, {}, False, id="about to be read"),
+    ],
+)
+def test_only_a_hold_is_ended_by_a_person(
+    healthy: int | None, since: float, facts: dict[str, Any], *, held: bool
+) -> None:
+    """A word that was meant for the step before would give up a rollback, or send to who knows whom."""
+    back = HELD | {"decided_at": NOW - since, "verify_after": NOW - 900}
+    shared: dict[str, Any] = {"rollout": back, "slots": taking(healthy)} | facts
+    work = said(Person(promote_full=True), **shared)
+    assert (work.rollout.stage, ignored(work)) == (
+        ("Stepping", []) if held else ("RollingBack", [f"promote-full: {BACK}"])
+    )
+    work = said(Person(abort=True), **shared)
+    assert (work.rollout.weight, ignored(work)) == ((0, []) if held else (250, [f"abort: {BACK} already"]))
+
+
+def test_an_undo_does_not_end_a_hold() -> None:
+    """Who says it may not know that the rollout is on its way back: it says which word does."""
+    work = said(Person(undo=""), rollout=HELD, slots=taking(0))
+    assert (work.rollout.weight, ignored(work)) == (250, [f"undo: {UNFIT}"])
+
+
+def test_a_hook_that_ran_when_the_way_back_began_is_asked_again() -> None:
+    """Its answer was not waited for: its time is over, and that would turn the cure back at once."""
+    running = HookRun(id="PostTraffic/smoke", started_at=NOW - 900, attempt=1, message="at 3 of 9")
+    told_already = HookRun(id="OnRollback/tell", started_at=NOW - 3)
+    done = HookRun(id="PreTraffic/warm", state="Succeeded")
+    held = HELD | {"hooks": (running, done, told_already)}
+    work = said(Person(promote_full=True), rollout=held, slots=taking(0))
+    again = HookRun(id="PostTraffic/smoke", started_at=NOW, attempt=2)
+    assert sorted(work.rollout.hooks, key=lambda run: run.id) == [told_already, again, done]
 
 
 def test_abort_once_more_goes_back_all_the_same() -> None:
     """Both slots may be dead: then no other revision could ever begin."""
-    work = said(Person(abort=True), rollout=HELD)
+    work = said(Person(abort=True), rollout=HELD, slots=taking(0))
     assert (work.rollout.stage, work.rollout.weight, work.rollout.verify_after) == ("RollingBack", 0, NOW)
     assert work.rollout.outcome == "RolledBack"
     assert told(work, "RollbackStarted") == ["back to r1 all the same: aborted by a person once more"]
@@ -75,7 +125,7 @@ def test_promote_full_ends_a_way_back_that_is_held(kind: str, decided: float) ->
     )
     hooks = (HookRun(id="PostTraffic/smoke", state="Failed"),)
     held = HELD | {"kind": kind, "metrics": runs, "hooks": hooks, "started_at": NOW - 1000}
-    work = said(Person(promote_full=True), rollout=held)
+    work = said(Person(promote_full=True), rollout=held, slots=taking(0))
     rollout = work.rollout
     assert (rollout.stage, rollout.step, rollout.full, rollout.weight) == (
         "Stepping",
