@@ -33,7 +33,7 @@ class SlotFacts:
     has none); None when it could not be read."""
     unused: bool = False
     """No listener sends to one of its target groups, so nobody checks its targets: they are not healthy, and
-    nothing is known against them."""
+    nothing is known against them, nor does another group have none that is healthy."""
     images: tuple[str, ...] = ()
     """`<container>@<digest>` of its running tasks, sorted; () when it was not read."""
     zones: int = 0

@@ -145,8 +145,16 @@ LOOKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"healthy": 0},
     ),
     "nobody looks at one of its groups": (
-        {"observed": {"healthy": {}}, "unused": frozenset({HTTP})},
+        {"observed": {"healthy": {ADMIN: frozenset({"10.0.0.1"})}}, "unused": frozenset({HTTP})},
         {"healthy": 0, "unused": True},
+    ),
+    "nobody looks at any of its targets": (
+        {"observed": {"healthy": {}}, "unused": frozenset({HTTP, ADMIN})},
+        {"healthy": 0, "unused": True},
+    ),
+    "somebody looks at the others, and they are bad": (
+        {"observed": {"healthy": {}}, "unused": frozenset({HTTP})},
+        {"healthy": 0},
     ),
     "nobody looks at another's group": ({"unused": frozenset({"x"})}, {}),
     "nobody is healthy in any group": ({"observed": {"healthy": {}}}, {"healthy": 0}),

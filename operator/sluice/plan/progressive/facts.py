@@ -89,7 +89,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         current=_current(service),
         tasks=running + int(service.get("pendingCount", 0)),
         healthy=healthy(look, groups, service, slot=name),
-        unused=any(group.arn in look.unused for group in groups),
+        unused=_unused(look, groups, service),
         images=look.images.get(name, ()),
         zones=zones(look, groups, service),
         failing=failing,
@@ -180,6 +180,14 @@ def healthy(look: Look, groups: Sequence[TargetGroup], service: Structure, *, sl
     if not all(arn in look.health_read for arn in arns):
         return None
     return min(running, *(len(look.observed.healthy.get(arn, ())) for arn in arns))
+
+
+def _unused(look: Look, groups: Sequence[TargetGroup], service: Structure) -> bool:
+    """Tell whether only targets that nobody checks are missing: another group's may be to blame."""
+    used = [group for group in groups if group.arn not in look.unused]
+    attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
+    others = any(group.arn in attached for group in used)
+    return len(used) < len(groups) and not (others and healthy(look, used, service) == 0)
 
 
 def zones(look: Look, groups: Sequence[TargetGroup], service: Structure) -> int:
