@@ -168,8 +168,10 @@ def _present(about: _About, obj: Object, status: Mapping[str, Any]) -> Iterator[
         if memory.get("outcome") != "Superseded":
             why, text = str(moving.get("reason", "")), str(moving.get("message", ""))
             yield about.moment("RollingBack", rollout, reason=why, message=text[:LONGEST], **shared)
-        if any(_waits(gate, "person") for gate in _mappings(moving.get("gates"))):
-            text = "both slots are unhealthy: no weight is moved, a person has to decide"
+        held = next((gate for gate in _mappings(moving.get("gates")) if _waits(gate, "person")), None)
+        if held is not None:
+            why = str(held.get("message") or "both slots are unhealthy")
+            text = f"{why}: no weight is moved, a person has to decide"
             yield about.moment("Stalled", rollout, "person", reason="BothUnhealthy", message=text, **shared)
         return
     if stage in _FULLY_SENT and moving.get("provenWeight") == _FULL and moving.get("kind") != "First":

@@ -140,6 +140,19 @@ def test_outcomes_are_dated_by_the_status() -> None:
     assert (over.revision, over.by, over.message) == ("checkout-2", "spec", "Analysis: errors")
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [("slot a can't take the requests back", "slot a can't take the requests back"), (None, "both slots")],
+)
+def test_a_held_rollback_says_who_is_dead(message: str | None, told: str) -> None:
+    """In the machine's words; those of an operator of before had none."""
+    gate = PERSON if message is None else {**PERSON, "message": message}
+    found = moments(deployment({"rollout": rollout("RollingBack", gates=[gate])}), now=NOW)
+    (held,) = (moment for moment in found if moment.reason == "BothUnhealthy")
+    assert held.message.startswith(told)
+    assert held.message.endswith(": no weight is moved, a person has to decide")
+
+
 def test_persons_are_named() -> None:
     """Who promoted or aborted is told with the outcome."""
     entry = ended(persons=["promote by jane", "abort by kim"])
