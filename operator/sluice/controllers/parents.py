@@ -12,6 +12,4 @@ def resolve_parent(facts: Facts, context: CallContext, ref: ParentRef) -> Parent
     wanted = load_balancer_of(ref.listener_arn) if ref.listener_arn else ref.load_balancer
     balancer = facts.load_balancer(context, wanted)
     listeners = facts.listeners(context, balancer["LoadBalancerArn"]) if balancer else ()
-    if balancer and not listeners:  # it may have been made again under its name
-        facts.forget(context.binding, wanted)
     return choose_listener(ref, balancer, listeners)

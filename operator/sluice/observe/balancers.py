@@ -43,7 +43,11 @@ class BalancerFacts:
         return self._balancers.put(key, found, order=order, read_at=now)
 
     def listeners(self, context: CallContext, load_balancer_arn: str) -> Sequence[Object]:
-        """Return the listeners at most two minutes old; none when the load balancer is gone."""
+        """Return the listeners at most two minutes old; none when the load balancer is gone.
+
+        Where there are none, the load balancer may have been made again under its name: it is read again,
+        once for everybody who asks for it.
+        """
         key = (context.binding, load_balancer_arn)
         now, ages = self._source.clock.monotonic(), self._source.settings
         hit = self._listeners.get(key, max_age=ages.listeners, now=now)
@@ -65,7 +69,15 @@ class BalancerFacts:
         except AwsFailure as error:
             if error.kind != "not-found":
                 raise
+        if not found:
+            self._balancers.drop_where(
+                lambda one: one[0] == context.binding and self._is(one, load_balancer_arn)
+            )
         return self._listeners.put(key, found, order=order, read_at=now)
+
+    def _is(self, key: Subject, arn: str) -> bool:
+        held = self._balancers.peek(key)
+        return held is not None and held["LoadBalancerArn"] == arn
 
     def listener(self, context: CallContext, arn: str) -> Object | None:
         """Return one listener, by way of its load balancer's list."""
