@@ -211,6 +211,14 @@ def test_a_way_back_that_is_held_is_ended(
     assert annotation(api, verb) == value
 
 
+def test_an_undo_does_not_end_a_way_back_that_is_held(api: FakeApi, run: Run) -> None:
+    """Who says it may not know of it: nothing is written, and the word that ends it is told."""
+    api.put(samples.deployment(HELD))
+    result = run("undo", "checkout")
+    assert api.patches == []
+    assert "abort goes back all the same" in result.output
+
+
 def test_what_waits_for_the_operator_is_not_said_again(api: FakeApi, run: Run) -> None:
     """The annotation is there and not handled: no second write."""
     obj = samples.deployment(samples.moving())
