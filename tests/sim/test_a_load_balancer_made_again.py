@@ -43,13 +43,19 @@ def test_at_rest(strategy: dict[str, Any]) -> None:
     assert len(list(universe.world.calls.find(service="ecs", operation="UpdateService"))) == calls
 
 
-def test_a_listener_in_the_middle_of_a_rollout() -> None:
-    """Nobody is healthy where nobody looks: the rollout waits, and the candidate is not to blame."""
+def halfway() -> Universe:
+    """Return a universe in which web:2 waits with its first weight for a person."""
     universe = Universe(seed=7)
     apply(web(strategy=THREE_STEPS), route())(universe)
     universe.settle(lambda: ready(universe))
     apply(web("web:2", strategy=THREE_STEPS))(universe)
     universe.settle(lambda: at_step(1)(universe))
+    return universe
+
+
+def test_a_listener_in_the_middle_of_a_rollout() -> None:
+    """Nobody is healthy where nobody looks: the rollout waits, and the candidate is not to blame."""
+    universe = halfway()
     before = production(universe)
     universe.aws("elbv2", "DeleteListener", ListenerArn=universe.listeners.pop(80))
     universe.run(120)
@@ -62,11 +68,7 @@ def test_a_listener_in_the_middle_of_a_rollout() -> None:
 
 def test_a_load_balancer_in_the_middle_of_a_rollout() -> None:
     """Both slots get new groups, the rules are made again at the present weights, and it goes on."""
-    universe = Universe(seed=7)
-    apply(web(strategy=THREE_STEPS), route())(universe)
-    universe.settle(lambda: ready(universe))
-    apply(web("web:2", strategy=THREE_STEPS))(universe)
-    universe.settle(lambda: at_step(1)(universe))
+    universe = halfway()
     before = sorted(production(universe).values())
     universe.aws("elbv2", "DeleteLoadBalancer", LoadBalancerArn=universe.balancer)
     universe.run(100)
