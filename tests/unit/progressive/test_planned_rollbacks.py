@@ -37,6 +37,7 @@ def test_a_rollback_that_routes_cannot_write_mends_target_groups_first(how: str)
     if how != "deleted":
         targets = tuple(target for target in state.traffic.targets if target.slot == "b")
         state = dataclasses.replace(state, traffic=dataclasses.replace(state.traffic, targets=targets))
+        seen = dataclasses.replace(seen, healthy={})
     done = planned(seen, state, what, wish=NEW)
     assert ("UpdateService" if how == "not told" else "CreateTargetGroup") in calls(done)
     assert {action.priority for action in done.actions} <= {Priority.ROLLBACK}
@@ -58,3 +59,15 @@ def test_a_rollback_waits_for_no_rule_that_routes_cannot_write(asked: dict[str, 
     more = dataclasses.replace(wishes.BACKEND, **asked)
     done = planned(BOTH_SEEN, BOTH, what, wish=dataclasses.replace(NEW, backends=(wishes.BACKEND, more)))
     assert (calls(done) == []) is first
+
+
+def test_a_rollback_from_everything_writes_its_rules_first() -> None:
+    """Routes were told of the candidate alone; of the source, which is well, they are told by this pass."""
+    assert BOTH.traffic is not None
+    alone = tuple(target for target in BOTH.traffic.targets if target.slot == "b")
+    full = dataclasses.replace(BOTH.traffic, targets=alone, weights={"b": 1000})
+    what = decision(MORE_A, rollout=BACK, traffic=dataclasses.replace(ONLY_A, rollback=True))
+    done = planned(BOTH_SEEN, dataclasses.replace(BOTH, traffic=full), what, wish=NEW)
+    assert calls(done) == []
+    assert done.state.traffic is not None
+    assert {target.slot for target in done.state.traffic.targets} == {"a"}

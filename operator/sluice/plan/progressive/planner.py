@@ -23,6 +23,7 @@ from sluice.model.conditions import RECONCILING_REASONS, timestamp
 from sluice.model.desired import Backend, Desired, Revision
 from sluice.model.observed import ServiceId, Structure
 from sluice.model.rollout import Decision, Finished, Rollout, SlotOrder
+from sluice.model.traffic import Traffic
 from sluice.plan.deployment import discovery, history, publish, retire, summary
 from sluice.plan.deployment import slots as services
 from sluice.plan.deployment.anchor import anchors
@@ -122,13 +123,15 @@ def _rules_first(work: _Work) -> bool:
     """Tell whether rules have to be written; where only names lead here, slots are looked after meanwhile.
 
     So they are where routes can't write or prove the way back: a slot that is to get requests has no target
-    group that they were told of where one of them asks for it (somebody deleted it, or the route got another
-    load balancer), and gets one by nothing but that.
+    group that they are told of by this pass where one of them asks for it (somebody deleted it, or the route
+    got another load balancer), and gets one by nothing but that. Not by the one before: they were told of the
+    candidate alone while it had everything.
     """
     rollout = work.decision.motion.rollout
     if rollout is None or rollout.stage != "RollingBack":
         return False
-    told = {target.target_group_arn for target in work.state.traffic.targets} if work.state.traffic else set()
+    traffic = _traffic(work)
+    told = {target.target_group_arn for target in traffic.targets} if traffic else set()
     seen = work.look.observed.target_groups
     there = [
         group
@@ -318,15 +321,18 @@ def _with_health(work: _Work, slot: Slot) -> Slot:
 
 def _publish(work: _Work, routes: Sequence[Mapping[str, Any]]) -> None:
     """Step 6: traffic, and who has proved it."""
-    motion = work.decision.motion
-    newest = str(work.state.history[0].get("id", "")) if work.state.history else ""
-    rollout_id = motion.rollout.id if motion.rollout else newest or work.desired.revision.name
-    order = work.decision.traffic
-    traffic = compose(work.desired, work.state, work.look.observed, order, rollout_id=rollout_id)
-    if unpublished(dataclasses.replace(work.state, traffic=traffic), set(order.weights)):
+    traffic = _traffic(work)
+    if unpublished(dataclasses.replace(work.state, traffic=traffic), set(work.decision.traffic.weights)):
         work.wakes.append(work.now + 2)
     proofs = publish.acknowledgements(work.state, traffic, routes, work.desired.key.name)
     work.state = dataclasses.replace(work.state, traffic=traffic, routes=proofs)
+
+
+def _traffic(work: _Work) -> Traffic | None:
+    motion = work.decision.motion
+    newest = str(work.state.history[0].get("id", "")) if work.state.history else ""
+    rollout_id = motion.rollout.id if motion.rollout else newest or work.desired.revision.name
+    return compose(work.desired, work.state, work.look.observed, work.decision.traffic, rollout_id=rollout_id)
 
 
 def _conclude(work: _Work, *, steps: Sequence[str], before: State) -> DeploymentPlan:
