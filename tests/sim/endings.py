@@ -21,7 +21,6 @@ from sim.stories import apply
 from sim.universe import LEDGER, ROUTE, WEB, Universe, deployment, route
 from sluice.model import ownership
 from sluice.model.tenancy import Tenancy, permissive_rule
-from sluice_sandbox.aws.estate import SECURITY_GROUP_ID, SUBNET_IDS
 
 Do = Callable[[Universe], None]
 _FOREIGN = 77
@@ -165,21 +164,7 @@ def tenancy_taken(universe: Universe) -> None:
 
 def another_balancer(universe: Universe) -> None:
     """Give the route a second load balancer, as valid as the first."""
-    made = universe.aws(
-        "elbv2",
-        "CreateLoadBalancer",
-        Name="second",
-        Subnets=list(SUBNET_IDS),
-        SecurityGroups=[SECURITY_GROUP_ID],
-    )
-    universe.aws(
-        "elbv2",
-        "CreateListener",
-        LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
-        Port=80,
-        Protocol="HTTP",
-        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
-    )
+    universe.add_balancer("second")
     apply(route(parentRefs=[{"loadBalancerName": name, "port": 80} for name in ("sandbox", "second")]))(
         universe
     )

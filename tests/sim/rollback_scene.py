@@ -14,7 +14,6 @@ from sim.operator_process import CALLER
 from sim.stories import apply
 from sim.universe import WEB, Universe, deployment, route
 from sluice.model.keys import DEPLOYMENT, Key
-from sluice_sandbox.aws.estate import SUBNET_IDS
 
 BALANCERS = ("second", "third")
 """Rules and target groups of a load balancer are limited: the others' are on these."""
@@ -66,7 +65,7 @@ def at_its_pause(*, routes: int, each: int, others: int = 0) -> Universe:
     """Return a universe in which web:2 has a fifth of the requests and waits, and the others are busy."""
     universe = Universe(seed=7)
     for name in BALANCERS if others else ():
-        _balancer(universe, name)
+        universe.add_balancer(name)
     apply(
         deployment(strategy=WAITING, replicas=1),
         *(routed(f"web-{number}", "web", rules=each) for number in range(routes)),
@@ -90,18 +89,6 @@ def _begin(universe: Universe, names: Sequence[str]) -> None:
     universe.run(40)
     moving = [name for name in names if universe.status(Key(DEPLOYMENT, "shop", name)).get("rollout")]
     assert moving == list(names), "the others do not roll out"
-
-
-def _balancer(universe: Universe, name: str) -> None:
-    made = universe.aws("elbv2", "CreateLoadBalancer", Name=name, Subnets=list(SUBNET_IDS))
-    universe.aws(
-        "elbv2",
-        "CreateListener",
-        LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
-        Port=80,
-        Protocol="HTTP",
-        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
-    )
 
 
 def abort(universe: Universe, *, within: float = 60.0) -> Rollback:

@@ -131,6 +131,24 @@ class Universe:
         self.balancer = str(balancer["LoadBalancers"][0]["LoadBalancerArn"])
         self.listeners = {port: self.make_listener(port) for port in (80, 8080)}
 
+    def add_balancer(self, name: str) -> None:
+        """Create another load balancer, with a listener on port 80 that answers 404 by default."""
+        made = self.aws(
+            "elbv2",
+            "CreateLoadBalancer",
+            Name=name,
+            Subnets=list(SUBNET_IDS),
+            SecurityGroups=[SECURITY_GROUP_ID],
+        )
+        self.aws(
+            "elbv2",
+            "CreateListener",
+            LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"],
+            Port=80,
+            Protocol="HTTP",
+            DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": _NOT_FOUND}],
+        )
+
     def make_listener(self, port: int) -> str:
         """Create a listener that answers 404 by default; return its ARN."""
         made = self.aws(
