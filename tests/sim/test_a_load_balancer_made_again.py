@@ -53,11 +53,14 @@ def halfway() -> Universe:
     return universe
 
 
-def test_a_listener_in_the_middle_of_a_rollout() -> None:
+@pytest.mark.parametrize("blind", [False, True], ids=["", "ECS can't be asked"])
+def test_a_listener_in_the_middle_of_a_rollout(*, blind: bool) -> None:
     """Nobody is healthy where nobody looks: the rollout waits, and the candidate is not to blame."""
     universe = halfway()
     before = production(universe)
     universe.aws("elbv2", "DeleteListener", ListenerArn=universe.listeners.pop(80))
+    if blind:
+        universe.fault("throttle", operation="DescribeServices", until=universe.clock.now() + 30)
     universe.run(120)
     universe.listeners[80] = universe.make_listener(80)
     universe.settle(lambda: production(universe) == before, within=300)

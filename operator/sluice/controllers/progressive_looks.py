@@ -83,15 +83,16 @@ class ProgressiveLooks(Looks):
 
     def blind(self, state: State, why: str) -> Look:
         """Return what the load balancer alone can tell; what it does not answer is not known."""
-        healthy: dict[str, frozenset[str]] = {}
+        read: dict[str, Mapping[str, str]] = {}
         for arn in sorted(group.arn for slot in state.slots for group in groups_of(state, slot.name)):
             with contextlib.suppress(AwsFailure, Deferred):
-                healthy[arn] = _healthy(self._states(arn))
-        seen = Observed(healthy=healthy)
+                read[arn] = self._states(arn)
+        seen = Observed(healthy={arn: _healthy(states) for arn, states in read.items()})
         return Look(
             observed=seen,
             revisions=self._revisions,
-            health_read=frozenset(healthy),
+            health_read=frozenset(read),
+            unused=_unused(read),
             blind=True,
             blocked=why,
         )
@@ -153,14 +154,13 @@ class ProgressiveLooks(Looks):
         healthy = dict(look.observed.healthy)
         read = {arn: self._states(arn) for arn in arns}
         healthy |= {arn: _healthy(states) for arn, states in read.items()}
-        unused = {arn for arn, states in read.items() if states and set(states.values()) == {"unused"}}
         well = {name: self._well(state, name) for name in sorted(look.checked - set(look.well))}
         return dataclasses.replace(
             look,
             well={**look.well, **well},
             observed=dataclasses.replace(look.observed, healthy=healthy),
             health_read=look.health_read | frozenset(arns),
-            unused=look.unused | unused,
+            unused=look.unused | _unused(read),
         )
 
     def _with_images(self, state: State, look: Look) -> Look:
@@ -301,3 +301,8 @@ def failing(service: Structure) -> bool:
 
 def _healthy(states: Mapping[str, str]) -> frozenset[str]:
     return frozenset(target for target, state in states.items() if state == "healthy")
+
+
+def _unused(read: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
+    """Return the groups whose targets nobody checks."""
+    return frozenset(arn for arn, states in read.items() if states and set(states.values()) == {"unused"})

@@ -307,6 +307,23 @@ def test_while_ecs_cannot_be_asked_target_health_is_all(
     )
 
 
+@pytest.mark.parametrize(
+    ("healthy", "unused", "blameless"),
+    [
+        pytest.param({ADMIN: frozenset("1")}, {HTTP}, True, id="nobody looks at one of its groups"),
+        pytest.param({}, {HTTP, ADMIN}, True, id="nobody looks at any"),
+        pytest.param({}, {HTTP}, False, id="somebody looks at the other"),
+        pytest.param({}, {"x"}, False, id="another's group"),
+    ],
+)
+def test_while_ecs_cannot_be_asked_targets_that_nobody_checks_are_known(
+    healthy: dict[str, frozenset[str]], unused: set[str], *, blameless: bool
+) -> None:
+    """The load balancer tells it: a listener that somebody deleted is not the candidate's fault."""
+    found = facts(look(blind=True, unused=frozenset(unused), observed={"healthy": healthy}))
+    assert (found.healthy, found.unused) == (0, blameless)
+
+
 def test_while_ecs_cannot_be_asked_a_slot_without_groups_shows_no_health() -> None:
     """None of its tasks is known to be well."""
     found = facts(look(blind=True), dataclasses.replace(STATE, target_groups=()))
