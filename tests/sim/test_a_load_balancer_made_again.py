@@ -60,7 +60,7 @@ def test_a_listener_in_the_middle_of_a_rollout(*, blind: bool) -> None:
     before = production(universe)
     universe.aws("elbv2", "DeleteListener", ListenerArn=universe.listeners.pop(80))
     if blind:
-        universe.fault("throttle", operation="DescribeServices", until=universe.clock.now() + 30)
+        universe.fault("throttle", operation="DescribeServices", until=universe.clock.now() + 100)
     universe.run(120)
     universe.listeners[80] = universe.make_listener(80)
     universe.settle(lambda: production(universe) == before, within=300)

@@ -26,6 +26,7 @@ from sluice.model.desired import Desired, Revision
 from sluice.model.errors import AwsFailure, Deferred
 from sluice.model.observed import Observed, ServiceId, Structure
 from sluice.model.rollout import Need
+from sluice.model.situation import Unjudged
 from sluice.plan.deployment import service as ecs
 from sluice.plan.deployment import slots as services
 from sluice.plan.deployment.anchor import is_anchor
@@ -93,6 +94,7 @@ class ProgressiveLooks(Looks):
             revisions=self._revisions,
             health_read=frozenset(read),
             unused=_unused(read),
+            unjudged=_unjudged(read),
             blind=True,
             blocked=why,
         )
@@ -161,6 +163,7 @@ class ProgressiveLooks(Looks):
             observed=dataclasses.replace(look.observed, healthy=healthy),
             health_read=look.health_read | frozenset(arns),
             unused=look.unused | _unused(read),
+            unjudged={**look.unjudged, **_unjudged(read)},
         )
 
     def _with_images(self, state: State, look: Look) -> Look:
@@ -306,3 +309,13 @@ def _healthy(states: Mapping[str, str]) -> frozenset[str]:
 def _unused(read: Mapping[str, Mapping[str, str]]) -> frozenset[str]:
     """Return the groups whose targets nobody checks."""
     return frozenset(arn for arn, states in read.items() if states and set(states.values()) == {"unused"})
+
+
+def _unjudged(read: Mapping[str, Mapping[str, str]]) -> dict[str, Unjudged]:
+    """Return the groups with targets that no check has judged yet (botocore, TargetHealthStateEnum)."""
+    found: dict[str, Unjudged] = {}
+    for arn, states in read.items():
+        open_ones = [state for state in states.values() if state in ("initial", "unused")]
+        if open_ones:
+            found[arn] = "all" if len(open_ones) == len(states) else "some"
+    return found

@@ -12,6 +12,8 @@ from typing import Literal
 
 from sluice.model.strategy import Progressive
 
+Unjudged = Literal["", "some", "all"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotFacts:
@@ -34,6 +36,9 @@ class SlotFacts:
     unused: bool = False
     """No listener sends to one of its target groups, so nobody checks its targets: they are not healthy, and
     nothing is known against them, nor does another group have none that is healthy."""
+    unjudged: Unjudged = ""
+    """Whether a verdict is missing of some of its targets, or of all where none is healthy: their checks have
+    just begun, or nobody makes any."""
     images: tuple[str, ...] = ()
     """`<container>@<digest>` of its running tasks, sorted; () when it was not read."""
     zones: int = 0

@@ -138,6 +138,8 @@ def _unhealthy(work: Work) -> str:
         work.needs.add("health")
     if slot.healthy != 0 or slot.unused or not scaling.full_size(work):
         return ""  # unused: the listener is gone, requests reach nobody and the candidate is not to blame
+    if slot.unjudged == "all" and work.source.unjudged:
+        return ""  # nor when it is back: the checks of both slots begin anew, those of new tasks of one alone
     return ": ".join((f"slot {slot.name} has no healthy target left", *slot.failing[:1]))
 
 

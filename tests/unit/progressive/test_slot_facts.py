@@ -156,6 +156,18 @@ LOOKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"observed": {"healthy": {}}, "unused": frozenset({HTTP})},
         {"healthy": 0},
     ),
+    "the checks of one group begin": (
+        {"observed": {"healthy": {HTTP: frozenset("1")}}, "unjudged": {ADMIN: "all"}},
+        {"healthy": 0, "unjudged": "all"},
+    ),
+    "of that group one was judged": (
+        {"observed": {"healthy": {HTTP: frozenset("1")}}, "unjudged": {ADMIN: "some"}},
+        {"healthy": 0, "unjudged": "some"},
+    ),
+    "the other is bad": (
+        {"observed": {"healthy": {}}, "unjudged": {ADMIN: "all"}},
+        {"healthy": 0, "unjudged": "some"},
+    ),
     "nobody looks at another's group": ({"unused": frozenset({"x"})}, {}),
     "nobody is healthy in any group": ({"observed": {"healthy": {}}}, {"healthy": 0}),
     "all are healthy": (

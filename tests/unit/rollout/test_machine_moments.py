@@ -97,6 +97,26 @@ def test_a_candidate_that_nobody_can_reach_turns_back(
     assert ("health" in decision.needs) is (slot["healthy"] is None)
 
 
+@pytest.mark.parametrize(
+    ("candidate", "source", "blamed"),
+    [
+        pytest.param("all", "all", False, id="those of both slots begin"),
+        pytest.param("all", "some", False, id="the source's were faster"),
+        pytest.param("all", "", True, id="new tasks of the candidate"),
+        pytest.param("some", "all", True, id="one of its targets was judged"),
+        pytest.param("", "all", True, id="all were"),
+    ],
+)
+def test_checks_that_begin_anew_blame_nobody(candidate: Any, source: Any, *, blamed: bool) -> None:
+    """A listener was made again: no target is healthy before its first check, of whichever slot."""
+    plain = moment(rollout={"shown": True})
+    slots: dict[str, SlotFacts] = dict(plain.situation.slots)
+    slots["a"] = dataclasses.replace(slots["a"], healthy=0, unjudged=source)
+    slots["b"] = dataclasses.replace(slots["b"], healthy=0, unjudged=candidate)
+    done = decide(dataclasses.replace(plain.situation, slots=slots), plain.motion, now=NOW)
+    assert (reason(done) == "Unhealthy") is blamed
+
+
 GROUP = GroupFacts(name="core", members=(MemberFacts(name="other", changing=True, arrived=9, failed=True),))
 TOGETHER = dataclasses.replace(HELD, release_group="core")
 

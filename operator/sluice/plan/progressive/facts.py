@@ -17,7 +17,7 @@ from sluice.model.conditions import READY, STALLED
 from sluice.model.desired import Desired
 from sluice.model.observed import ServiceId, Structure
 from sluice.model.ownership import REVISION
-from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts
+from sluice.model.situation import RouteFacts, SlotFacts, TrafficFacts, Unjudged
 from sluice.model.traffic import Traffic, acknowledged
 from sluice.plan.deployment import discovery
 from sluice.plan.deployment import service as ecs
@@ -90,6 +90,7 @@ def _slot(desired: Desired, state: State, look: Look, name: str, slot: Slot | No
         tasks=running + int(service.get("pendingCount", 0)),
         healthy=healthy(look, groups, service, slot=name),
         unused=_unused(look, groups, service),
+        unjudged=_unjudged(look, groups),
         images=look.images.get(name, ()),
         zones=zones(look, groups, service),
         failing=failing,
@@ -113,6 +114,7 @@ def _unseen(look: Look, slot: Slot, groups: Sequence[TargetGroup]) -> SlotFacts:
         tasks=max(1, slot.desired, slot.running),
         healthy=min(counts) if read else None,
         unused=len(used) < len(groups) and 0 not in used,
+        unjudged=_unjudged(look, groups),
         drain_seconds=drain_seconds(look, groups),
     )
 
@@ -190,6 +192,17 @@ def _unused(look: Look, groups: Sequence[TargetGroup], service: Structure) -> bo
     attached = {entry.get("targetGroupArn") for entry in service.get("loadBalancers") or ()}
     others = any(group.arn in attached for group in used)
     return len(used) < len(groups) and not (others and healthy(look, used, service) == 0)
+
+
+def _unjudged(look: Look, groups: Sequence[TargetGroup]) -> Unjudged:
+    if not any(group.arn in look.unjudged for group in groups):
+        return ""
+    bad = [
+        group.arn
+        for group in groups
+        if group.arn in look.health_read and not look.observed.healthy.get(group.arn)
+    ]
+    return "all" if bad and all(look.unjudged.get(arn) == "all" for arn in bad) else "some"
 
 
 def zones(look: Look, groups: Sequence[TargetGroup], service: Structure) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sluice.model.desired import Revision
 from sluice.model.observed import Observed, Structure
+from sluice.model.situation import Unjudged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Look:
     """ARNs of target groups whose health was read."""
     unused: frozenset[str] = frozenset()
     """Of these, those whose targets nobody checks: no listener sends to the group (Target.NotInUse)."""
+    unjudged: Mapping[str, Unjudged] = field(default_factory=dict)
+    """Of these, those with targets that no check has judged yet; the others are absent."""
     checked: frozenset[str] = frozenset()
     """Slots whose tasks are as healthy as their containers say: names lead to them, target groups do not."""
     well: Mapping[str, int] = field(default_factory=dict)
