@@ -136,6 +136,9 @@ class ProgressiveObserver(Observer):
         )
         if slot == live and (rollout or {}).get("stage", "Starting") == "Starting":
             return  # the spec asks for it, and nothing is touched
+        others = {e.get("taskDefinition") for e in status.get("slots", ()) if e["name"] != slot}
+        if slot == live and not fewer and params["taskDefinition"] not in others:
+            return  # ECS's circuit breaker had taken its own from it: put back in place, at 100 % healthy
         if slot == live and rollout and not other and operation == "UpdateService":
             meant = max(spec.get("replicas", 1), rollout.get("memory", {}).get("liveFloor", 0))
             if count >= meant:
