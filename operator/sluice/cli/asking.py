@@ -35,6 +35,8 @@ class Ask:
     verb: str
     revision: str = ""
     """Of an undo."""
+    anyway: bool = False
+    """Of an abort: also onto a source that is dead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def _seen(cluster: Cluster, wish: Ask, obj: dict[str, Any], *, now: float) -> se
     if wish.verb == "undo":
         kept = cluster.revisions(wish.name)
         known = None if kept.problem else {entry["metadata"]["name"] for entry in kept.items}
-    return sense.Situation(obj=obj, now=now, revision=wish.revision, known=known)
+    return sense.Situation(obj=obj, now=now, revision=wish.revision, known=known, anyway=wish.anyway)
 
 
 def await_answer(cluster: Cluster, wish: Ask, asked: Asked, *, timeout: float) -> Answer | None:

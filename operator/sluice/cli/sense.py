@@ -33,6 +33,8 @@ class Situation:
     """Of an undo; '' for the one before."""
     known: Collection[str] | None = None
     """Kept revisions; None: they could not be read."""
+    anyway: bool = False
+    """Of an abort: whoever says it knows that the way back is held."""
 
     @property
     def status(self) -> Mapping[str, Any]:
@@ -175,6 +177,16 @@ def _held(seen: Situation) -> bool:
     return seen.rollout.get("stage") == "RollingBack" and any(gate.get("name") == "person" for gate in gates)
 
 
+def _ways_out(seen: Situation) -> str:
+    """Say why a way back is held, and what ends that: who says abort may not know of it."""
+    gates = seen.rollout.get("gates") or ()
+    why = next((gate.get("message") for gate in gates if gate.get("name") == "person"), "")
+    return (
+        f"{why or 'the source is not healthy enough'}; mend the slot, promote --full if the candidate is the "
+        "cure, abort --anyway to go back all the same"
+    )
+
+
 def _released(seen: Situation) -> bool:
     """Tell whether something waits that promote passes over: a verdict, a failed hook."""
     if seen.rollout.get("held") == "AnalysisInconclusive":
@@ -194,10 +206,16 @@ def _abort(seen: Situation) -> str:
         warm = "nothing is in motion, and no standby is warm; undo goes to an earlier revision"
         return "" if seen.standby else warm
     if rollout.get("stage") in BACK:
-        return "" if _held(seen) else "the rollout is on its way back already"
+        return _once_more(seen)
     if rollout.get("kind") == "First" and seen.status.get("live"):
         return "the first revision is live already, and there is nothing to go back to"
     return ""
+
+
+def _once_more(seen: Situation) -> str:
+    if not _held(seen):
+        return "the rollout is on its way back already"
+    return "" if seen.anyway else f"the way back is held: {_ways_out(seen)}"
 
 
 def _undo(seen: Situation) -> str:
@@ -205,7 +223,7 @@ def _undo(seen: Situation) -> str:
         if seen.revision not in ("", seen.rollout.get("source", "")):
             return f"a rollout is in motion; abort it before you go to {seen.revision}"
         if _held(seen):
-            return "the way back is held; abort goes back all the same, whether the source is healthy or not"
+            return f"the way back is held: {_ways_out(seen)}"
         return _abort(seen)
     if seen.progressive and not seen.live:
         return "nothing is live that could be undone"

@@ -190,7 +190,15 @@ def test_what_was_handled_is_told_and_not_said_again(api: FakeApi, run: Run) -> 
 
 
 HELD = samples.moving(
-    stage="RollingBack", gates=[{"name": "person", "state": "Waiting", "since": "2026-11-18T11:04:00Z"}]
+    stage="RollingBack",
+    gates=[
+        {
+            "name": "person",
+            "state": "Waiting",
+            "since": "2026-11-18T11:04:00Z",
+            "message": "slot a can't take the requests back",
+        }
+    ],
 )
 """A way back that waits for a person: its source can't take the requests."""
 
@@ -198,7 +206,7 @@ HELD = samples.moving(
 @pytest.mark.parametrize(
     ("arguments", "verb", "value"),
     [
-        pytest.param(["abort"], "abort", "r2#2", id="all the same"),
+        pytest.param(["abort", "--anyway"], "abort", "r2#2", id="all the same"),
         pytest.param(["promote", "--full"], "promote-full", "r2", id="the candidate is the cure"),
     ],
 )
@@ -211,12 +219,17 @@ def test_a_way_back_that_is_held_is_ended(
     assert annotation(api, verb) == value
 
 
-def test_an_undo_does_not_end_a_way_back_that_is_held(api: FakeApi, run: Run) -> None:
-    """Who says it may not know of it: nothing is written, and the word that ends it is told."""
-    api.put(samples.deployment(HELD))
-    result = run("undo", "checkout")
+@pytest.mark.parametrize("word", ["undo", "abort"])
+@pytest.mark.parametrize("handled", [{}, {"abort": "r2"}], ids=["the first", "the second"])
+def test_a_way_back_that_is_held_is_not_ended_unawares(
+    api: FakeApi, run: Run, word: str, handled: dict[str, str]
+) -> None:
+    """Two people say it at once: nobody is sent to a dead slot for that, and what would do it is told."""
+    api.put(samples.deployment({**HELD, "intents": handled}))
+    result = run(word, "checkout")
     assert api.patches == []
-    assert "abort goes back all the same" in result.output
+    assert "slot a can't take the requests back; mend the slot, promote --full" in result.output
+    assert "abort --anyway to go back all the same" in result.output
 
 
 def test_what_waits_for_the_operator_is_not_said_again(api: FakeApi, run: Run) -> None:

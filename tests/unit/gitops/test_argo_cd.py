@@ -120,6 +120,19 @@ def test_an_action_is_offered_where_the_command_would_say_it(verb: str) -> None:
     assert answers == {True, False}
 
 
+def test_a_way_back_that_is_held_is_ended_by_the_cure_alone() -> None:
+    """Nobody goes to a dead slot by a button: abort all the same is a word for the command line."""
+    moving = next(
+        obj for obj in deployments() if (obj["status"].get("rollout") or {}).get("stage") == "Stepping"
+    )
+    gate = {"name": "person", "state": "Waiting", "since": "2026-11-18T11:04:00Z"}
+    rollout = {**moving["status"]["rollout"], "stage": "RollingBack", "gates": [gate]}
+    obj = {**moving, "status": {**moving["status"], "rollout": rollout}}
+    off = disabled(obj, now=BEGIN)
+    assert [verb for verb in VERBS if not off[verb]] == ["promote-full"]
+    assert [verb for verb in VERBS if not refusal(verb, Situation(obj=obj, now=BEGIN))] == ["promote-full"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_operator_hears_what_an_action_writes(verb: str) -> None:
     """The present rollout and where it was said; nothing else is changed, and saying it twice is once."""

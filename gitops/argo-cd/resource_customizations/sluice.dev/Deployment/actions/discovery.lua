@@ -35,10 +35,14 @@ local forward = moving and not back
 
 -- Something waits that promote passes over: a verdict that cannot be given, a hook that failed.
 local released = moving and rollout.held == "AnalysisInconclusive"
+-- A way back waits for a person, since its source is dead: promote-full keeps the candidate. Going back all the
+-- same is a word for the command line.
+local held = false
 if moving then
   for _, gate in ipairs(rollout.gates or {}) do
     local hook = gate.name ~= nil and gate.name > "hook " and gate.name < "hook!"
     released = released or (hook and gate.state == "Failed")
+    held = held or (rollout.stage == "RollingBack" and gate.name == "person")
   end
 end
 
@@ -132,7 +136,7 @@ end
 
 local can = {
   ["promote"] = progressive and forward and (released or pausing),
-  ["promote-full"] = progressive and forward and (released or before_full[rollout.stage] == true),
+  ["promote-full"] = progressive and (held or (forward and (released or before_full[rollout.stage] == true))),
   ["abort"] = can_abort() and not under_way(),
   ["pause"] = forward and not rollout.paused,
   ["resume"] = forward and (rollout.held == "DriftHalted" or rollout.paused == true),
