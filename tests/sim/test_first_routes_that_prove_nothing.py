@@ -135,7 +135,7 @@ def test_what_is_live_and_broken_is_not_called_available() -> None:
     universe = broken()
     assert not universe.ready(WEB)
     message = str(universe.condition("Ready")["message"])
-    assert "0 of 2 tasks healthy; 2 of an older revision still run" in message
+    assert "0 of 2 tasks healthy; 2 of another task definition still run" in message
 
 
 def misspelt() -> Manifest:

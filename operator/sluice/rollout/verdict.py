@@ -67,7 +67,7 @@ def _at_rest(work: Work) -> Verdict:
     good = good if slot.current is None else min(good, slot.current)
     text = f"revision {live.revision} in slot {live.slot}: {good} of {size} tasks healthy"
     if slot.current is not None and slot.current < min(size, slot.running):
-        text += f"; {slot.running - slot.current} of an older revision still run"
+        text += f"; {slot.running - slot.current} of another task definition still run"
     surplus = work.situation.replicas is not None and slot.running > size
     if slot.exists and surplus and good >= size:  # as a rolling one: what is Ready shows true counts
         text = f"{text}; {slot.running - size} more are stopping"

@@ -202,15 +202,21 @@ def test_the_end_of_the_clean_up(route: RouteFacts, *, ended: bool) -> None:
         pytest.param({}, True, "4 of 4 tasks healthy", id="not told by ECS"),
         pytest.param({"current": 4}, True, "4 of 4 tasks healthy", id="all are the revision's"),
         pytest.param(
-            {"current": 3}, False, "3 of 4 tasks healthy; 1 of an older revision still run", id="one is not"
+            {"current": 3},
+            False,
+            "3 of 4 tasks healthy; 1 of another task definition still run",
+            id="one is not",
         ),
         pytest.param(
-            {"current": 0}, False, "0 of 4 tasks healthy; 4 of an older revision still run", id="none is"
+            {"current": 0},
+            False,
+            "0 of 4 tasks healthy; 4 of another task definition still run",
+            id="none is",
         ),
         pytest.param(
             {"current": 3, "healthy": 2},
             False,
-            "2 of 4 tasks healthy; 1 of an older revision still run",
+            "2 of 4 tasks healthy; 1 of another task definition still run",
             id="one of both",
         ),
         pytest.param({"current": 3, "running": 3, "healthy": 3}, False, "3 of 4 tasks healthy", id="few run"),
