@@ -195,7 +195,7 @@ def _superseded(work: Work) -> bool:
     return False
 
 
-def _overtaken(work: Work) -> bool:
+def _overtaken(work: Work) -> None:
     """Let another revision take over from one in Draining that can't keep its targets, after the deadline.
 
     It may be the cure; the source still has its tasks. What only waits for names or somebody's rule is well.
@@ -208,14 +208,14 @@ def _overtaken(work: Work) -> bool:
         or not late
         or wanted in ("", rollout.candidate)
     ):
-        return False
+        return
     healthy = work.candidate.healthy
     if healthy is None or healthy >= scaling.needed(work, FULL) or _called_the_cure(work):
-        return False
+        return
     if work.strategy.on_new_revision == "Supersede" or work.situation.declared_undo:
-        return _leave(work, asked_revision(work))
-    work.gate("next revision", "Waiting", asked_revision(work))
-    return False
+        _leave(work, asked_revision(work))
+    else:
+        work.gate("next revision", "Waiting", asked_revision(work))
 
 
 def _leave(work: Work, why: str) -> bool:

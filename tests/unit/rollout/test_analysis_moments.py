@@ -107,6 +107,16 @@ def test_a_person_who_promotes_starts_the_count_anew() -> None:
     assert counted == [(0, 0, 0, 1, 1), (0, 0, 0, 0, 3), (1, 0, 0, 0, 0)]
 
 
+def test_a_way_back_that_is_given_up_starts_every_count_anew() -> None:
+    """Passes, too: what turned it back may do so again, and no sample of before counts for or against it."""
+    first = run(passed=3, errors=3, empty=2, inconclusive=4, failed=1)
+    alarm = MetricRun(id="alarm/5xx", since=NOW, errors=1)
+    work = about(first, alarm)
+    analysis.forgive(work)
+    counted = [(r.errors, r.empty, r.inconclusive, r.failed, r.passed, r.due) for r in work.rollout.metrics]
+    assert counted == [(0, 0, 0, 0, 0, NOW + 10), (0, 0, 0, 0, 0, 0.0)]
+
+
 def test_what_is_postponed_begins_a_whole_interval_from_now() -> None:
     """Metrics in the background and of steps; alarms have no samples."""
     alarm = MetricRun(id="alarm/5xx", since=NOW)

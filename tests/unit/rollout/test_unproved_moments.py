@@ -116,6 +116,29 @@ def test_a_name_that_can_not_be_had_is_not_waited_for(
     assert (work.rollout.verified_at == NOW) is drained
 
 
+@pytest.mark.parametrize(
+    ("routes", "candidate", "carries", "held"),
+    [
+        pytest.param((), 0, False, False, id="nothing to shift"),
+        pytest.param((), 0, True, True, id="a rule still sends to it"),
+        pytest.param((), 1, False, True, id="it is well: the route may come back"),
+        pytest.param((), None, False, True, id="nobody knows how it is"),
+        pytest.param((ONCE,), 0, False, True, id="a route says where requests go"),
+    ],
+)
+def test_a_hold_ends_where_no_route_is_left(
+    routes: tuple[RouteFacts, ...], candidate: int | None, *, carries: bool, held: bool
+) -> None:
+    """Both slots are dead then, and no request comes: no person has to decide anything."""
+    slots = dict(moment().situation.slots)
+    slots["a"] = dataclasses.replace(slots["a"], healthy=0)
+    slots["b"] = dataclasses.replace(slots["b"], healthy=candidate, carries_weight=carries)
+    given = {"stage": "RollingBack", "reason": "Unhealthy", "decided_at": NOW, "weight": 500, "shown": True}
+    work = moment(rollout=given, slots=slots, traffic=TrafficFacts(weights={"a": 1000}, routes=routes))
+    rollback.rolling_back(work)
+    assert (work.rollout.weight == 500) is held
+
+
 def test_a_route_that_proved_once_proves_again() -> None:
     """Not even for the cure: its rules are there, and must show the test listener."""
     work = standing("PreTraffic", ONCE, source=0, full=True)
