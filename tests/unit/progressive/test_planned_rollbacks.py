@@ -53,9 +53,13 @@ def test_a_rollback_that_routes_cannot_write_mends_target_groups_first(how: str)
         pytest.param({"port": "9090"}, False, id="another port"),
     ],
 )
-def test_a_rollback_waits_for_no_rule_that_routes_cannot_write(asked: dict[str, Any], *, first: bool) -> None:
+@pytest.mark.parametrize("test", ["", "b"], ids=["", "tests still see the candidate"])
+def test_a_rollback_waits_for_no_rule_that_routes_cannot_write(
+    asked: dict[str, Any], test: str, *, first: bool
+) -> None:
     """A route was edited in the same moment: it has nothing there to write before there are target groups."""
-    what = decision(MORE_A, rollout=BACK, traffic=dataclasses.replace(ONLY_A, rollback=True))
+    traffic = dataclasses.replace(ONLY_A, rollback=True, test=test)
+    what = decision(MORE_A, rollout=BACK, traffic=traffic)
     more = dataclasses.replace(wishes.BACKEND, **asked)
     done = planned(BOTH_SEEN, BOTH, what, wish=dataclasses.replace(NEW, backends=(wishes.BACKEND, more)))
     assert (calls(done) == []) is first

@@ -241,6 +241,12 @@ def test_what_else_was_looked_at(seen: dict[str, Any], changes: dict[str, Any]) 
     assert facts(look(**seen)) == dataclasses.replace(SEEN, **changes)
 
 
+def test_where_no_task_runs_unchecked_groups_say_so_too() -> None:
+    """No group is left that anybody checks: none is to blame."""
+    seen = look(seen=service(runningCount=0), unused=frozenset({HTTP, ADMIN}))
+    assert (facts(seen).healthy, facts(seen).unused) == (0, True)
+
+
 def test_zones_are_not_known_without_subnets() -> None:
     """Tasks in the network of their hosts have none of their own."""
     zonal = {"target_groups": attributes(ZONAL, ZONAL)}

@@ -103,6 +103,10 @@ ROUTES: dict[str, tuple[dict[str, Any], RouteFacts]] = {
         route(conditions=(LACKS, STALLED)),
         dataclasses.replace(UNPROVEN, problem="no rule is left", problem_reason="QuotaExceeded"),
     ),
+    "it lacks one, and does not say which": (
+        route(conditions=({name: LACKS[name] for name in ("type", "status", "reason")},)),
+        dataclasses.replace(UNPROVEN, problem_reason="WaitingForTargets"),
+    ),
     "it lacked one": (route(proof(), conditions=(LACKS | {"status": "True"},)), PROVEN),
     "conditions were never written": (
         route(proof()) | {"status": {"backends": [proof()], "conditions": None}},

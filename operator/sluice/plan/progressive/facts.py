@@ -105,7 +105,7 @@ def _unseen(look: Look, slot: Slot, groups: Sequence[TargetGroup]) -> SlotFacts:
     """Return what target health alone tells of a slot: enough to go back by, never to go forward."""
     counts = [len(look.observed.healthy.get(group.arn, ())) for group in groups]
     read = bool(groups) and all(group.arn in look.health_read for group in groups)
-    used = [count for group, count in zip(groups, counts, strict=True) if group.arn not in look.unused]
+    used = [group.arn for group in groups if group.arn not in look.unused]
     return SlotFacts(
         name=slot.name,
         exists=True,
@@ -113,7 +113,7 @@ def _unseen(look: Look, slot: Slot, groups: Sequence[TargetGroup]) -> SlotFacts:
         running=slot.running,
         tasks=max(1, slot.desired, slot.running),
         healthy=min(counts) if read else None,
-        unused=len(used) < len(groups) and 0 not in used,
+        unused=len(used) < len(groups) and all(look.observed.healthy.get(arn) for arn in used),
         unjudged=_unjudged(look, groups),
         drain_seconds=drain_seconds(look, groups),
     )
