@@ -173,8 +173,9 @@ def _nothing_to_shift(work: Work) -> bool:
     is well is kept for the route that may come back.
     """
     traffic = work.situation.traffic
-    if not traffic.unproved and (traffic.routes or work.candidate.healthy != 0):
-        return False
+    stuck = traffic.unproved and all(route.problem for route in traffic.routes)
+    if not stuck and (traffic.routes or work.candidate.healthy != 0):
+        return False  # also of a first route that just came: it is about to send where it is told
     if work.candidate.carries_weight is None:
         work.needs.add("proof")
     return work.candidate.free

@@ -193,6 +193,13 @@ ENDS = {"Available", "RolledBack", "FirstRolloutFailed", "NotPermitted"}
 PERSONS = {"Paused", "AnalysisInconclusive", "RouteMissing"}
 
 
+@example(
+    strategy=CANARY,
+    policy="Supersede",
+    kind="workers",
+    drift="Halt",
+    story=[("abort", 1), ("promote-full", 9), ("pause", 1)],
+)  # a first route came to task shares whose source is dead: it was told to send there
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     strategy=st.sampled_from([CANARY, RICH, dataclasses.replace(RICH, capacity="Full", min_ready=4)]),

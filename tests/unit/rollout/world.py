@@ -284,7 +284,8 @@ class World:
         rollout = self.motion.rollout
         for name, parts in order.weights.items():
             raised = parts > before.weights.get(name, 0)
-            if before.weights and raised and rollout is not None and self.replicas and self.routes:
+            written = any(not route.problem for route in self.routes)
+            if before.weights and raised and rollout is not None and self.replicas and written:
                 need = self._need(parts) if name == rollout.slot else 1
                 what = f"{name} gets {parts} with {self.healthy(name)} of {need} healthy targets"
                 self._promise(self.healthy(name) >= need, what)
