@@ -165,25 +165,26 @@ def _promote(seen: Situation) -> str:
 def _promote_full(seen: Situation) -> str:
     if not seen.progressive:
         return _STEPS_ONLY
-    why = "" if _held(seen) else _forward(seen)
-    if why or _held(seen) or _released(seen) or seen.rollout.get("stage") in _BEFORE_FULL:
+    if _held(seen):
+        return ""
+    why = _forward(seen)
+    if why or _released(seen) or seen.rollout.get("stage") in _BEFORE_FULL:
         return why
     return "the candidate has all requests already"
 
 
-def _held(seen: Situation) -> bool:
-    """Tell whether a way back waits for a person, since the source can't take the requests."""
-    gates = seen.rollout.get("gates") or ()
-    return seen.rollout.get("stage") == "RollingBack" and any(gate.get("name") == "person" for gate in gates)
+def _held(seen: Situation) -> Mapping[str, Any]:
+    """Return the gate of a way back that waits for a person, since the source can't take the requests; {}."""
+    gates = seen.rollout.get("gates") or () if seen.rollout.get("stage") == "RollingBack" else ()
+    return next((gate for gate in gates if gate.get("name") == "person"), {})
 
 
 def _ways_out(seen: Situation) -> str:
     """Say why a way back is held, and what ends that: who says abort may not know of it."""
-    gates = seen.rollout.get("gates") or ()
-    why = next((gate.get("message") for gate in gates if gate.get("name") == "person"), "")
+    why = _held(seen).get("message") or "the source is not healthy enough"
     return (
-        f"{why or 'the source is not healthy enough'}; mend the slot, promote --full if the candidate is the "
-        "cure, abort --anyway to go back all the same"
+        f"the way back is held: {why}; mend the slot, promote --full if the candidate is the cure, "
+        "abort --anyway to go back all the same"
     )
 
 
@@ -215,7 +216,7 @@ def _abort(seen: Situation) -> str:
 def _once_more(seen: Situation) -> str:
     if not _held(seen):
         return "the rollout is on its way back already"
-    return "" if seen.anyway else f"the way back is held: {_ways_out(seen)}"
+    return "" if seen.anyway else _ways_out(seen)
 
 
 def _undo(seen: Situation) -> str:
@@ -223,7 +224,7 @@ def _undo(seen: Situation) -> str:
         if seen.revision not in ("", seen.rollout.get("source", "")):
             return f"a rollout is in motion; abort it before you go to {seen.revision}"
         if _held(seen):
-            return f"the way back is held: {_ways_out(seen)}"
+            return _ways_out(seen)
         return _abort(seen)
     if seen.progressive and not seen.live:
         return "nothing is live that could be undone"

@@ -15,11 +15,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from sluice.model.rollout import Rollout
+from sluice.model.rollout import BACK, Rollout
 from sluice.rollout import analysis, rollback
 from sluice.rollout.work import CALL_BUDGET, Wait, Work
 
-_NEVER_BACK: Final = frozenset({"RollingBack", "CleaningUp", "Draining"})
+_NEVER_BACK: Final = BACK | {"Draining"}
 
 
 def renew(work: Work) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from sluice.model.rollout import HookRequest, HookRun, Rollout
+from sluice.model.rollout import BACK, HookRequest, HookRun, Rollout
 from sluice.model.strategy import Hook, HookStage
 from sluice.rollout import holds
 from sluice.rollout.work import Work, percent
@@ -88,7 +88,7 @@ def attempts(rollout: Rollout) -> frozenset[str]:
 
     On the way back that is OnRollback alone: a migration must not go on beside what takes it back.
     """
-    back = rollout.stage in ("RollingBack", "CleaningUp")
+    back = rollout.stage in BACK
     return frozenset(
         _id(rollout, run)
         for run in rollout.hooks

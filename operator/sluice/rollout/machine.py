@@ -40,7 +40,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from sluice.model.rollout import Decision, Motion, RejectedRevision, Stage
+from sluice.model.rollout import BACK, Decision, Motion, RejectedRevision, Stage
 from sluice.model.situation import Situation
 from sluice.model.strategy import FULL
 from sluice.rollout import (
@@ -78,7 +78,7 @@ _STAGES: Final[Mapping[Stage, Callable[[Work], bool]]] = {
     "RollingBack": rollback.rolling_back,
     "CleaningUp": rollback.cleaning_up,
 }
-_UNTOUCHED: Final = frozenset({"Starting", "RollingBack", "CleaningUp"})
+_UNTOUCHED: Final = BACK | {"Starting"}
 
 
 def decide(situation: Situation, motion: Motion, *, now: float) -> Decision:

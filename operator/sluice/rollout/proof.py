@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sluice.model.conditions import STALLED_REASONS
-from sluice.model.rollout import TrafficOrder
+from sluice.model.rollout import BACK, TrafficOrder
 from sluice.model.situation import Plane
 from sluice.model.strategy import FULL
 from sluice.rollout import scaling
@@ -28,7 +28,7 @@ def order(work: Work) -> TrafficOrder:
         weights: Mapping[str, int] = {motion.live.slot: FULL} if motion.live else dict(published.weights)
         return TrafficOrder(weights=weights, verify_after=published.verify_after)
     shares = {rollout.slot: rollout.weight, other(rollout.slot): FULL - rollout.weight}
-    back = rollout.stage in ("RollingBack", "CleaningUp")
+    back = rollout.stage in BACK
     idle = rollout.stage == "PreScaleUp"
     reassert = back or idle or rollout.reassert or rollout.kind != "Rollout"
     return TrafficOrder(
@@ -103,7 +103,7 @@ def _counted(work: Work) -> float | None:
     if not work.shares or rollout.kind != "Rollout":
         return work.now
     size = scaling.full_size(work)
-    if rollout.stage in ("RollingBack", "CleaningUp"):
+    if rollout.stage in BACK:
         return work.now if work.source.running >= size else None
     mine = scaling.share(size, rollout.weight)
     there = work.candidate.revision == rollout.candidate and work.candidate.running >= mine

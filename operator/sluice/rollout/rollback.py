@@ -28,7 +28,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from sluice.model.rollout import Outcome, RejectedRevision
+from sluice.model.rollout import BACK, Outcome, RejectedRevision
 from sluice.model.situation import SlotFacts
 from sluice.rollout import hooks, proof, scaling
 from sluice.rollout.work import SETTLING, Work, drain
@@ -43,7 +43,7 @@ a source whose tasks run and whose health nobody can read is the better guess.""
 def fall_back(work: Work, reason: str, message: str, *, outcome: Outcome = "RolledBack") -> bool:
     """Begin to go back. Returns True when the machine moved; False when it is on its way already."""
     rollout = work.rollout
-    if rollout.stage in ("RollingBack", "CleaningUp"):
+    if rollout.stage in BACK:
         return False
     if rollout.kind == "First":
         return fail_first(work, reason, message, outcome=outcome)

@@ -19,7 +19,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from sluice.model.rollout import RejectedRevision
+from sluice.model.rollout import BACK, RejectedRevision
 from sluice.model.strategy import Pause
 from sluice.rollout import alarms, analysis, begin, hooks, rollback, stepping
 from sluice.rollout.work import Work
@@ -97,7 +97,7 @@ def _abort(work: Work) -> str:
     if rollback.held(work):
         rollback.go_all_the_same(work)
         return ""
-    if work.rollout.stage in ("RollingBack", "CleaningUp"):
+    if work.rollout.stage in BACK:
         return "the rollout is on its way back already"
     if work.rollout.kind == "First" and work.motion.live is not None:
         return "the first revision is live already, and there is nothing to go back to"
@@ -261,6 +261,6 @@ def _forward(work: Work) -> str:
     rollout = work.motion.rollout
     if rollout is None:
         return "nothing is in motion"
-    if rollout.stage in ("RollingBack", "CleaningUp"):
+    if rollout.stage in BACK:
         return "the rollout is on its way back"
     return ""

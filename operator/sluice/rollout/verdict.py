@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sluice.model.rollout import Stage
+from sluice.model.rollout import BACK, Stage
 from sluice.rollout.work import Wait, Work, facts, percent
 
 
@@ -32,7 +32,7 @@ def verdict(work: Work) -> Verdict:
 
 
 def _phase(work: Work, stage: Stage, wait: Wait) -> str:
-    if stage in ("RollingBack", "CleaningUp"):
+    if stage in BACK:
         held = stage == "RollingBack" and any(gate.name == "person" for gate in work.gates)
         return "Degraded" if held else "RollingBack"
     if wait.reason == "Frozen":
